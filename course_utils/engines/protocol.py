@@ -1,0 +1,232 @@
+"""What can every model in this course do, wherever it runs?
+
+The ``Engine`` protocol below is the one way the notebooks speak to a model.  ``local.py`` keeps
+the promise with llama.cpp in this process, ``endpoint.py`` with any OpenAI-compatible server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from course_utils.engines.sampling import Sampling
+
+Kind = Literal["thinking", "answer"]
+StopReason = Literal["end", "length", "context", "interrupted"]
+
+# A chat message, as in OpenAI's API: {"role": "system" | "user" | "assistant", "content": text}.
+Message = dict[str, str]
+
+
+class Token(NamedTuple):
+    """One entry of the vocabulary: its number, its bytes, and those bytes as readable text.
+
+    A Chinese character can be spread over several tokens; ``text`` then shows the replacement
+    character, while ``data`` keeps the exact bytes.
+    """
+
+    id: int
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        return self.data.decode("utf-8", errors="replace")
+
+
+class NextToken(NamedTuple):
+    """One candidate for the next token. ``logit`` is None where a server does not reveal it."""
+
+    token: Token
+    probability: float
+    logit: float | None
+
+
+class ScoredToken(NamedTuple):
+    """A token of a text and the natural log of the probability the model gave it.
+
+    The first token has no context to be predicted from, so its ``log_probability`` is None.
+    """
+
+    token: Token
+    log_probability: float | None
+
+
+class Piece(NamedTuple):
+    """A piece of a streamed reply: its text, and whether it is thought or answer.
+
+    ``tokens`` counts the tokens of this piece (0 when only held-back text is released), and
+    ``seconds`` is the time since the request.
+    """
+
+    kind: Kind
+    text: str
+    tokens: int
+    seconds: float
+
+
+@dataclass
+class Reply:
+    """A finished reply: thought and answer apart, with what they cost.
+
+    ``prompt_tokens`` counts the whole prompt, ``cached_tokens`` the part of it that was already
+    in the KV cache and cost nothing.  ``thinking_cut`` is True when the thinking budget ended
+    the thought.  Times are in seconds since the request.
+    """
+
+    thinking: str = ""
+    answer: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    seconds_to_first_token: float = 0.0
+    seconds: float = 0.0
+    stop_reason: StopReason = "end"
+    thinking_cut: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated, thought and answer together."""
+        return self.thinking_tokens + self.answer_tokens
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Decoding speed: tokens after the first, per second after the first."""
+        decoding = self.seconds - self.seconds_to_first_token
+        return (self.tokens - 1) / decoding if self.tokens > 1 and decoding > 0 else 0.0
+
+    def message(self) -> Message:
+        """This reply as a message for the history: the answer alone, as QwQ's card asks.
+
+        Source: https://huggingface.co/Qwen/QwQ-32B, usage guidelines.
+        """
+        return {"role": "assistant", "content": self.answer}
+
+
+class Stream:
+    """A reply while it is being written: iterate over it for pieces, then read ``reply``.
+
+    ``finish()`` runs it to its end and returns the ``Reply``.  Leaving the loop early is fine;
+    ``reply`` then holds what had arrived.
+    """
+
+    def __init__(self, pieces: Iterator[Piece], reply: Reply):
+        self._pieces = pieces
+        self.reply = reply
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self._pieces
+
+    def __next__(self) -> Piece:
+        return next(self._pieces)
+
+    def finish(self) -> Reply:
+        for _ in self._pieces:
+            pass
+        return self.reply
+
+    def close(self) -> None:
+        """Stop generating and let others use the engine."""
+        self._pieces.close()
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known of an open model. Fields that a server does not reveal are None."""
+
+    name: str
+    source: str
+    architecture: str | None = None
+    parameters: int | None = None
+    file_bytes: int | None = None
+    quantisation: str | None = None
+    layers: int | None = None
+    vocabulary: int | None = None
+    context: int | None = None
+    reasoning: bool = False
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Attention maps of one text: ``weights[layer, head, i, j]`` is how much token i looks at j.
+
+    ``weights``: (layers, heads, tokens, tokens), each row sums to 1, zero above the diagonal.
+    """
+
+    tokens: list[Token]
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Routing:
+    """A mixture of experts' choices for one text.
+
+    ``experts``: (layers, tokens, experts_used) expert numbers, the likeliest first.
+    ``weights``: (layers, tokens, experts_used) weight given to each of them.
+    ``probabilities``: (layers, tokens, experts) the router's probabilities for all experts.
+    """
+
+    tokens: list[Token]
+    experts: np.ndarray
+    weights: np.ndarray
+    probabilities: np.ndarray
+
+
+class Engine(Protocol):
+    """One open model. Close it with ``close()`` or use it as a context manager."""
+
+    info: ModelInfo
+
+    def chat(
+        self,
+        messages: str | Sequence[Message],
+        sampling: Sampling | None = None,
+        *,
+        thinking_budget: int | None = None,
+    ) -> Stream:
+        """Stream a reply to a question or a conversation, thought and answer marked."""
+        ...
+
+    def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
+        """Stream the continuation of a raw text, without any chat format."""
+        ...
+
+    def sample_many(self, prompt: str, n: int, sampling: Sampling | None = None) -> list[Reply]:
+        """Draw n completions of one raw prompt (see ``render``) that share its prefix."""
+        ...
+
+    def render(self, messages: str | Sequence[Message]) -> str:
+        """The exact text the model is given for these messages, its chat format applied."""
+        ...
+
+    def next_tokens(self, text: str, k: int = 10) -> list[NextToken]:
+        """The k likeliest next tokens after a raw text, the likeliest first."""
+        ...
+
+    def score(self, text: str) -> list[ScoredToken]:
+        """The log-probability of each token of a raw text, given those before it."""
+        ...
+
+    def tokenize(self, text: str) -> list[Token]:
+        """Split a raw text into tokens; special tokens written in it are recognised."""
+        ...
+
+    def detokenize(self, tokens: Sequence[Token | int]) -> str:
+        """The text of these tokens."""
+        ...
+
+    def attention(self, text: str) -> Attention:
+        """The attention maps over a raw text (local engines only)."""
+        ...
+
+    def routing(self, text: str) -> Routing:
+        """The router's choices over a raw text (local mixture-of-experts models only)."""
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        ...

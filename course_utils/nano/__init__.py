@@ -1,0 +1,1 @@
+"""How is a reasoning model made? The whole recipe at a size that a laptop trains in minutes."""

@@ -1,0 +1,23 @@
+"""Where do the course's files lie? One place that knows, wherever a notebook is started from."""
+
+from pathlib import Path
+
+
+def repository_root() -> Path:
+    """The folder that holds ``notebooks/``, ``course_utils/`` and ``models/``."""
+    return Path(__file__).resolve().parent.parent
+
+
+def models_folder() -> Path:
+    """``models/``: the catalogue, the shipped nano models, and downloads."""
+    return repository_root() / "models"
+
+
+def nano_folder() -> Path:
+    """``models/nano/``: the shipped GGUF files, their cards and training logs."""
+    return models_folder() / "nano"
+
+
+def downloads_folder() -> Path:
+    """``models/downloads/``: what the learner downloaded; never in git."""
+    return models_folder() / "downloads"
