@@ -1,0 +1,210 @@
+"""How many bytes does each weight take once llama.cpp has quantised a model?
+
+A mix such as Q4_K_M is a recipe: most matrices get 4-bit blocks, the more sensitive ones more
+bits.  The rules below follow ``llama_tensor_get_type`` and ``tensor_type_fallback`` in
+llama.cpp's ``src/llama-quant.cpp``; ``tests/test_foundations_quantisation.py`` compares them with
+what llama.cpp itself writes.  Block sizes come from the ``gguf`` package.
+"""
+
+from __future__ import annotations
+
+import math
+
+from course_utils.architectures import Architecture, GroupedQueryAttention, Tensor
+from course_utils.errors import OptionError
+
+TENSOR_ALIGNMENT = 32
+"""GGUF starts every tensor at a multiple of so many bytes (``general.alignment``'s default)."""
+
+# The type that a mix gives to a matrix about which no rule says otherwise.
+BASE_TYPE = {
+    "F32": "F32",
+    "F16": "F16",
+    "BF16": "BF16",
+    "Q8_0": "Q8_0",
+    "Q6_K": "Q6_K",
+    "Q5_K_M": "Q5_K",
+    "Q5_K_S": "Q5_K",
+    "Q5_0": "Q5_0",
+    "Q4_K_M": "Q4_K",
+    "Q4_K_S": "Q4_K",
+    "Q4_0": "Q4_0",
+    "Q3_K_L": "Q3_K",
+    "Q3_K_M": "Q3_K",
+    "Q3_K_S": "Q3_K",
+    "Q2_K": "Q2_K",
+}
+MIXES = tuple(BASE_TYPE)
+"""The quantisations whose files this course can predict, from most to fewest bits."""
+
+# K-quants pack 256 weights of a row; rows of another length fall back to blocks of 32.
+FALLBACK = {"Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
+
+
+def mix_name(name: str) -> str:
+    """The mix's name in its usual spelling. Raises OptionError for one that is not known."""
+    known = {mix.lower(): mix for mix in MIXES}
+    try:
+        return known[name.lower()]
+    except (KeyError, AttributeError):
+        raise OptionError(
+            f"{name!r} is not a quantisation this course knows.", f"Use one of: {', '.join(MIXES)}."
+        ) from None
+
+
+def tensor_type(tensor: Tensor, architecture: Architecture, mix: str) -> str:
+    """The type llama.cpp stores this tensor in under this mix, for example "Q6_K".
+
+    Vectors and the router stay in F32, since they are small and matter much.
+    """
+    mix = mix_name(mix)
+    base = BASE_TYPE[mix]
+    if len(tensor.shape) < 2 or tensor.part in ("norms", "router"):
+        return "F32"
+    if base in ("F32", "F16", "BF16"):
+        return base
+    return _fitting_type(_preferred_type(tensor, architecture, mix, base), tensor.shape[-1])
+
+
+def _preferred_type(tensor: Tensor, architecture: Architecture, mix: str, base: str) -> str:
+    """What the mix wants for this tensor, before its row length is looked at."""
+    name = tensor.name.split(".")[-2]
+    layer, layers = tensor.layer, architecture.layers
+    experts = architecture.experts.experts if architecture.experts else 0
+    eight_experts = experts == 8  # Mixtral's number, for which llama.cpp has rules of its own
+    shared_heads = (
+        isinstance(architecture.attention, GroupedQueryAttention)
+        and architecture.attention.heads >= 4 * architecture.attention.key_value_heads
+    )
+    if name == "output" or (name == "token_embd" and architecture.tied_embeddings):
+        row_fits = tensor.shape[-1] % block_weights(base) == 0
+        return "Q6_K" if row_fits and base != "Q8_0" else "Q8_0"
+    if name == "attn_v":
+        if eight_experts:
+            return "Q8_0"
+        if mix == "Q2_K":
+            return "Q4_K" if shared_heads else "Q3_K"
+        if mix == "Q3_K_M":
+            return "Q5_K" if layer < 2 else "Q4_K"
+        if mix == "Q3_K_L" or (mix == "Q4_K_S" and layer < 4):
+            return "Q5_K"
+        if mix in ("Q4_K_M", "Q5_K_M") and _gets_more_bits(layer, layers):
+            return "Q6_K"
+    elif name == "attn_k" and eight_experts:
+        return "Q8_0"
+    elif name.startswith("ffn_down"):
+        if mix == "Q2_K":
+            return "Q3_K"
+        if mix == "Q3_K_M":
+            return "Q5_K" if layer < layers // 16 else "Q4_K"
+        if mix == "Q3_K_L" or (mix == "Q4_K_S" and layer < layers // 8):
+            return "Q5_K"
+        if mix in ("Q4_K_M", "Q5_K_M") and _gets_more_bits(layer, layers):
+            return "Q6_K"
+    elif name == "attn_output":
+        if eight_experts:
+            return "Q5_K" if mix in EIGHT_EXPERT_OUTPUT_MIXES else base
+        return {"Q2_K": "Q3_K", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K"}.get(mix, base)
+    return base
+
+
+EIGHT_EXPERT_OUTPUT_MIXES = ("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M")
+
+
+def _gets_more_bits(layer: int, layers: int) -> bool:
+    """The first and last eighth of the layers, and every third of those between."""
+    return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
+
+
+def _fitting_type(wanted: str, row: int) -> str:
+    """The wanted type, or the one llama.cpp falls back to when a row does not fill its blocks."""
+    if row % block_weights(wanted) == 0:
+        return wanted
+    fallback = FALLBACK.get(wanted, "F16")
+    return fallback if row % block_weights(fallback) == 0 else "F16"
+
+
+def block_weights(kind: str) -> int:
+    """How many weights of a row share one block of this type."""
+    return _block(kind)[0]
+
+
+def block_bytes(kind: str) -> int:
+    """How many bytes one block of this type takes."""
+    return _block(kind)[1]
+
+
+def _block(kind: str) -> tuple[int, int]:
+    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    return GGML_QUANT_SIZES[GGMLQuantizationType[kind]]
+
+
+def bits_per_weight(kind: str) -> float:
+    """Bits that one weight takes in this tensor type, its share of the block's scales included."""
+    return 8 * block_bytes(kind) / block_weights(kind)
+
+
+def stored_bytes(shape: tuple[int, ...], kind: str) -> int:
+    """Bytes of a tensor of this shape stored in this type, without padding."""
+    return math.prod(shape) // block_weights(kind) * block_bytes(kind)
+
+
+def tensor_bytes(tensor: Tensor, architecture: Architecture, mix: str) -> int:
+    """Bytes of this tensor under this mix, without padding."""
+    return stored_bytes(tensor.shape, tensor_type(tensor, architecture, mix))
+
+
+def padded(count: int) -> int:
+    """The next multiple of GGUF's alignment."""
+    return -(-count // TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT
+
+
+def weight_bytes(architecture: Architecture, mix: str) -> int:
+    """Bytes of all tensors of a quantised file, each padded to GGUF's alignment.
+
+    The header (metadata, vocabulary, tensor list) comes on top: a few MB.
+    """
+    return sum(padded(tensor_bytes(t, architecture, mix)) for t in architecture.tensors())
+
+
+def weight_bytes_by_part(architecture: Architecture, mix: str) -> dict[str, int]:
+    """The same bytes, split into the parts of ``Architecture.parameters_by_part``."""
+    found: dict[str, int] = {}
+    for tensor in architecture.tensors():
+        size = padded(tensor_bytes(tensor, architecture, mix))
+        found[tensor.part] = found.get(tensor.part, 0) + size
+    return found
+
+
+def weight_bytes_by_type(architecture: Architecture, mix: str) -> dict[str, int]:
+    """The same bytes, split by the type they are stored in, for example Q4_K, Q6_K and F32."""
+    found: dict[str, int] = {}
+    for tensor in architecture.tensors():
+        kind = tensor_type(tensor, architecture, mix)
+        found[kind] = found.get(kind, 0) + padded(stored_bytes(tensor.shape, kind))
+    return found
+
+
+def bytes_read_per_token(
+    architecture: Architecture,
+    mix: str,
+    *,
+    context: int = 0,
+    key_type: str = "F16",
+    value_type: str | None = None,
+) -> int:
+    """Bytes of memory that one token needs: each weight at work once, and the KV cache so far.
+
+    Of the input embedding one row is read, of the routed experts only those chosen.  A computer
+    that reads B bytes per second can therefore not write more than B / this tokens per second.
+    """
+    total = 0.0
+    for tensor in architecture.tensors():
+        size = tensor_bytes(tensor, architecture, mix)
+        if tensor.part == "input embedding" and not architecture.tied_embeddings:
+            size = size / architecture.vocabulary
+        elif tensor.part == "routed experts":
+            size = size * architecture.experts.used / architecture.experts.experts
+        total += size
+    return round(total + context * architecture.cache_bytes_per_token(key_type, value_type))
