@@ -1,0 +1,256 @@
+"""Which models does the course know, where are their files, and what shape are they?
+
+``models/catalogue.toml`` is the one place that names a model; this module reads and checks it.
+A model goes by a short name such as ``qwq-32b``; a certain file of it is ``qwq-32b:Q5_K_M``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from course_utils.architectures import Architecture
+from course_utils.errors import CourseError, ModelFileError, OptionError
+from course_utils.paths import downloads_folder, models_folder
+from course_utils.quantisation import mix_name, weight_bytes
+
+HEADER_BYTES_PER_VOCABULARY_ENTRY = 39.3
+"""What a Qwen GGUF's header (vocabulary, merges, template) takes, per entry of the vocabulary.
+
+Taken from two published files whose exact length is known: QwQ-32B by Bartowski (19,851,336,512
+bytes; 39.32) and Qwen3-30B-A3B by Qwen (18,556,685,824 bytes; 39.29), less their tensors.
+"""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One GGUF file on the Hugging Face hub.
+
+    ``size_bytes`` is the published length where that is known to the byte (``exact``), otherwise
+    predicted from the tensor shapes.  ``sha256`` is None where the hub must be asked for it.
+    """
+
+    model: str
+    mix: str
+    repository: str
+    revision: str
+    name: str
+    size_bytes: int
+    exact: bool
+    source: str
+    sha256: str | None = None
+    published_gigabytes: float | None = None
+
+    @property
+    def local_path(self) -> Path:
+        """Where the course keeps this file once it is downloaded."""
+        return downloads_folder() / self.name
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry of the catalogue.
+
+    ``config`` holds the numbers of the model's config.json, empty for a shipped model, whose file
+    is at hand (``path``).  ``sampling`` holds the card's recommended settings, named as in
+    ``engines.sampling.Sampling``.  ``sources`` lists where the entry's statements were read.
+    """
+
+    name: str
+    title: str
+    summary: str
+    licence: str
+    chat_format: str
+    reasoning: bool
+    sources: tuple[str, ...]
+    sampling: Mapping[str, float]
+    sampling_source: str
+    config: Mapping[str, object] = field(default_factory=dict)
+    config_source: str | None = None
+    published_parameters: str | None = None
+    default_file: str | None = None
+    files: Mapping[str, ModelFile] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def architecture(self) -> Architecture:
+        """The model's shape: from its config, or from the file itself for a shipped model."""
+        if self.path is not None:
+            if not self.path.is_file():
+                raise _missing_shipped_file(self)
+            return Architecture.from_gguf(self.path)
+        return Architecture.from_config(self.config)
+
+    def file(self, mix: str | None = None) -> ModelFile:
+        """The file of this quantisation, or the recommended one.
+
+        Raises OptionError when the catalogue offers no such file.
+        """
+        if not self.files:
+            if self.path is not None:
+                raise OptionError(
+                    f"{self.title} comes with the course as one file.",
+                    f'Name it without a quantisation: "{self.name}".',
+                )
+            raise OptionError(
+                f"The catalogue offers no file of {self.title}.",
+                "Plan or rehearse it; to run one, choose another model.",
+            )
+        chosen = mix_name(mix or self.default_file)
+        if chosen not in self.files:
+            raise OptionError(
+                f"The catalogue offers no {chosen} file of {self.title}.",
+                f"Choose one of: {', '.join(self.files)}.",
+            )
+        return self.files[chosen]
+
+
+def models() -> dict[str, Model]:
+    """All models of the catalogue by name, the shipped ones first.
+
+    Raises ModelFileError when ``models/catalogue.toml`` is missing or not as it should be.
+    """
+    return dict(_load(models_folder() / "catalogue.toml"))
+
+
+def find_model(name: str) -> Model:
+    """The model of this name; a quantisation after a colon is allowed and ignored.
+
+    Raises OptionError, with the nearest names, when there is none.
+    """
+    known = models()
+    wanted = str(name).split(":")[0].strip().lower()
+    if wanted in known:
+        return known[wanted]
+    # "qwq32b" and "QwQ_32B" are nearer to qwq-32b without their separators.
+    plain = {re.sub(r"[-_. ]", "", each): each for each in known}
+    near = difflib.get_close_matches(re.sub(r"[-_. ]", "", wanted), plain, n=3, cutoff=0.5)
+    suggestion = f"Did you mean {' or '.join(plain[each] for each in near)}? " if near else ""
+    raise OptionError(
+        f"The catalogue has no model called {name!r}.",
+        f"{suggestion}The models are: {', '.join(known)}.",
+    )
+
+
+def find_file(name: str) -> ModelFile:
+    """The file that a name such as ``qwq-32b`` or ``qwq-32b:Q5_K_M`` stands for.
+
+    Raises OptionError when the model or the quantisation is not in the catalogue.
+    """
+    _, _, mix = str(name).partition(":")
+    return find_model(name).file(mix or None)
+
+
+def model_path(name: str) -> Path:
+    """Where the GGUF file of this name lies on this machine.
+
+    Raises OptionError for an unknown name, and ModelFileError when the file is not here yet.
+    """
+    model = find_model(name)
+    if model.path is not None and ":" not in str(name):
+        if not model.path.is_file():
+            raise _missing_shipped_file(model)
+        return model.path
+    file = find_file(name)
+    if not file.local_path.is_file():
+        raise ModelFileError(
+            f"{model.title} ({file.mix}, {file.size_bytes / 1e9:.1f} GB) is not on this machine.",
+            f'See with rehearse("{model.name}") how fast it would run here, '
+            "then fetch it as notebook 06 shows.",
+        )
+    return file.local_path
+
+
+def _missing_shipped_file(model: Model) -> ModelFileError:
+    return ModelFileError(
+        f"{model.title} should lie at models/{model.path.relative_to(models_folder())}, "
+        "but it is not there.",
+        "Clone the repository again, or run `make nano` to train it anew.",
+    )
+
+
+@functools.cache
+def _load(path: Path) -> dict[str, Model]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))["models"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise ModelFileError(
+            f"The catalogue {path.name} cannot be read ({error}).",
+            "Restore models/catalogue.toml from the repository.",
+        ) from error
+    return {name: _model(name, entry) for name, entry in entries.items()}
+
+
+def _model(name: str, entry: Mapping) -> Model:
+    """Check one entry and build the model; the first thing wrong is named."""
+    try:
+        sampling, config = dict(entry["sampling"]), dict(entry.get("config", {}))
+        model = Model(
+            name=name,
+            title=entry["title"],
+            summary=entry["summary"],
+            licence=entry["licence"],
+            chat_format=entry["chat_format"],
+            reasoning=entry["reasoning"],
+            sources=tuple(entry["sources"]),
+            sampling_source=sampling.pop("source"),
+            sampling=sampling,
+            config_source=config.pop("source", None),
+            config=config,
+            published_parameters=entry.get("published_parameters"),
+            default_file=entry.get("default_file"),
+            path=models_folder() / entry["path"] if "path" in entry else None,
+        )
+        files = {
+            mix_name(mix): _file(model, mix_name(mix), facts)
+            for mix, facts in entry.get("files", {}).items()
+        }
+    except KeyError as error:
+        raise _wrong_entry(name, f"it lacks {error}") from error
+    except CourseError as error:
+        raise _wrong_entry(name, error.problem) from error
+    if not model.sources or (config and not model.config_source):
+        raise _wrong_entry(name, "it states no source")
+    if files and model.default_file not in files:
+        raise _wrong_entry(name, "its default_file is not among its files")
+    if not config and model.path is None:
+        raise _wrong_entry(name, "it has neither a config nor a path")
+    object.__setattr__(model, "files", files)
+    return model
+
+
+def _file(model: Model, mix: str, facts: Mapping) -> ModelFile:
+    exact = facts.get("bytes")
+    sha256 = facts.get("sha256")
+    if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise _wrong_entry(model.name, f"the sha256 of {mix} is not 64 hexadecimal digits")
+    return ModelFile(
+        model=model.name,
+        mix=mix,
+        repository=facts["repository"],
+        revision=facts["revision"],
+        name=facts["file"],
+        size_bytes=exact or predicted_file_bytes(Architecture.from_config(model.config), mix),
+        exact=exact is not None,
+        source=facts["source"],
+        sha256=sha256,
+        published_gigabytes=facts.get("gigabytes"),
+    )
+
+
+def predicted_file_bytes(architecture: Architecture, mix: str) -> int:
+    """The length of a quantised GGUF: its tensors to the byte, and an estimate of its header."""
+    header = round(architecture.vocabulary * HEADER_BYTES_PER_VOCABULARY_ENTRY)
+    return weight_bytes(architecture, mix) + header
+
+
+def _wrong_entry(name: str, what: str) -> ModelFileError:
+    return ModelFileError(
+        f"The catalogue's entry {name!r} is not as it should be: {what}.",
+        "Mend it in models/catalogue.toml.",
+    )
