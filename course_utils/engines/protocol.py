@@ -6,7 +6,8 @@ the promise with llama.cpp in this process, ``endpoint.py`` with any OpenAI-comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -110,26 +111,39 @@ class Stream:
     """A reply while it is being written: iterate over it for pieces, then read ``reply``.
 
     ``finish()`` runs it to its end and returns the ``Reply``.  Leaving the loop early is fine;
-    ``reply`` then holds what had arrived.
+    ``reply`` then holds what had arrived.  ``stop()`` ends it from any thread, for stop buttons;
+    ``stopping`` is the event behind it, which an engine may watch during long computations.
     """
 
-    def __init__(self, pieces: Iterator[Piece], reply: Reply):
+    def __init__(
+        self,
+        pieces: Generator[Piece, None, None],
+        reply: Reply,
+        stopping: threading.Event | None = None,
+    ):
         self._pieces = pieces
         self.reply = reply
+        self.stopping = stopping or threading.Event()
 
     def __iter__(self) -> Iterator[Piece]:
-        return self._pieces
+        return self
 
     def __next__(self) -> Piece:
+        if self.stopping.is_set():
+            self.close()
         return next(self._pieces)
 
     def finish(self) -> Reply:
-        for _ in self._pieces:
+        for _ in self:
             pass
         return self.reply
 
+    def stop(self) -> None:
+        """Ask the reply to end early. Safe from any thread; returns at once."""
+        self.stopping.set()
+
     def close(self) -> None:
-        """Stop generating and let others use the engine."""
+        """End the reply and let others use the engine. Only for the thread that iterates."""
         self._pieces.close()
 
 

@@ -8,6 +8,30 @@ from dataclasses import dataclass, replace
 from course_utils.errors import OptionError
 
 
+def _number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# For each setting: which values are allowed, and how to say so.
+_RULES = {
+    "temperature": (lambda v: _number(v) and 0 <= v <= 100, "a number from 0 to 100"),
+    "top_k": (lambda v: _whole(v) and v >= 0, "a whole number from 0 up"),
+    "top_p": (lambda v: _number(v) and 0 < v <= 1, "a number above 0 and at most 1"),
+    "min_p": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 to below 1"),
+    "repetition_penalty": (lambda v: _number(v) and v > 0, "a number above 0"),
+    "presence_penalty": (lambda v: _number(v) and -10 <= v <= 10, "a number from -10 to 10"),
+    "max_tokens": (lambda v: v is None or (_whole(v) and v >= 1), "a whole number from 1, or None"),
+    "seed": (
+        lambda v: v is None or (_whole(v) and 0 <= v < 2**32 - 1),
+        "a whole number from 0 to 4294967294, or None",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Sampling settings, applied in llama.cpp's order: penalties, top-k, top-p, min-p, temperature.
@@ -36,24 +60,10 @@ class Sampling:
     seed: int | None = None
 
     def __post_init__(self):
-        _require(self, "temperature", 0 <= self.temperature <= 100, "a number from 0 to 100")
-        _require(self, "top_k", _whole(self.top_k) and self.top_k >= 0, "a whole number from 0 up")
-        _require(self, "top_p", 0 < self.top_p <= 1, "a number above 0 and at most 1")
-        _require(self, "min_p", 0 <= self.min_p < 1, "a number from 0 to below 1")
-        _require(self, "repetition_penalty", self.repetition_penalty > 0, "a number above 0")
-        _require(self, "presence_penalty", -10 <= self.presence_penalty <= 10, "from -10 to 10")
-        _require(
-            self,
-            "max_tokens",
-            self.max_tokens is None or (_whole(self.max_tokens) and self.max_tokens >= 1),
-            "a whole number from 1 up, or None",
-        )
-        _require(
-            self,
-            "seed",
-            self.seed is None or (_whole(self.seed) and 0 <= self.seed < 2**32 - 1),
-            "a whole number from 0 to 4294967294, or None",
-        )
+        for name, (allowed, expected) in _RULES.items():
+            value = getattr(self, name)
+            if not allowed(value):
+                raise OptionError(f"{name}={value!r} is not a valid setting.", f"Give {expected}.")
 
     def but(self, **changes) -> Sampling:
         """The same settings with some of them changed: ``sampling.but(temperature=1.0)``."""
@@ -74,13 +84,3 @@ GREEDY = Sampling(temperature=0.0, top_k=1, top_p=1.0)
 
 PLAIN = Sampling(temperature=1.0, top_k=0, top_p=1.0)
 """The model's own distribution, nothing cut off: what training and pass@k assume."""
-
-
-def _whole(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _require(sampling: Sampling, name: str, ok: bool, expected: str) -> None:
-    value = getattr(sampling, name)
-    if not ok or (isinstance(value, float) and not math.isfinite(value)):
-        raise OptionError(f"{name}={value!r} is not a valid setting.", f"Give {expected}.")

@@ -1,0 +1,88 @@
+"""How is a model opened and used? One call, ``open_model``, and the same methods for all of them.
+
+>>> model = open_model()                               # the nano thinker, shipped with the course
+>>> model = open_model("qwq-32b")                      # a model of the catalogue, downloaded before
+>>> model = open_model("path/to/a/model.gguf")         # any GGUF file
+>>> model = open_model("http://localhost:8080/v1")     # any OpenAI-compatible server
+
+The environment variable ``COURSE_MODEL`` sets what ``open_model()`` opens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_utils.engines.sampling import GREEDY, PLAIN, QWQ, Sampling
+from course_utils.errors import ModelFileError, OptionError
+
+if TYPE_CHECKING:
+    from course_utils.engines.endpoint import EndpointEngine
+    from course_utils.engines.local import LocalEngine
+
+__all__ = ["GREEDY", "PLAIN", "QWQ", "Sampling", "open_model"]
+
+DEFAULT_MODEL = "nano-thinker"
+
+# Engines that are open, by file and options: running a cell twice must not load 20 GB twice.
+_open_engines: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+
+
+def open_model(model: str | Path | None = None, **options) -> LocalEngine | EndpointEngine:
+    """Open a model by its catalogue name, its file, or the address of a server that runs it.
+
+    model: by default what ``COURSE_MODEL`` says, or else the course's own nano thinker.
+    options: for a local model see ``LocalOptions``; for a server, ``api_key``, ``model`` (its name
+        there) and ``timeout`` in seconds.
+
+    Opening the same file with the same options again gives the engine that is already open.
+    Raises ModelFileError, ModelLoadError, ServerError or OptionError, each with a remedy.
+    """
+    chosen = str(model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
+    if chosen.startswith(("http://", "https://")):
+        from course_utils.engines.endpoint import EndpointEngine
+
+        _refuse_unknown(options, ("api_key", "model", "timeout"))
+        return EndpointEngine(chosen, **options)
+
+    from course_utils.engines.local import LocalEngine, LocalOptions
+
+    _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
+    local_options = LocalOptions(**options)
+    path, name = _find_file(chosen)
+    stamp = path.stat()
+    key = (path, stamp.st_size, stamp.st_mtime_ns, local_options)
+    engine = _open_engines.get(key)
+    if engine is None or engine.closed:
+        engine = _open_engines[key] = LocalEngine(path, name=name, options=local_options)
+    return engine
+
+
+def _find_file(chosen: str) -> tuple[Path, str | None]:
+    """The file of a catalogue name or a path, and the model's name if the catalogue knows it."""
+    if chosen.endswith(".gguf") or os.sep in chosen or "/" in chosen:
+        path = Path(chosen).expanduser().resolve()
+        if not path.exists():
+            raise ModelFileError(
+                f"There is no file {chosen}.",
+                "Check the spelling and the folder; open_model() without a name opens the model "
+                "that comes with the course.",
+            )
+        return path, None
+    from course_utils.catalogue import model_path
+
+    return model_path(chosen), chosen
+
+
+def _refuse_unknown(options: dict, known) -> None:
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            raise OptionError(
+                f"There is no option {option!r} here.",
+                f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}.",
+            )
