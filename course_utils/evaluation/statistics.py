@@ -161,7 +161,7 @@ def pass_at_k_per_problem(correct: np.ndarray, k: int) -> np.ndarray:
             f"Choose k between 1 and {n}, or sample more answers.",
         )
     wrong = n - correct.sum(axis=1)
-    # C(wrong, k) / C(n, k) = product over i = 0..k-1 of (wrong - i) / (n - i); a factor of 0 ends it.
+    # C(wrong, k) / C(n, k) is the product of (wrong - i) / (n - i) for i = 0 .. k-1.
     steps = np.arange(k)
     factors = np.clip(wrong[:, None] - steps, 0, None) / (n - steps)
     return 1.0 - factors.prod(axis=1)
@@ -374,7 +374,7 @@ def _percentiles(means: np.ndarray, confidence: float) -> tuple[float, float]:
 
 
 def _student_quantile(probability: float, freedom: int) -> float:
-    """Quantile of Student's t, by Abramowitz and Stegun, formula 26.7.5 (below 1 % off from 5 on)."""
+    """Quantile of Student's t, by formula 26.7.5 of Abramowitz and Stegun (1964)."""
     z = NormalDist().inv_cdf(probability)
     return (
         z
