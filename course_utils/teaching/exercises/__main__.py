@@ -1,0 +1,33 @@
+"""Are the folded hints and solutions in step? ``python -m course_utils.teaching.exercises``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from course_utils.errors import CourseError
+from course_utils.teaching.exercises.folded import drifted_cells, update_folded_cells
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m course_utils.teaching.exercises",
+        description="Write each exercise's hints and solution into the notebooks' folded cells.",
+    )
+    parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK.ipynb")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail on a difference")
+    arguments = parser.parse_args()
+    problems = []
+    try:
+        for path in arguments.notebooks:
+            if not arguments.check and (changed := update_folded_cells(path)):
+                print(f"{path}: {changed} folded cells rewritten")
+            problems += [f"{path}: {problem}" for problem in drifted_cells(path)]
+    except CourseError as error:
+        problems.append(str(error))
+    print("\n".join(problems) or "All folded hints and solutions are in step.")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""What is off about this answer? Comparisons that name the kind of mistake, not the answer.
+
+Each returns None when the answer is right, otherwise one or two sentences for the learner.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+
+import numpy as np
+
+# Slips that leave a recognisable factor between an answer and the truth.
+_FACTORS = (
+    (2, "It is twice too large. Is something counted twice?"),
+    (1 / 2, "It is half of what it should be. Is one of two parts missing, keys or values say?"),
+    (100, "It is 100 times too large. A share or a percentage?"),
+    (1 / 100, "It is 100 times too small. A share or a percentage?"),
+    (10, "It is ten times too large. Count the zeros."),
+    (1 / 10, "It is ten times too small. Count the zeros."),
+    (8, "It is eight times too large. Bits or bytes?"),
+    (1 / 8, "It is eight times too small. Bits or bytes?"),
+    (1000, "It is 1,000 times too large. Check the unit."),
+    (1 / 1000, "It is 1,000 times too small. Check the unit."),
+    (1024, "It is 1,024 times too large. Check the unit."),
+    (1 / 1024, "It is 1,024 times too small. Check the unit."),
+    (1e6, "It is a million times too large. Check the unit."),
+    (1e-6, "It is a million times too small. Check the unit."),
+    (2**20, "It is 2^20 times too large. Check the unit."),
+    (2**-20, "It is 2^20 times too small. Check the unit."),
+    (1e9, "It is a billion times too large. Check the unit."),
+    (1e-9, "It is a billion times too small. Check the unit."),
+    (2**30, "It is 2^30 times too large. Check the unit."),
+    (2**-30, "It is 2^30 times too small. Check the unit."),
+    (1 / math.log(2), "It is off by the factor between log base 2 and the natural log."),
+    (math.log(2), "It is off by the factor between log base 2 and the natural log."),
+)
+
+
+def compare_number(
+    answer: object, expected: float, *, relative: float = 1e-3, absolute: float = 1e-9
+) -> str | None:
+    """A number against the expected one, within ``relative`` of it or ``absolute``."""
+    value = _as_number(answer)
+    if value is None:
+        return f"A number is asked for, and this is {_describe(answer)}."
+    if not math.isfinite(value):
+        return "The answer is not a finite number. Is there a division by zero, or a log of zero?"
+    if math.isclose(value, expected, rel_tol=relative, abs_tol=absolute):
+        return None
+    if value and math.isclose(value, -expected, rel_tol=relative, abs_tol=absolute):
+        return "The size is right, and the sign is wrong."
+    if value and expected:
+        ratio = value / expected
+        for factor, words in _FACTORS:
+            if math.isclose(ratio, factor, rel_tol=min(relative, 1e-2)):
+                return words
+        if math.isclose(abs(value * expected), 1, rel_tol=relative):
+            return "It is one divided by what is asked for. Is the fraction upside down?"
+        if 0.97 < ratio < 1.03:
+            return "Close, within 3 percent, but not exact. Is a small part missing or too much?"
+        if expected > 0 > value:
+            return "The answer cannot be negative."
+    return "It is too large." if value > expected else "It is too small."
+
+
+def compare_probabilities(
+    answer: object, expected: object, *, tolerance: float = 1e-6
+) -> str | None:
+    """A list or array of probabilities against the expected one."""
+    values, wanted = _as_array(answer), np.asarray(expected, dtype=float)
+    off = _compare_form(answer, values, wanted)
+    if off:
+        return off
+    if np.allclose(values, wanted, rtol=0, atol=tolerance):
+        return None
+    if (values < -tolerance).any():
+        return "A probability cannot be negative, and at least one of these is."
+    total = values.sum(axis=-1)
+    if not np.allclose(total, 1, atol=1e-3):
+        return (
+            "Probabilities must sum to 1, and these sum to "
+            f"{float(np.ravel(total)[0]):.3g}. Is a division by the sum missing?"
+        )
+    return "They sum to 1, but " + _where_off(values, wanted, tolerance)
+
+
+def compare_array(answer: object, expected: object, *, tolerance: float = 1e-6) -> str | None:
+    """A list or array of numbers against the expected one, within ``tolerance`` of each."""
+    values, wanted = _as_array(answer), np.asarray(expected, dtype=float)
+    off = _compare_form(answer, values, wanted)
+    if off:
+        return off
+    if np.allclose(values, wanted, rtol=tolerance, atol=tolerance):
+        return None
+    if np.allclose(values, -wanted, rtol=tolerance, atol=tolerance):
+        return "The sizes are right, and the signs are wrong."
+    if values.ndim == 1 and values.size > 1:
+        if np.allclose(values, wanted[::-1], rtol=tolerance, atol=tolerance):
+            return "The numbers are right, but in reverse order."
+        if np.allclose(np.sort(values), np.sort(wanted), rtol=tolerance, atol=tolerance):
+            return "The numbers are right, but not in the order asked for."
+    with np.errstate(all="ignore"):
+        ratios = (values / wanted)[np.abs(wanted) > tolerance]
+    if ratios.size > 1 and np.isfinite(ratios).all() and np.allclose(ratios, ratios[0], rtol=1e-3):
+        return "All of them are off by the same factor. Is a scale missing?"
+    return "The form is right, but " + _where_off(values, wanted, tolerance)
+
+
+def compare_choice(answer: object, expected: object, why_not: Mapping[object, str]) -> str | None:
+    """One of several given options; ``why_not`` says of each wrong one what speaks against it."""
+    options = [expected, *why_not]
+    if isinstance(answer, str):
+        answer = answer.strip()
+        by_name = {str(option).casefold(): option for option in options}
+        answer = by_name.get(answer.casefold(), answer)
+    if answer == expected:
+        return None
+    for option, words in why_not.items():
+        if answer == option:
+            return words
+    names = ", ".join(sorted(map(repr, options)))
+    return f"{answer!r} is not one of the options. Choose from {names}."
+
+
+def _compare_form(answer: object, values: np.ndarray | None, wanted: np.ndarray) -> str | None:
+    if values is None:
+        return f"A list or array of numbers is asked for, and this is {_describe(answer)}."
+    if values.shape != wanted.shape:
+        return (
+            f"The shape should be {_shape(wanted)}, and it is {_shape(values)}. "
+            "Along which dimension do you work?"
+        )
+    if not np.isfinite(values).all():
+        return "Not all of the numbers are finite. Is there a division by zero, or an overflow?"
+    return None
+
+
+def _where_off(values: np.ndarray, wanted: np.ndarray, tolerance: float) -> str:
+    wrong = ~np.isclose(values, wanted, rtol=0, atol=tolerance)
+    first = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = first[0] if len(first) == 1 else first
+    return f"{int(wrong.sum())} of {wrong.size} are off, the first at position {place}."
+
+
+def _shape(array: np.ndarray) -> str:
+    return str(tuple(int(n) for n in array.shape)) if array.ndim else "a single number"
+
+
+def _as_number(answer: object) -> float | None:
+    if isinstance(answer, bool | str):
+        return None
+    if isinstance(answer, numbers.Real):
+        return float(answer)
+    array = _as_array(answer)
+    return float(array.reshape(())) if array is not None and array.size == 1 else None
+
+
+def _as_array(answer: object) -> np.ndarray | None:
+    if isinstance(answer, str | dict):
+        return None
+    if hasattr(answer, "detach"):  # a PyTorch tensor, without importing PyTorch
+        answer = answer.detach().cpu()
+    try:
+        return np.asarray(answer, dtype=float)
+    except (TypeError, ValueError):
+        return None
+
+
+def _describe(answer: object) -> str:
+    if isinstance(answer, str):
+        return "a text"
+    if isinstance(answer, bool):
+        return "True or False"
+    name = type(answer).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

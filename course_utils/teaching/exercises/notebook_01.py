@@ -1,0 +1,260 @@
+"""Which exercises does notebook 01, next-token prediction, ask?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from course_utils.teaching import distribution
+from course_utils.teaching.exercises.compare import compare_number, compare_probabilities
+from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+
+
+def _check_softmax(answer) -> str | None:
+    off = compare_probabilities(answer(np.array([2.0, 1.0, 0.0])), _softmax([2.0, 1.0, 0.0]))
+    if off:
+        return off
+    off = compare_probabilities(answer(np.array([1000.0, 999.0])), _softmax([1000.0, 999.0]))
+    return off and (
+        "Small logits come out right, but logits near 1,000 do not: exp overflows. "
+        "Which number can you subtract from all logits without changing the result?"
+    )
+
+
+def _check_temperature(answer) -> str | None:
+    logits = np.array([3.0, 1.0, 0.5, -2.0])
+    for temperature in (0.5, 1.0, 2.0):
+        values = answer(logits.copy(), temperature)
+        off = compare_probabilities(values, _softmax(logits / temperature))
+        if off and compare_probabilities(values, _softmax(logits * temperature)) is None:
+            return "The other way round: a high temperature should make the distribution flatter."
+        if off:
+            return f"At temperature {temperature}: {off}"
+    return None
+
+
+def _check_top_p(answer) -> str | None:
+    # Not sorted, since a model's vocabulary is not.
+    probabilities = np.array([0.1, 0.5, 0.05, 0.3, 0.05])
+    for p in (0.45, 0.7, 0.85, 1.0):
+        keep = distribution.keep_top_p(probabilities, p)
+        wanted = np.where(keep, probabilities, 0) / probabilities[keep].sum()
+        values = np.asarray(answer(probabilities.copy(), p), dtype=float)
+        if values.shape != wanted.shape:
+            return compare_probabilities(values, wanted)
+        if (values > 0).sum() < keep.sum():
+            return (
+                f"With p = {p} too few tokens are left. The token that takes the sum to p or "
+                "above still belongs to them."
+            )
+        if (values > 0).sum() > keep.sum():
+            return f"With p = {p} more tokens are left than needed to reach a sum of p."
+        off = compare_probabilities(values, wanted)
+        if off:
+            return f"With p = {p}: {off}"
+    return None
+
+
+def _check_perplexity(answer) -> str | None:
+    for probabilities in ([0.5, 0.5, 0.5], [0.9, 0.1, 0.25, 0.01]):
+        logs = [math.log(p) for p in probabilities]
+        wanted = math.exp(-sum(logs) / len(logs))
+        value = answer(list(logs))
+        if compare_number(value, wanted, relative=1e-6) is None:
+            continue
+        if compare_number(value, -sum(logs) / len(logs), relative=1e-6) is None:
+            return "This is the mean surprise. One step is missing to turn it into perplexity."
+        if compare_number(value, math.exp(-sum(logs)), relative=1e-6) is None:
+            return "The surprises are added up, and not divided by how many there are."
+        return compare_number(value, wanted, relative=1e-6)
+    return None
+
+
+def _check_bigram(answer) -> str | None:
+    text = ["the", "cat", "sees", "the", "dog", "and", "the", "cat", "sleeps"]
+    for first, second, wanted in (
+        ("the", "cat", 2 / 3),
+        ("the", "dog", 1 / 3),
+        ("cat", "sees", 1 / 2),
+        ("cat", "the", 0.0),
+    ):
+        value = answer(list(text), first, second)
+        off = compare_number(value, wanted, relative=1e-6)
+        if off and compare_number(value, text.count(second) / len(text), relative=1e-6) is None:
+            return (
+                f"P({second} | {first}) comes out as {second}'s share of all words. Look only at "
+                f"the words that follow {first}."
+            )
+        if off:
+            return f"P({second} | {first}) is off. {off}"
+    return None
+
+
+def _softmax(logits) -> np.ndarray:
+    return distribution.softmax(np.asarray(logits, dtype=float))
+
+
+EXERCISES = [
+    Exercise(
+        id="01.softmax",
+        title="Turn logits into probabilities",
+        answer="softmax",
+        check=_check_softmax,
+        right="Only differences between logits count, so subtracting the largest changes nothing.",
+        hints=(
+            "Probabilities are positive and sum to 1. `np.exp` makes any number positive.",
+            "Divide the exponentials by their sum.",
+            "`np.exp(1000)` is too large for a float. Subtract `logits.max()` first.",
+        ),
+        setup="import numpy as np",
+        solution="""
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max())
+    return exponentials / exponentials.sum()
+""",
+        wrong=(
+            WrongExample("def softmax(logits):\n    return np.exp(logits)", "sum to 1"),
+            WrongExample(
+                "def softmax(logits):\n    return np.exp(logits) / np.exp(logits).sum()",
+                "overflows",
+            ),
+            WrongExample("def softmax(logits):\n    return logits / logits.sum()", "They sum to 1"),
+            WrongExample(
+                "def softmax(logits):\n    return 1 / 0", "`softmax` stopped with an error in its"
+            ),
+        ),
+    ),
+    Exercise(
+        id="01.temperature",
+        title="Apply a temperature to the logits",
+        answer="with_temperature",
+        check=_check_temperature,
+        right="Below 1 the favourite gains, above 1 the others do; near 0 it is greedy decoding.",
+        hints=(
+            "Temperature acts on the logits, before the softmax.",
+            "Divide the logits by the temperature.",
+        ),
+        setup="from course_utils.teaching import softmax",
+        solution="""
+def with_temperature(logits, temperature):
+    return softmax(logits / temperature)
+""",
+        wrong=(
+            WrongExample(
+                "def with_temperature(logits, t):\n    return softmax(logits * t)",
+                "other way round",
+            ),
+            WrongExample(
+                "def with_temperature(logits, t):\n    return softmax(logits) / t", "sum to 1"
+            ),
+            WrongExample(
+                "def with_temperature(logits, t):\n    return logits / t", "cannot be negative"
+            ),
+        ),
+    ),
+    Exercise(
+        id="01.top_p",
+        title="Keep the fewest tokens whose probabilities sum to at least p",
+        answer="top_p",
+        check=_check_top_p,
+        right="Where the model is sure few tokens stay, where it wavers many: that is the point.",
+        hints=(
+            "Sort the tokens, the likeliest first: `order = np.argsort(-probabilities)`.",
+            "`np.cumsum(probabilities[order])` is the running sum. Where does it reach p first?",
+            "Set the others to 0, and divide by the sum that is left.",
+        ),
+        setup="import numpy as np",
+        solution="""
+def top_p(probabilities, p):
+    order = np.argsort(-probabilities)
+    running_sum = np.cumsum(probabilities[order])
+    # Keep a token as long as those before it have not reached p.
+    kept = order[running_sum - probabilities[order] < p - 1e-12]
+    result = np.zeros_like(probabilities)
+    result[kept] = probabilities[kept]
+    return result / result.sum()
+""",
+        wrong=(
+            WrongExample(
+                "def top_p(q, p):\n"
+                "    order = np.argsort(-q)\n"
+                "    kept = order[np.cumsum(q[order]) <= p]\n"
+                "    r = np.zeros_like(q)\n"
+                "    r[kept] = q[kept]\n"
+                "    return r / max(r.sum(), 1e-9)",
+                "too few tokens",
+            ),
+            WrongExample(
+                "def top_p(q, p):\n"
+                "    order = np.argsort(-q)\n"
+                "    kept = order[np.cumsum(q[order]) - q[order] < p - 1e-12]\n"
+                "    r = np.zeros_like(q)\n"
+                "    r[kept] = q[kept]\n"
+                "    return r",
+                "sum to 1",
+            ),
+            WrongExample("def top_p(q, p):\n    return q", "more tokens are left"),
+        ),
+    ),
+    Exercise(
+        id="01.perplexity",
+        title="How undecided is the model? Compute perplexity from log-probabilities",
+        answer="perplexity",
+        check=_check_perplexity,
+        right="A perplexity of 8 means: as undecided as between 8 equally likely tokens.",
+        hints=(
+            "The surprise at a token is its negative log-probability.",
+            "Take the mean surprise, then undo the logarithm with `math.exp`.",
+        ),
+        setup="import math",
+        solution="""
+def perplexity(log_probabilities):
+    mean_surprise = -sum(log_probabilities) / len(log_probabilities)
+    return math.exp(mean_surprise)
+""",
+        wrong=(
+            WrongExample(
+                "def perplexity(logs):\n    return math.exp(sum(logs) / len(logs))", "upside down"
+            ),
+            WrongExample(
+                "def perplexity(logs):\n    return -sum(logs) / len(logs)", "mean surprise"
+            ),
+            WrongExample("def perplexity(logs):\n    return math.exp(-sum(logs))", "not divided"),
+        ),
+    ),
+    Exercise(
+        id="01.bigram",
+        title="How likely is one word after another, by counting?",
+        answer="bigram_probability",
+        check=_check_bigram,
+        right="This counts one word back; a transformer weighs everything back to the start.",
+        hints=(
+            "`zip(words, words[1:])` gives every word together with the one after it.",
+            "Of all pairs that begin with `first`, which share ends with `second`?",
+        ),
+        solution="""
+def bigram_probability(words, first, second):
+    followers = [b for a, b in zip(words, words[1:]) if a == first]
+    return followers.count(second) / len(followers)
+""",
+        wrong=(
+            WrongExample(
+                "def bigram_probability(words, first, second):\n"
+                "    return words.count(second) / len(words)",
+                "share of all words",
+            ),
+            WrongExample(
+                "def bigram_probability(words, first, second):\n"
+                "    pairs = list(zip(words, words[1:]))\n"
+                "    return pairs.count((first, second)) / len(pairs)",
+                "too small",
+            ),
+            WrongExample(
+                "def bigram_probability(words, first, second):\n"
+                "    return sum(a == first and b == second for a, b in zip(words, words[1:]))",
+                "too large",
+            ),
+        ),
+    ),
+]

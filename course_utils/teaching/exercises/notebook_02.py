@@ -1,0 +1,270 @@
+"""Which exercises does notebook 02, inside the model, ask?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from course_utils.teaching.distribution import softmax
+from course_utils.teaching.exercises.compare import (
+    compare_array,
+    compare_number,
+    compare_probabilities,
+)
+from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+
+
+def _check_rms_norm(answer) -> str | None:
+    x = np.array([3.0, -4.0, 0.0, 5.0])
+    weight = np.array([1.0, 0.5, 2.0, -1.0])
+    scale = np.sqrt((x**2).mean() + 1e-6)
+    values = answer(x.copy(), weight.copy())
+    if compare_array(values, x / scale, tolerance=1e-4) is None:
+        return "The vector is normalised, but the learned weight is not applied."
+    centred = (x - x.mean()) / np.sqrt(x.var() + 1e-6) * weight
+    if compare_array(values, centred, tolerance=1e-4) is None:
+        return "This is LayerNorm: it subtracts the mean. RMSNorm does not."
+    length = np.sqrt((x**2).sum() + 1e-6)
+    if compare_array(values, x / length * weight, tolerance=1e-4) is None:
+        return "You divide by the vector's length. The root of the *mean* square is asked for."
+    off = compare_array(values, x / scale * weight, tolerance=1e-4)
+    if off:
+        return off
+    if not np.isfinite(np.asarray(answer(np.zeros(4), weight), dtype=float)).all():
+        return "For a vector of zeros this divides by zero. Where does epsilon go?"
+    return None
+
+
+def _check_causal_attention(answer) -> str | None:
+    scores = np.array([[1.0, 9.0, 9.0], [0.5, 2.0, 9.0], [1.0, 0.0, -1.0]])
+    past = np.tril(np.ones_like(scores, dtype=bool))
+    values = answer(scores.copy())
+    array = np.asarray(values, dtype=float)
+    if array.shape == scores.shape:
+        if (np.abs(array[~past]) > 1e-9).any():
+            return "A token looks at tokens after it, above the diagonal. It cannot see those yet."
+        if not np.allclose(array.sum(axis=1), 1, atol=1e-6) and np.allclose(
+            array, np.where(past, softmax(scores), 0), atol=1e-6
+        ):
+            return (
+                "The future is hidden after the softmax, so rows no longer sum to 1. "
+                "Hide it before."
+            )
+    return compare_probabilities(values, softmax(np.where(past, scores, -np.inf)))
+
+
+def _check_rotation(answer) -> str | None:
+    for pair, position, frequency in (((1.0, 0.0), 3, 0.1), ((0.6, -2.0), 7, 0.01)):
+        angle = position * frequency
+        wanted = _rotate(pair, angle)
+        values = answer(np.array(pair), position, frequency)
+        off = compare_array(values, wanted)
+        if off and compare_array(values, _rotate(pair, -angle)) is None:
+            return "It turns the other way: check the signs of the two sines."
+        if off:
+            return f"For the pair {pair} at position {position}: {off}"
+    return None
+
+
+def _rotate(pair, angle: float) -> np.ndarray:
+    x, y = pair
+    return np.array(
+        [x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)]
+    )
+
+
+def _check_kv_cache(answer) -> str | None:
+    # QwQ-32B at F16: 256 KiB per token (config: 64 layers, 8 key/value heads of 128).
+    for tokens, layers, heads, dimension, size in ((8192, 64, 8, 128, 2), (100, 4, 2, 64, 1)):
+        wanted = 2 * tokens * layers * heads * dimension * size
+        off = compare_number(answer(tokens, layers, heads, dimension, size), wanted, relative=1e-9)
+        if off:
+            return f"For {tokens} tokens, {layers} layers and {heads} key/value heads: {off}"
+    return None
+
+
+def _check_attention_parameters(answer) -> str | None:
+    for hidden, heads, kv_heads, dimension in ((5120, 40, 8, 128), (256, 4, 2, 64)):
+        queries, keys = heads * dimension, kv_heads * dimension
+        weights = hidden * queries + 2 * hidden * keys + queries * hidden
+        biases = queries + 2 * keys
+        value = answer(hidden, heads, kv_heads, dimension)
+        if compare_number(value, weights, relative=1e-9) is None:
+            return "All four matrices are counted, but not the biases of Q, K and V."
+        if compare_number(value, weights + biases + hidden, relative=1e-9) is None:
+            return "The output projection has no bias in this architecture."
+        full = 4 * hidden * queries
+        if kv_heads != heads and compare_number(value, full + 3 * queries, relative=1e-9) is None:
+            return "Keys and values have fewer heads than queries: grouped-query attention."
+        off = compare_number(value, weights + biases, relative=1e-9)
+        if off:
+            return f"For hidden size {hidden} with {heads} and {kv_heads} heads: {off}"
+    return None
+
+
+EXERCISES = [
+    Exercise(
+        id="02.rms_norm",
+        title="Write RMSNorm",
+        answer="rms_norm",
+        check=_check_rms_norm,
+        right="No mean is subtracted: one operation fewer than LayerNorm, and as good in practice.",
+        hints=(
+            "RMS: the root of the mean of the squares.",
+            "Divide by it, then multiply by the weight, number by number.",
+        ),
+        setup="import numpy as np",
+        solution="""
+def rms_norm(x, weight, epsilon=1e-6):
+    mean_square = (x**2).mean()
+    return x / np.sqrt(mean_square + epsilon) * weight
+""",
+        wrong=(
+            WrongExample(
+                "def rms_norm(x, weight):\n    return x / np.sqrt((x**2).mean() + 1e-6)",
+                "weight is not applied",
+            ),
+            WrongExample(
+                "def rms_norm(x, w):\n    return (x - x.mean()) / np.sqrt(x.var() + 1e-6) * w",
+                "LayerNorm",
+            ),
+            WrongExample(
+                "def rms_norm(x, w):\n    return x / np.sqrt((x**2).sum() + 1e-6) * w", "length"
+            ),
+            WrongExample(
+                "def rms_norm(x, w):\n    return x / np.sqrt((x**2).mean()) * w",
+                "divides by zero",
+            ),
+        ),
+    ),
+    Exercise(
+        id="02.causal_attention",
+        title="Turn scores into attention that cannot see the future",
+        answer="causal_attention",
+        check=_check_causal_attention,
+        right="Row i now depends on tokens 0 to i only, so one pass trains every position at once.",
+        hints=(
+            "`np.tril(np.ones_like(scores))` is 1 on and below the diagonal.",
+            "Put minus infinity where the future is, and only then take the softmax of each row.",
+        ),
+        setup="import numpy as np\nfrom course_utils.teaching import softmax",
+        solution="""
+def causal_attention(scores):
+    past = np.tril(np.ones_like(scores)) == 1
+    return softmax(np.where(past, scores, -np.inf))
+""",
+        wrong=(
+            WrongExample(
+                "def causal_attention(scores):\n    return softmax(scores)", "tokens after it"
+            ),
+            WrongExample(
+                "def causal_attention(scores):\n    return np.tril(softmax(scores))",
+                "before",
+            ),
+            WrongExample(
+                "def causal_attention(scores):\n    return np.triu(softmax(scores))",
+                "tokens after it",
+            ),
+        ),
+    ),
+    Exercise(
+        id="02.rotation",
+        title="Rotate one pair of a query, as RoPE does",
+        answer="rotate",
+        check=_check_rotation,
+        right="Query and key are turned alike, so their product depends on their distance alone.",
+        hints=(
+            "The angle is the position times the pair's frequency.",
+            "A rotation takes (x, y) to (x cos a - y sin a, x sin a + y cos a).",
+        ),
+        setup="import numpy as np",
+        solution="""
+def rotate(pair, position, frequency):
+    angle = position * frequency
+    x, y = pair
+    return np.array([
+        x * np.cos(angle) - y * np.sin(angle),
+        x * np.sin(angle) + y * np.cos(angle),
+    ])
+""",
+        wrong=(
+            WrongExample(
+                "def rotate(pair, position, f):\n"
+                "    a = -position * f\n"
+                "    x, y = pair\n"
+                "    return np.array([x * np.cos(a) - y * np.sin(a),"
+                " x * np.sin(a) + y * np.cos(a)])",
+                "other way",
+            ),
+            WrongExample("def rotate(pair, position, f):\n    return pair", "off"),
+            WrongExample(
+                "def rotate(pair, position, f):\n    return pair[0] * np.cos(position * f)",
+                "shape",
+            ),
+        ),
+    ),
+    Exercise(
+        id="02.kv_cache",
+        title="How many bytes does the KV cache of a conversation take?",
+        answer="kv_cache_bytes",
+        check=_check_kv_cache,
+        right="For QwQ-32B that is 256 KiB a token: 2 GiB at 8,192 tokens, beside the weights.",
+        hints=(
+            "Each layer keeps one key and one value for every token and key/value head.",
+            "Each of them is `head_dimension` numbers long.",
+        ),
+        solution="""
+def kv_cache_bytes(tokens, layers, kv_heads, head_dimension, bytes_per_number):
+    numbers_per_token = 2 * layers * kv_heads * head_dimension
+    return tokens * numbers_per_token * bytes_per_number
+""",
+        wrong=(
+            WrongExample(
+                "def kv_cache_bytes(t, layers, h, d, b):\n    return t * layers * h * d * b",
+                "half",
+            ),
+            WrongExample(
+                "def kv_cache_bytes(t, layers, h, d, b):\n    return 2 * t * h * d * b", "too small"
+            ),
+            WrongExample(
+                "def kv_cache_bytes(t, layers, h, d, b):\n    return 16 * t * layers * h * d * b",
+                "Bits or bytes?",
+            ),
+        ),
+    ),
+    Exercise(
+        id="02.attention_parameters",
+        title="Count the parameters of one attention block, biases included",
+        answer="attention_parameters",
+        check=_check_attention_parameters,
+        right="With 8 key/value heads for 40 query heads, K and V shrink to a fifth of Q.",
+        hints=(
+            "Four matrices: Q and the output for all heads, K and V for the key/value heads.",
+            "A matrix from n to m numbers has n times m parameters; Q, K and V also have a bias.",
+        ),
+        solution="""
+def attention_parameters(hidden, heads, kv_heads, head_dimension):
+    queries = heads * head_dimension
+    keys = kv_heads * head_dimension
+    matrices = hidden * queries + 2 * hidden * keys + queries * hidden
+    biases = queries + 2 * keys
+    return matrices + biases
+""",
+        wrong=(
+            WrongExample(
+                "def attention_parameters(n, h, k, d):\n    return 2 * n * h * d + 2 * n * k * d",
+                "biases",
+            ),
+            WrongExample(
+                "def attention_parameters(n, h, k, d):\n    return 4 * n * h * d + 3 * h * d",
+                "grouped-query",
+            ),
+            WrongExample(
+                "def attention_parameters(n, h, k, d):\n"
+                "    return 2 * n * h * d + 2 * n * k * d + h * d + 2 * k * d + n",
+                "no bias",
+            ),
+        ),
+    ),
+]

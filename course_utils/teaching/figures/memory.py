@@ -1,0 +1,118 @@
+"""Does it fit into this machine's memory? Stacked bars against what the machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from course_utils.errors import OptionError
+from course_utils.teaching import style
+
+GIB = 2**30
+MIB = 2**20
+
+
+def memory_bars(
+    plans: Mapping[str, Mapping[str, float]],
+    machine_bytes: float,
+    *,
+    available_bytes: float | None = None,
+    title: str = "Does it fit into memory?",
+) -> Figure:
+    """One stacked bar for each plan, and a line where the machine's memory ends.
+
+    plans: name to its parts in bytes: ``{"Q4_K_M, 8k": {"weights": 19.8e9, "KV cache": 2.1e9}}``.
+    machine_bytes: all memory of the machine; available_bytes: what is free of it now.
+    """
+    if not plans or not any(plans.values()):
+        raise OptionError(
+            "There is no memory plan to draw.", 'Give one: {"Q4_K_M": {"weights": 19.8e9}}.'
+        )
+    unit, unit_name = _unit(max(machine_bytes, *(sum(plan.values()) for plan in plans.values())))
+    end = machine_bytes / unit
+    longest = max(end, *(sum(plan.values()) / unit for plan in plans.values()))
+    parts = list(dict.fromkeys(part for plan in plans.values() for part in plan))
+    figure, axes = style.new_figure(7.2, 1.7 + 0.6 * len(plans))
+    for row, plan in enumerate(plans.values()):
+        left = 0.0
+        for index, part in enumerate(parts):
+            width = plan.get(part, 0) / unit
+            look = style.series(index)
+            axes.barh(
+                row,
+                width,
+                left=left,
+                color=look.colour,
+                hatch=look.hatch,
+                edgecolor=style.BACKGROUND,
+                height=0.55,
+            )
+            left += width
+        words = f"{left:.1f} {unit_name}, {_verdict(plan, machine_bytes, available_bytes)}"
+        axes.text(
+            left + 0.012 * longest,
+            row,
+            words,
+            va="center",
+            fontsize=9.5,
+            bbox={"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 1.5},
+            zorder=4,
+        )
+    axes.axvline(end, color=style.INK, lw=2)
+    axes.text(end, -0.62, f" this machine: {end:.1f} {unit_name}", fontsize=9.5)
+    if available_bytes is not None:
+        axes.axvline(available_bytes / unit, color=style.INK, lw=1.3, linestyle="--")
+        axes.text(
+            available_bytes / unit,
+            len(plans) - 0.38,
+            f"free now: {available_bytes / unit:.1f} {unit_name} ",
+            ha="right",
+            va="top",
+            fontsize=9.5,
+        )
+    axes.set_xlim(0, longest * 1.5)
+    axes.set_ylim(len(plans) - 0.1, -1)
+    axes.set_yticks(range(len(plans)), [style.drawable(name) for name in plans])
+    axes.grid(axis="x")
+    axes.set_xlabel(f"memory ({unit_name})")
+    axes.set_title(style.drawable(title))
+    handles = [
+        Patch(
+            facecolor=style.series(i).colour,
+            hatch=style.series(i).hatch,
+            edgecolor=style.BACKGROUND,
+            label=style.drawable(part),
+        )
+        for i, part in enumerate(parts)
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    return figure
+
+
+def describe_memory(plans: Mapping[str, Mapping[str, float]], machine_bytes: float) -> str:
+    """Alt text for ``memory_bars``: each plan's total, and whether it fits."""
+    unit, unit_name = _unit(max(machine_bytes, *(sum(plan.values()) for plan in plans.values())))
+    lines = [
+        f"{name} needs {sum(plan.values()) / unit:.1f} {unit_name} and "
+        f"{_verdict(plan, machine_bytes, None)}"
+        for name, plan in plans.items()
+    ]
+    return (
+        f"Stacked memory bars against a machine with {machine_bytes / unit:.1f} {unit_name}: "
+        f"{'; '.join(lines)}."
+    )
+
+
+def _verdict(plan: Mapping[str, float], machine_bytes: float, available_bytes: float | None) -> str:
+    total = sum(plan.values())
+    if total > machine_bytes:
+        return "does not fit"
+    if available_bytes is not None and total > available_bytes:
+        return "fits once other programs make room"
+    return "fits"
+
+
+def _unit(largest_bytes: float) -> tuple[int, str]:
+    return (GIB, "GiB") if largest_bytes >= GIB else (MIB, "MiB")

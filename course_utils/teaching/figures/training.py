@@ -1,0 +1,159 @@
+"""How did training go, and how sure is an accuracy? Curves and bars that show their intervals."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+from course_utils.errors import OptionError
+from course_utils.intervals import wilson_interval
+from course_utils.teaching import style
+
+Rows = Sequence[Mapping[str, object]]
+
+
+def read_log(path: str | Path) -> list[dict[str, str | float]]:
+    """The rows of a CSV log, numbers as numbers. Lines that start with ``#`` are comments.
+
+    Raises OptionError when there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise OptionError(
+            f"There is no training log {path}.",
+            "Check the path; `make nano` re-makes the shipped logs.",
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+
+
+def training_curves(
+    log: str | Path | Rows,
+    x: str = "step",
+    y: str = "loss",
+    *,
+    by: str | None = None,
+    low: str | None = None,
+    high: str | None = None,
+    title: str | None = None,
+    x_label: str | None = None,
+    y_label: str | None = None,
+    y_range: tuple[float, float] | None = None,
+    log_x: bool = False,
+) -> Figure:
+    """Lines of column ``y`` against column ``x``, with a band for what is uncertain.
+
+    log: a CSV file (see ``read_log``) or its rows as dictionaries.
+    by: a column that names the lines, such as a model's size; without it there is one line.
+    low, high: columns with the interval's ends, drawn as a band.  Without them, rows that agree
+        in ``by`` and ``x`` are repeats (seeds): the line is their mean, the band runs from the
+        smallest to the largest.
+    Raises OptionError for a column that the log lacks.
+    """
+    rows = read_log(log) if isinstance(log, str | Path) else list(log)
+    if not rows:
+        raise OptionError("The training log has no rows.", "Run the training that writes it.")
+    for column in (x, y, by, low, high):
+        if column is not None and column not in rows[0]:
+            raise OptionError(
+                f"The training log has no column {column!r}.",
+                f"Its columns are: {', '.join(map(str, rows[0]))}.",
+            )
+    figure, axes = style.new_figure(7.2, 3.8)
+    names = list(dict.fromkeys(row[by] for row in rows)) if by else [None]
+    for index, name in enumerate(names):
+        mine = [row for row in rows if (by is None or row[by] == name) and row[y] != ""]
+        look = style.series(index)
+        points = sorted({row[x] for row in mine})
+        at = {point: [row for row in mine if row[x] == point] for point in points}
+        centre = [mean(row[y] for row in at[point]) for point in points]
+        bottom = [min(row[low or y] for row in at[point]) for point in points]
+        top = [max(row[high or y] for row in at[point]) for point in points]
+        axes.plot(
+            points,
+            centre,
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markevery=max(1, len(points) // 8),
+            label=None if name is None else style.drawable(_plain(name)),
+        )
+        if bottom != top:
+            axes.fill_between(points, bottom, top, color=look.colour, alpha=0.2, linewidth=0)
+    if log_x:
+        axes.set_xscale("log")
+    if y_range:
+        axes.set_ylim(*y_range)
+    axes.grid()
+    axes.set_xlabel(x_label or x)
+    axes.set_ylabel(y_label or y)
+    axes.set_title(style.drawable(title or f"How does {y_label or y} change?"))
+    if by:
+        axes.legend(title=by)
+    return figure
+
+
+def accuracy_bars(
+    results: Mapping[str, tuple[int, int]],
+    *,
+    title: str = "How often is the answer right?",
+    confidence: float = 0.95,
+) -> Figure:
+    """One bar for each name with Wilson's interval: ``{"base": (35, 100), "thinker": (95, 100)}``.
+
+    results: name to (right answers, questions).
+    """
+    if not results:
+        raise OptionError("There is no accuracy to draw.", 'Give some: {"base": (35, 100)}.')
+    figure, axes = style.new_figure(7, 1.2 + 0.55 * len(results))
+    for row, (right, n) in enumerate(results.values()):
+        share = right / n
+        low, high = wilson_interval(right, n, confidence)
+        look = style.series(row)
+        axes.barh(
+            row, share, color=look.colour, hatch=look.hatch, edgecolor=style.BACKGROUND, height=0.6
+        )
+        # A white edge keeps the interval visible on the bar.
+        for colour, width in (("white", 4.5), (style.INK, 1.8)):
+            axes.errorbar(
+                share,
+                row,
+                xerr=[[share - low], [high - share]],
+                color=colour,
+                linewidth=width,
+                capsize=5,
+                capthick=width,
+            )
+        axes.text(
+            max(high, share) + 0.02,
+            row,
+            f"{share * 100:.0f} %  ({low * 100:.0f} to {high * 100:.0f} %, n = {n})",
+            va="center",
+            fontsize=9.5,
+        )
+    axes.set_yticks(range(len(results)), [style.drawable(name) for name in results])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.42)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.spines["bottom"].set_bounds(0, 1)
+    axes.grid(axis="x")
+    axes.set_xlabel(f"accuracy, with its {confidence * 100:.0f} % interval", loc="left")
+    axes.set_title(style.drawable(title))
+    style.note_missing_fonts(figure, title, *results)
+    return figure
+
+
+def _number(text: str | None) -> str | float:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return text or ""
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,64 @@
+"""How does a widget stand on the page? With a text that never changes, and errors in sight."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Callable
+
+import ipywidgets
+from IPython.display import display
+
+from course_utils.errors import CourseError
+
+
+class Panel:
+    """A widget for the page, with a stable plain text for exports, readers and comparisons.
+
+    ipywidgets' own text form spells out every property, images included, and differs between
+    machines.  ``text`` says instead what the widget is and which plain code does the same.
+    """
+
+    def __init__(self, widget: ipywidgets.Widget, text: str):
+        self.widget = widget
+        self.text = text
+
+    def show(self) -> None:
+        display(self)
+
+    def _repr_mimebundle_(self, **_options) -> dict:
+        bundle = self.widget._repr_mimebundle_()
+        bundle.pop("text/html", None)
+        return {**bundle, "text/plain": self.text}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class ErrorLine(ipywidgets.HTML):
+    """One line of a widget that shows what went wrong, and is empty otherwise."""
+
+    def guard(self, action: Callable) -> Callable:
+        """``action`` with its errors shown in this line instead of lost in a callback."""
+
+        @functools.wraps(action)
+        def guarded(*arguments, **keywords):
+            self.value = ""
+            try:
+                return action(*arguments, **keywords)
+            except Exception as error:
+                self.show_error(error)
+                return None
+
+        return guarded
+
+    def show_error(self, error: BaseException) -> None:
+        text = (
+            f"{error.problem} {error.remedy}"
+            if isinstance(error, CourseError)
+            else f"{type(error).__name__}: {error}"
+        )
+        self.value = (
+            '<div role="alert" style="border-left: 5px solid #D55E00; padding: 0 0.6em">'
+            f"<strong>✗</strong> {html.escape(text)}</div>"
+        )

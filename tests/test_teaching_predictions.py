@@ -1,0 +1,64 @@
+"""Do predictions stand beside results, and is a missing one met gently?"""
+
+import ipywidgets
+import pytest
+
+from course_utils.errors import OptionError
+from course_utils.teaching.exercises import predictions
+from course_utils.teaching.exercises.predictions import predict, reveal
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch):
+    monkeypatch.setattr(predictions, "_predictions", {})
+
+
+def test_a_right_prediction_is_confirmed(capsys):
+    predict("01.greedy", ["it loops", "it stops"], choice=1)
+    reveal("01.greedy", 1, because="The likeliest token never changes.")
+    out = capsys.readouterr().out
+    assert "Your prediction: it loops" in out and "What came out: it loops" in out
+    assert "As you predicted. The likeliest token never changes." in out
+
+
+def test_a_wrong_prediction_is_shown_beside_the_result(capsys):
+    predict("01.greedy", ["it loops", "it stops"], choice=2)
+    reveal("01.greedy", "it loops")
+    out = capsys.readouterr().out
+    assert "Your prediction: it stops" in out and "Not as predicted" in out
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_without_a_prediction_the_result_comes_with_a_gentle_word(capsys, asked):
+    if asked:
+        predict("01.greedy", ["it loops", "it stops"])
+    reveal("01.greedy", "it loops")
+    out = capsys.readouterr().out
+    assert "Your prediction: none made" in out and "guess first" in out
+
+
+def test_the_radio_buttons_record_the_choice(capsys, monkeypatch):
+    made = []
+    original = ipywidgets.RadioButtons.__init__
+
+    def remember(self, *arguments, **keywords):
+        made.append(self)
+        original(self, *arguments, **keywords)
+
+    monkeypatch.setattr(ipywidgets.RadioButtons, "__init__", remember)
+    predict("01.greedy", ["it loops", "it stops"])
+    assert made[0].description and made[0].value is None
+    made[0].value = 2
+    # Running the cell again keeps what was chosen.
+    predict("01.greedy", ["it loops", "it stops"])
+    assert made[1].value == 2
+    reveal("01.greedy", 2)
+    assert "Your prediction: it stops" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "choice"), [(["one"], None), (["a", "a"], None), (["a", "b"], 3)]
+)
+def test_an_impossible_question_or_choice_is_an_error_with_a_remedy(options, choice):
+    with pytest.raises(OptionError):
+        predict("01.greedy", options, choice=choice)
