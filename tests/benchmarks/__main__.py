@@ -1,0 +1,22 @@
+"""Run all benchmarks: ``make bench``, or ``python -m tests.benchmarks [name ...]``."""
+
+import sys
+
+from tests.benchmarks import streaming
+
+BENCHMARKS = {"streaming": streaming.main}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"There is no benchmark {unknown[0]!r}. Choose from: {', '.join(BENCHMARKS)}.")
+        return 2
+    for name in names or BENCHMARKS:
+        print(f"== {name} ==", flush=True)
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
