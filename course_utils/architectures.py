@@ -155,8 +155,8 @@ class MixtureOfExperts:
 
     ``width``: rows of one expert's matrices.  ``shared``: experts that serve every token.
     ``dense_layers``: how many layers at the front stay dense.  ``router_bias``: whether a bias
-    balances the load (DeepSeek-V3, arXiv 2412.19437).  ``shared_gate``: whether a learned gate
-    scales the shared expert (Qwen2-MoE), whose width is then ``shared_width``.
+    balances the load (DeepSeek-V3, arXiv 2412.19437).  ``shared_width``: rows of all shared
+    experts together.  ``shared_gate``: whether a learned gate scales them (Qwen2-MoE).
     """
 
     experts: int
@@ -177,7 +177,7 @@ class MixtureOfExperts:
         yield "ffn_up_exps.weight", (experts, width, hidden), "routed experts"
         yield "ffn_down_exps.weight", (experts, hidden, width), "routed experts"
         if self.shared:
-            shared = self.shared_width or self.shared * width
+            shared = self.shared_width
             if self.shared_gate:
                 yield "ffn_gate_inp_shexp.weight", (hidden,), "shared expert"
             yield "ffn_gate_shexp.weight", (shared, hidden), "shared expert"
@@ -397,6 +397,7 @@ def _from_config(config: Mapping[str, object]) -> Architecture:
             used=number("num_experts_per_tok"),
             width=number("moe_intermediate_size"),
             shared=number("n_shared_experts"),
+            shared_width=number("n_shared_experts") * number("moe_intermediate_size"),
             dense_layers=number("first_k_dense_replace"),
             router_bias=config.get("topk_method") == "noaux_tc",
         )
@@ -499,5 +500,6 @@ def _from_metadata(
         tied_embeddings="output.weight" not in shapes,
         context=number("context_length"),
         rope_theta=float(number("rope.freq_base", 10000.0)),
-        norm_epsilon=float(number("attention.layer_norm_rms_epsilon", 1e-6)),
+        # Stored in 32 bits, where 1e-5 reads back as 9.99999975e-06.
+        norm_epsilon=float(f"{number('attention.layer_norm_rms_epsilon', 1e-6):.6g}"),
     )

@@ -1,0 +1,323 @@
+"""How can this machine try a 20 GB model without downloading it? With a file of the same shape.
+
+A stand-in is a GGUF file with a model's exact tensor shapes and quantisation types, in which
+(nearly) all weights are zero and lie in a hole of a sparse file: 19.85 GB long for QwQ-32B, a few
+MB on disk, written in about a second.  llama.cpp loads and computes it like the real one, in the
+true memory and at the true speed, since both depend on shapes alone.  What it writes is nonsense.
+
+In a mixture of experts the speed also depends on *which* experts are read.  There the routers,
+some embedding rows and the same rows of the output get random values, so that different tokens
+go to different experts, and sampling with a small top-k stays among the rows that have values.
+
+This module only writes and describes such files; ``course_utils.engines.rehearsal`` runs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from course_utils.architectures import Architecture, GroupedQueryAttention, Tensor
+from course_utils.catalogue import find_model
+from course_utils.errors import MachineError
+from course_utils.machine import free_disk_bytes
+from course_utils.paths import models_folder
+from course_utils.quantisation import (
+    block_bytes,
+    block_weights,
+    mix_name,
+    padded,
+    stored_bytes,
+    tensor_type,
+    weight_bytes,
+)
+
+LIVE_ROWS = 1024
+"""How many tokens of a mixture's stand-in have random embeddings: ids 0 to 1023."""
+
+# Where a block of each type keeps its 16-bit scale, and the offset by which values are shifted,
+# as (byte, value) pairs (source: the block structs of llama.cpp's ggml-common.h).  The offsets
+# make random blocks average to about zero.
+_SCALES = {
+    "Q2_K": ((80, 1.0), (82, 1.5)),
+    "Q3_K": ((108, 1.0),),
+    "Q4_0": ((0, 1.0),),
+    "Q4_K": ((0, 1.0), (2, 7.5)),
+    "Q5_0": ((0, 1.0),),
+    "Q5_1": ((0, 1.0), (2, -15.5)),
+    "Q5_K": ((0, 1.0), (2, 15.5)),
+    "Q6_K": ((208, 1.0),),
+    "Q8_0": ((0, 1.0),),
+}
+
+# File systems that live in memory: reading a hole there takes memory that cannot be given back,
+# and running out of it ends the process.
+_IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs")
+
+
+@dataclass(frozen=True)
+class Standin:
+    """A stand-in file. ``architecture`` is what it holds, ``full`` the whole model's shape.
+
+    ``file_bytes`` is its length, header included; ``disk_bytes`` what it takes on disk.
+    """
+
+    path: Path
+    name: str
+    mix: str
+    architecture: Architecture
+    full: Architecture
+    file_bytes: int
+    disk_bytes: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has all of the model's layers."""
+        return self.architecture.layers == self.full.layers
+
+
+def standins_folder() -> Path:
+    """``models/standins/``: where stand-ins lie while they are in use; never in git."""
+    return models_folder() / "standins"
+
+
+@contextlib.contextmanager
+def standin(
+    name: str, mix: str | None = None, *, layers: int | None = None, folder: Path | None = None
+) -> Iterator[Standin]:
+    """A stand-in of a catalogue's model, removed again at the end, whatever happens inside.
+
+    ``mix``: a quantisation, by default the one the catalogue recommends.  ``layers``: write only
+    the first so many layers.  Raises OptionError for an unknown name, MachineError where the disk
+    has no room.  What a killed process left behind is removed first.
+    """
+    model = find_model(name)
+    mix = mix_name(mix or (model.default_file or "Q4_K_M"))
+    full = model.architecture
+    shown = full if layers is None else full.with_layers(min(layers, full.layers))
+    folder = folder or standins_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    path = folder / f"{model.name}-{mix}-{shown.layers}-layers{_suffix(os.getpid())}"
+    try:
+        yield write_standin(path, shown, mix, title=model.title, full=full)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_standin(
+    path: Path,
+    architecture: Architecture,
+    mix: str,
+    *,
+    title: str = "a model",
+    full: Architecture | None = None,
+) -> Standin:
+    """Write a stand-in of this shape and quantisation to ``path``.
+
+    Raises MachineError when the disk cannot hold it, which matters only without sparse files.
+    """
+    mix = mix_name(mix)
+    weights = weight_bytes(architecture, mix)
+    if not sparse_files_work(path.parent) and free_disk_bytes(path.parent) < 1.1 * weights:
+        raise MachineError(
+            f"The disk has no room for {weights / 1e9:.1f} GB, "
+            "and its file system does not leave holes in files out.",
+            "Rehearse fewer layers, or put the course on another disk.",
+        )
+    try:
+        _write_header(path, architecture, mix, title)
+        start = padded(path.stat().st_size)
+        with path.open("r+b") as file:
+            file.truncate(start + weights)
+            if architecture.experts is not None:
+                _write_live_tensors(file, start, architecture, mix)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    facts = path.stat()
+    return Standin(
+        path=path,
+        name=title,
+        mix=mix,
+        architecture=architecture,
+        full=full or architecture,
+        file_bytes=facts.st_size,
+        disk_bytes=getattr(facts, "st_blocks", facts.st_size // 512) * 512,
+    )
+
+
+def sparse_files_work(folder: Path) -> bool:
+    """Whether a hole in a file of this folder takes no space, on disk or in memory."""
+    if _file_system(folder) in _IN_MEMORY:
+        return False
+    hole = 16 * 2**20
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.truncate(hole)
+        file.flush()
+        # Windows does not tell the blocks of a file, and fills holes unless asked otherwise.
+        return getattr(os.fstat(file.fileno()), "st_blocks", hole) * 512 < hole // 2
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that this folder lies on, "" where it is not told."""
+    place = str(folder.resolve())
+    mounts = [
+        mount
+        for mount in psutil.disk_partitions(all=True)
+        if place == mount.mountpoint or place.startswith(mount.mountpoint.rstrip("/") + "/")
+    ]
+    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove the stand-ins of processes of this computer that no longer run."""
+    removed = []
+    for path in folder.glob(f"*-{socket.gethostname()}-*.gguf"):
+        process = path.stem.rpartition("-")[2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def _suffix(process: int) -> str:
+    return f"-{socket.gethostname()}-{process}.gguf"
+
+
+# ---- the header ------------------------------------------------------------------------------
+
+
+def _write_header(path: Path, architecture: Architecture, mix: str, title: str) -> None:
+    """Metadata, a vocabulary of made-up tokens, and the list of tensors."""
+    from gguf import GGUFWriter, LlamaFileType, TokenType
+    from gguf.constants import GGMLQuantizationType
+
+    writer = GGUFWriter(path, architecture.family)
+    writer.add_name(f"{title} (stand-in: true shape, zero weights)")
+    writer.add_file_type(_file_type(LlamaFileType, mix))
+    _add_shape(writer, architecture)
+    tokens = _vocabulary(architecture.vocabulary)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([TokenType.NORMAL] * (len(tokens) - 1) + [TokenType.CONTROL])
+    # llama.cpp insists on at least one merge; this one joins two bytes that no text holds.
+    writer.add_token_merges(["\u0100 \u0100"])
+    writer.add_eos_token_id(len(tokens) - 1)
+    writer.add_add_bos_token(False)
+    for tensor in architecture.tensors():
+        kind = tensor_type(tensor, architecture, mix)
+        size = stored_bytes(tensor.shape, kind)
+        rows = (*tensor.shape[:-1], tensor.shape[-1] // block_weights(kind) * block_bytes(kind))
+        dtype = np.dtype(np.uint8)
+        writer.add_tensor_info(tensor.name, rows, dtype, size, raw_dtype=GGMLQuantizationType[kind])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+
+
+def _file_type(known, mix: str) -> int:
+    return known["ALL_F32" if mix == "F32" else f"MOSTLY_{mix}"]
+
+
+def _vocabulary(size: int) -> list[str]:
+    """The 256 bytes, as GPT-2's alphabet writes them, then numbered tokens up to ``size``."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    alphabet = {byte: chr(byte) for byte in printable}
+    alphabet |= {byte: chr(256 + place) for place, byte in enumerate(others)}
+    tokens = [alphabet[byte] for byte in range(256)] + ["\u0100\u0100"]
+    return (tokens + [f"<{number}>" for number in range(len(tokens), size)])[:size]
+
+
+def _add_shape(writer, architecture: Architecture) -> None:
+    """The metadata from which llama.cpp knows the shape."""
+    attention, experts = architecture.attention, architecture.experts
+    writer.add_context_length(architecture.context)
+    writer.add_embedding_length(architecture.hidden)
+    writer.add_block_count(architecture.layers)
+    writer.add_feed_forward_length(architecture.feed_forward)
+    writer.add_head_count(attention.heads)
+    writer.add_layer_norm_rms_eps(architecture.norm_epsilon)
+    writer.add_rope_freq_base(architecture.rope_theta)
+    writer.add_vocab_size(architecture.vocabulary)
+    if isinstance(attention, GroupedQueryAttention):
+        writer.add_head_count_kv(attention.key_value_heads)
+        writer.add_key_length(attention.head_dimension)
+        writer.add_value_length(attention.head_dimension)
+    else:
+        # In the latent all heads share one key, as long as the latent and the rotary part.
+        writer.add_head_count_kv(1)
+        writer.add_key_length(attention.key_value_rank + attention.rope_dimension)
+        writer.add_value_length(attention.key_value_rank)
+        writer.add_key_length_mla(attention.nope_dimension + attention.rope_dimension)
+        writer.add_value_length_mla(attention.value_dimension)
+        writer.add_q_lora_rank(attention.query_rank)
+        writer.add_kv_lora_rank(attention.key_value_rank)
+        writer.add_rope_dimension_count(attention.rope_dimension)
+    if experts is not None:
+        writer.add_expert_count(experts.experts)
+        writer.add_expert_used_count(experts.used)
+        writer.add_expert_feed_forward_length(experts.width)
+        if experts.shared:
+            writer.add_expert_shared_count(experts.shared)
+            writer.add_expert_shared_feed_forward_length(experts.shared_width)
+        if architecture.family == "deepseek2":
+            from gguf import ExpertGatingFuncType
+
+            writer.add_leading_dense_block_count(min(experts.dense_layers, architecture.layers))
+            writer.add_expert_gating_func(ExpertGatingFuncType.SIGMOID)
+            writer.add_expert_weights_norm(True)
+            writer.add_expert_weights_scale(1.0)
+
+
+# ---- weights that are not zero -----------------------------------------------------------------
+
+
+def _write_live_tensors(file, start: int, architecture: Architecture, mix: str) -> None:
+    """Give a mixture's routers something to choose by: see the module's docstring."""
+    random = np.random.default_rng(0)
+    position = start
+    for tensor in architecture.tensors():
+        kind = tensor_type(tensor, architecture, mix)
+        data = _live_bytes(tensor, kind, random)
+        if data is not None:
+            file.seek(position)
+            file.write(data)
+        position += padded(stored_bytes(tensor.shape, kind))
+
+
+def _live_bytes(tensor: Tensor, kind: str, random: np.random.Generator) -> bytes | None:
+    """The bytes at the front of this tensor that are not zero, or None."""
+    if tensor.part in ("input embedding", "output"):
+        rows = min(LIVE_ROWS, tensor.shape[0])
+        return _random_weights((rows, tensor.shape[1]), kind, random)
+    if tensor.name.endswith(("ffn_norm.weight", "output_norm.weight")):
+        return np.ones(tensor.shape, np.float32).tobytes()
+    if tensor.name.endswith("ffn_gate_inp.weight"):
+        return random.standard_normal(tensor.shape, np.float32).tobytes()
+    return None
+
+
+def _random_weights(shape: tuple[int, int], kind: str, random: np.random.Generator) -> bytes:
+    """Random weights of any size, stored in this type; the next norm makes their size equal."""
+    if kind in ("F32", "F16", "BF16"):
+        values = random.standard_normal(shape, np.float32)
+        if kind == "BF16":  # the upper half of a 32-bit float
+            return (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
+        return values.astype(np.float32 if kind == "F32" else np.float16).tobytes()
+    blocks = np.frombuffer(random.bytes(stored_bytes(shape, kind)), np.uint8)
+    blocks = blocks.reshape(-1, block_bytes(kind)).copy()
+    for place, value in _SCALES[kind]:
+        blocks[:, place : place + 2] = np.frombuffer(np.float16(value).tobytes(), np.uint8)
+    return blocks.tobytes()
