@@ -1,0 +1,160 @@
+"""The graders agree with a person on a hundred tricky answers, where comparing texts does not."""
+
+import csv
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from course_utils.errors import OptionError
+from course_utils.evaluation import function_calls, graders, instructions
+
+with open(Path(__file__).parent / "data" / "graded_answers.csv", encoding="utf-8") as file:
+    ANSWERS = list(csv.DictReader(file))
+
+
+def grade(row):
+    reply, truth = row["reply"], row["truth"]
+    match row["grader"]:
+        case "math":
+            return graders.grade_math(reply, truth).correct
+        case "integer":
+            return graders.grade_integer(reply, int(truth)).correct
+        case "choice":
+            return graders.grade_choice(reply, truth).correct
+        case "instruction":
+            wanted = []
+            for item in json.loads(truth):
+                kind = item.pop("kind")
+                wanted.append(instructions.Instruction(kind, item))
+            return instructions.prompt_followed(reply, wanted)
+        case "function call":
+            expected = [function_calls.FunctionCall(**call) for call in json.loads(truth)]
+            return function_calls.grade_function_calls(reply, expected).correct
+    raise AssertionError(f"no grader called {row['grader']}")
+
+
+@pytest.mark.parametrize("row", ANSWERS, ids=[f"{r['grader']}: {r['why']}" for r in ANSWERS])
+def test_grader_agrees_with_the_hand_label(row):
+    assert grade(row) == (row["correct"] == "yes"), row["reply"]
+
+
+def test_there_are_a_hundred_answers_of_both_labels_for_each_grader():
+    assert len(ANSWERS) == 100
+    for name in {row["grader"] for row in ANSWERS}:
+        labels = [row["correct"] for row in ANSWERS if row["grader"] == name]
+        assert min(labels.count("yes"), labels.count("no")) >= 4, name
+
+
+def test_comparing_texts_misgrades_many_right_mathematical_answers():
+    right = [r for r in ANSWERS if r["grader"] == "math" and r["correct"] == "yes"]
+    missed = [r for r in right if not graders.string_equality(r["reply"], r["truth"])]
+    assert len(missed) >= 20
+
+
+def test_comparing_texts_accepts_an_answer_that_only_the_right_grader_refuses():
+    # The truth appears word for word, but as the whole reply, not as the answer asked for.
+    assert graders.string_equality("42", "42")
+    assert not graders.grade_integer("42", 42)
+
+
+def test_a_grade_says_what_was_read_and_why():
+    grade = graders.grade_math("so \\boxed{\\frac{1}{3}}", "\\frac{1}{2}")
+    assert not grade
+    assert grade.extracted == "\\frac{1}{3}"
+    assert "\\frac{1}{2}" in grade.reason
+
+
+def test_boxes_nest_and_the_last_complete_one_counts():
+    assert graders.extract_boxed("\\boxed{\\frac{1}{2}}") == "\\frac{1}{2}"
+    assert graders.extract_boxed("\\boxed{a} \\boxed{\\{1\\}} \\boxed{open") == "\\{1\\}"
+    assert graders.extract_boxed("\\boxed {7}") == "7"
+    assert graders.extract_boxed("no box") is None
+
+
+def test_without_the_box_requirement_the_last_expression_is_found():
+    assert graders.grade_math("The answer is 12.", "12", require_box=False)
+
+
+def test_grading_works_outside_the_main_thread():
+    seen = []
+    thread = threading.Thread(
+        target=lambda: seen.append(graders.grade_math("\\boxed{0.5}", "\\frac{1}{2}").correct)
+    )
+    thread.start()
+    thread.join(30)
+    assert seen == [True]
+
+
+def test_a_tower_of_powers_does_not_stop_an_evaluation():
+    start = time.monotonic()
+    for answer in ("9^{9^{9}}", "(9^9)^{9999999}", "10^9!", "99999999!", "((9!)!)!"):
+        assert not graders.grade_math(f"\\boxed{{{answer}}}", "3")
+    assert time.monotonic() - start < 20
+
+
+def test_loose_accuracy_forgives_what_wraps_the_answer():
+    three = instructions.Instruction("words exactly", {"n": 3})
+    reply = "Sure, here you are:\n**one two three**"
+    assert not three.followed(reply)
+    assert three.followed(reply, loose=True)
+
+
+def test_every_kind_of_instruction_says_what_it_wants_and_can_be_failed():
+    parameters = {"n": 2, "word": "x", "letter": "x", "text": "x", "keys": ["x"]}
+    for kind in instructions.kinds():
+        needed = instructions._KINDS[kind].parameters
+        instruction = instructions.Instruction(kind, {p: parameters[p] for p in needed})
+        assert "{" not in str(instruction)
+        assert not instruction.followed("")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: graders.grade_integer("\\boxed{1}", 1000),
+        lambda: graders.grade_choice("", "E"),
+        lambda: graders.grade_math("\\boxed{1}", ""),
+        lambda: instructions.Instruction("rhymes", {}),
+        lambda: instructions.Instruction("words exactly", {"m": 3}),
+    ],
+)
+def test_a_wrong_answer_key_is_one_clear_error(call):
+    with pytest.raises(OptionError):
+        call()
+
+
+def test_an_expected_argument_may_have_alternatives_or_be_left_out():
+    expected = [
+        function_calls.FunctionCall(
+            "weather",
+            {
+                "city": function_calls.AnyOf("London", "London, UK"),
+                "unit": function_calls.AnyOf("celsius", omitted=True),
+            },
+        )
+    ]
+    assert function_calls.grade_function_calls('weather(city="London, UK")', expected)
+    assert function_calls.grade_function_calls('weather(city="London", unit="celsius")', expected)
+    assert not function_calls.grade_function_calls('weather(unit="celsius")', expected)
+    assert not function_calls.grade_function_calls(
+        'weather(city="London", unit="kelvin")', expected
+    )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '__import__("os").system("true")',
+        "[" * 5000,
+        '{"name": "f", "arguments": "not json"}',
+        "f(*args)",
+        "f(1)",
+        "x = 1",
+        "<tool_call>broken</tool_call>",
+    ],
+)
+def test_a_reply_that_is_no_call_is_read_as_none_and_never_run(reply):
+    assert function_calls.parse_function_calls(reply) == []
