@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.engines import cache_file
 from course_utils.engines.chat_format import ChatFormat, as_messages
 from course_utils.engines.gguf_check import check_gguf
 from course_utils.engines.protocol import (
@@ -97,6 +98,7 @@ class LocalEngine:
     """
 
     def __init__(self, path: Path, *, name: str | None = None, options: LocalOptions | None = None):
+        self._path = path
         options = options or LocalOptions()
         # llama.cpp ends the whole process on some damaged files, so look before it does.
         header = check_gguf(path)
@@ -524,6 +526,32 @@ class LocalEngine:
         if data is None:
             data = self._bytes_of[token] = self._model.token_bytes(token)
         return data
+
+    # ---- keeping what was computed -----------------------------------------------------------
+
+    def save_cache(self, path: Path | str) -> int:
+        """Write the KV cache to a file, so that a long conversation survives a kernel restart.
+
+        Gives the number of tokens saved.  For QwQ-32B a token takes 256 KiB at F16.
+        """
+        self._check_open()
+        with self._turns.one():
+            fit = cache_file.fits(self._path, self._context.size, self._settings)
+            cache_file.save(self._context, Path(path), self._held, fit)
+            return len(self._held)
+
+    def load_cache(self, path: Path | str) -> int:
+        """Read a KV cache written by ``save_cache``; the next prompt pays only for what differs.
+
+        Gives the number of tokens loaded.  Raises ModelFileError if the file does not fit this
+        model and these settings; the engine then goes on with an empty cache.
+        """
+        self._check_open()
+        with self._turns.one():
+            fit = cache_file.fits(self._path, self._context.size, self._settings)
+            self._held = []
+            self._held = cache_file.load(self._context, Path(path), fit)
+            return len(self._held)
 
     # ---- checks ------------------------------------------------------------------------------
 

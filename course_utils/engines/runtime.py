@@ -20,7 +20,7 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 
 from course_utils.engines.sampling import Sampling
-from course_utils.errors import CourseError, ModelLoadError
+from course_utils.errors import CourseError, MachineError, ModelFileError, ModelLoadError
 
 _DECODE_ABORTED = 2
 _DECODE_NO_ROOM = 1
@@ -283,6 +283,34 @@ class Context:
     def copy_sequence(self, source: int, target: int) -> None:
         """Let ``target`` share everything that ``source`` holds; nothing is copied."""
         C.llama_memory_seq_cp(self.memory, source, target, -1, -1)
+
+    def save(self, path: Path, tokens: list[int]) -> None:
+        """Write the first sequence's keys and values, with its tokens, to a file."""
+        ids = (C.llama_token * len(tokens))(*tokens)
+        written = C.llama_state_seq_save_file(self.pointer, str(path).encode(), 0, ids, len(tokens))
+        if not written:
+            raise MachineError(
+                f"The KV cache could not be written to {path}.",
+                "Check that the folder exists and that the disk has room.",
+            )
+
+    def load(self, path: Path) -> list[int]:
+        """Read what ``save`` wrote for this model and settings; gives the tokens.
+
+        The caller makes sure that the file fits, since llama.cpp does not (see ``cache_file``).
+        """
+        self.clear()
+        ids = (C.llama_token * self.size)()
+        count = ctypes.c_size_t(0)
+        if not C.llama_state_seq_load_file(
+            self.pointer, str(path).encode(), 0, ids, self.size, ctypes.byref(count)
+        ):
+            self.clear()
+            raise ModelFileError(
+                f"llama.cpp cannot read the KV cache {path.name}: {reason()}",
+                "Go on without it: what it holds is computed again with the next prompt.",
+            )
+        return ids[: count.value]
 
 
 class Batch:
