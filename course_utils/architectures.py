@@ -233,10 +233,18 @@ class Architecture:
             yield "ffn_down.weight", (self.hidden, self.feed_forward), "feed-forward"
 
     def with_layers(self, layers: int) -> Architecture:
-        """The same model with fewer (or more) layers; dense leading layers stay at the front."""
-        if layers < 1:
-            raise OptionError(f"layers={layers} leaves no layer.", "Give a whole number from 1 up.")
-        return replace(self, layers=layers)
+        """The same model with fewer (or more) layers. A mixture keeps at least one with experts.
+
+        Raises OptionError for fewer than one layer.
+        """
+        if not isinstance(layers, int) or layers < 1:
+            raise OptionError(
+                f"layers={layers!r} is not a number of layers.", "Give a whole number from 1 up."
+            )
+        experts = self.experts
+        if experts is not None:
+            experts = replace(experts, dense_layers=min(experts.dense_layers, layers - 1))
+        return replace(self, layers=layers, experts=experts)
 
     # ---- counting ------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from course_utils.architectures import Architecture
 from course_utils.errors import CourseError, ModelFileError, OptionError
 from course_utils.paths import downloads_folder, models_folder
-from course_utils.quantisation import mix_name, weight_bytes
+from course_utils.quantisation import MIXES, mix_name, weight_bytes
 
 HEADER_BYTES_PER_VOCABULARY_ENTRY = 39.3
 """What a Qwen GGUF's header (vocabulary, merges, template) takes, per entry of the vocabulary.
@@ -85,6 +85,19 @@ class Model:
                 raise _missing_shipped_file(self)
             return Architecture.from_gguf(self.path)
         return Architecture.from_config(self.config)
+
+    @property
+    def mix(self) -> str:
+        """The quantisation of the recommended file, or of the shipped one.
+
+        Q4_K_M, the usual choice, where the catalogue offers no file.
+        """
+        if self.path is None:
+            return self.default_file or "Q4_K_M"
+        # Told by its size: what the header takes beside the tensors is small against a type's step.
+        architecture, size = self.architecture, self.path.stat().st_size
+        sizes = {mix: weight_bytes(architecture, mix) for mix in MIXES}
+        return max((mix for mix in MIXES if sizes[mix] <= size), key=sizes.get)
 
     def file(self, mix: str | None = None) -> ModelFile:
         """The file of this quantisation, or the recommended one.

@@ -100,7 +100,7 @@ def standin(
     has no room.  What a killed process left behind is removed first.
     """
     model = find_model(name)
-    mix = mix_name(mix or (model.default_file or "Q4_K_M"))
+    mix = mix_name(mix or model.mix)
     full = model.architecture
     shown = full if layers is None else full.with_layers(min(layers, full.layers))
     folder = folder or standins_folder()
