@@ -140,7 +140,7 @@ class LocalEngine:
             architecture=header.architecture,
             parameters=self._model.parameter_count,
             file_bytes=header.file_bytes,
-            quantisation=self._model.quantisation,
+            quantisation=header.quantisation,
             layers=self._model.layers,
             vocabulary=self._model.vocabulary_size,
             context=self._context.size,

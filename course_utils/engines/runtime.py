@@ -123,7 +123,6 @@ class Model:
         self.parameter_count = C.llama_model_n_params(self.pointer)
         self.bytes = C.llama_model_size(self.pointer)
         self.layers = C.llama_model_n_layer(self.pointer)
-        self.quantisation = _quantisation(self.metadata("general.file_type"))
         self._free = weakref.finalize(self, C.llama_model_free, self.pointer)
 
     def close(self) -> None:
@@ -364,19 +363,6 @@ class Sampler:
 
     def close(self) -> None:
         self._free()
-
-
-def _quantisation(file_type: str | None) -> str | None:
-    """llama.cpp's name for a file type, such as "Q4_K_M"."""
-    if file_type is None:
-        return None
-    from gguf import LlamaFileType
-
-    try:
-        name = LlamaFileType(int(file_type)).name
-    except ValueError:
-        return None
-    return name.removeprefix("MOSTLY_").removeprefix("ALL_")
 
 
 def _has_penalties(sampling: Sampling) -> bool:
