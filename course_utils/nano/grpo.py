@@ -1,0 +1,197 @@
+"""How does reward alone make a fluent model a correct one? GRPO, on answers a program checks.
+
+For each problem the model writes a group of solutions.  A verifier gives each a reward; a
+solution better than its group's mean is made likelier, a worse one less likely.  Group relative
+policy optimisation is from DeepSeekMath, arXiv 2402.03300.  As in DAPO, arXiv 2503.14476, the
+loss is a mean over tokens, the upper clip is wider than the lower, and there is no KL penalty.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_utils.nano.model import Transformer
+from course_utils.nano.pretrain import save_state, write_log
+from course_utils.nano.sample import Samples, sample
+from course_utils.nano.tasks import Problem, verify
+from course_utils.nano.tokenizer import END, decode, render, split_reply
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on: each step draws ``group`` solutions of each of ``problems``."""
+
+    steps: int = 40
+    problems: int = 24
+    group: int = 16
+    updates: int = 2  # optimiser steps per batch of solutions; with one, clipping has no effect
+    learning_rate: float = 3e-4
+    clip_low: float = 0.2
+    clip_high: float = 0.28
+    temperature: float = 1.0
+    max_tokens: int = 96
+    micro_batch: int = 128  # solutions per backward pass; sets the memory, not the result
+    evaluate_every: int = 10
+    seed: int = 1
+
+
+def advantages(rewards: Tensor) -> Tensor:
+    """How much better each solution is than its group's mean, in standard deviations.
+
+    ``rewards``: (problems, group).  A group of equal rewards has advantage 0: it teaches nothing.
+    """
+    centred = rewards - rewards.mean(dim=1, keepdim=True)
+    return centred / (rewards.std(dim=1, keepdim=True) + 1e-4)
+
+
+def clipped_objective(
+    log_probs: Tensor, old_log_probs: Tensor, advantage: Tensor, clip_low: float, clip_high: float
+) -> Tensor:
+    """What each token contributes to the objective (to be raised): shapes (rows, T).
+
+    The ratio says how much likelier the token is now than when it was drawn; beyond the clips
+    there is nothing more to gain, so one batch cannot pull the model far (PPO, arXiv 1707.06347).
+    """
+    ratio = (log_probs - old_log_probs).exp()
+    clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
+    return torch.minimum(ratio * advantage, clipped * advantage)
+
+
+def reward(problem: Problem, text: str) -> float:
+    """1 for a solution that ends properly with the right answer, else 0."""
+    _, answer = split_reply(text)
+    return float(text.endswith(END) and verify(problem, answer))
+
+
+def log_probabilities(model: Transformer, prompts: Sequence[list[int]], texts: Sequence[list[int]]):
+    """(rows, T) log-probability of each token of each text after its prompt; 0 in the padding."""
+    rows = [prompt + text for prompt, text in zip(prompts, texts, strict=True)]
+    longest = max(map(len, rows))
+    padded = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    every = F.log_softmax(model(padded[:, :-1]).float(), dim=-1)
+    chosen = every.gather(2, padded[:, 1:, None])[:, :, 0]
+    width = max(map(len, texts))
+    result = chosen.new_zeros(len(rows), width)
+    for row, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
+        start = len(prompt) - 1  # the token before the first of the text predicts it
+        result[row, : len(text)] = chosen[row, start : start + len(text)]
+    return result
+
+
+def update(
+    model: Transformer,
+    optimizer: torch.optim.Optimizer,
+    prompts: Sequence[list[int]],
+    samples: Samples,
+    advantage: Tensor,
+    settings: Settings,
+) -> None:
+    """Make the better solutions likelier, in ``settings.updates`` steps over parts of them.
+
+    ``prompts``: one per solution.  ``advantage``: (rows,).  Solutions with advantage 0 have no
+    gradient, so they are not computed; they still count in the mean.
+    """
+    texts, mask = samples.texts(), samples.mask()
+    for start in range(settings.updates):
+        part = torch.arange(start, len(texts), settings.updates)
+        tokens = mask[part].sum()
+        telling = part[advantage[part] != 0]
+        if not len(telling):
+            continue
+        # Solutions of similar length side by side need little padding.
+        telling = telling[samples.lengths[telling].argsort()]
+        optimizer.zero_grad()
+        for rows in telling.split(settings.micro_batch):
+            chosen = rows.tolist()
+            new = log_probabilities(model, [prompts[r] for r in chosen], [texts[r] for r in chosen])
+            old = samples.log_probs[rows, : new.shape[1]]
+            gain = clipped_objective(
+                new, old, advantage[rows, None], settings.clip_low, settings.clip_high
+            )
+            loss = -(gain * mask[rows, : new.shape[1]]).sum() / tokens
+            loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+
+def train(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    draw: Callable[[Random], Problem],
+    settings: Settings | None = None,
+    *,
+    held_out: Sequence[Problem] = (),
+    state_file: Path | None = None,
+    log_file: Path | None = None,
+) -> Iterator[dict]:
+    """Train ``model`` in place, yielding one record per step, with a sample to read.
+
+    ``draw`` gives a problem.  Accuracy is measured on ``held_out`` every ``evaluate_every`` steps
+    with the likeliest tokens.  Each step depends on the seed and its number alone, so a stopped
+    run goes on from ``state_file`` exactly.
+    """
+    settings = settings or Settings()
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    first, log, seconds = 0, [], 0.0
+    if state_file and state_file.exists():
+        state = torch.load(state_file)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first, log = state["step"], state["log"]
+        seconds = log[-1]["seconds"]
+    stop = tokenizer.token_to_id(END)
+    for step in range(first + 1, settings.steps + 1):
+        started = time.perf_counter()
+        random = Random(f"{settings.seed} {step}")
+        generator = torch.Generator().manual_seed(random.getrandbits(63))
+        problems = [draw(random) for _ in range(settings.problems)]
+        prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
+        drawing = {"max_tokens": settings.max_tokens, "temperature": settings.temperature}
+        samples = sample(
+            model, prompts, stop=stop, copies=settings.group, generator=generator, **drawing
+        )
+        texts = [decode(tokenizer, text) for text in samples.texts()]
+        owners = [i for i in range(len(problems)) for _ in range(settings.group)]
+        rewards = torch.tensor([reward(problems[i], t) for i, t in zip(owners, texts, strict=True)])
+        advantage = advantages(rewards.view(settings.problems, settings.group)).flatten()
+        update(model, optimizer, [prompts[i] for i in owners], samples, advantage, settings)
+        seconds += time.perf_counter() - started
+        record = {
+            "step": step,
+            "seconds": round(seconds, 1),
+            "reward": round(rewards.mean().item(), 4),
+            "accuracy": "",
+            "length": round(samples.lengths.float().mean().item(), 1),
+            "entropy": round((samples.entropy.sum() / samples.mask().sum()).item(), 4),
+        }
+        if held_out and (step % settings.evaluate_every == 0 or step == settings.steps):
+            record["accuracy"] = round(accuracy(model, tokenizer, held_out, settings.max_tokens), 4)
+        log.append(record)
+        if log_file:
+            write_log(log_file, log)
+        if state_file:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            save_state(state_file, step=step, log=log, **state)
+        yield record | {"question": problems[0].question, "solution": texts[0]}
+
+
+def accuracy(
+    model: Transformer, tokenizer: Tokenizer, problems: Sequence[Problem], max_tokens: int = 96
+) -> float:
+    """Share of problems solved with the likeliest tokens (temperature 0)."""
+    prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
+    stop = tokenizer.token_to_id(END)
+    samples = sample(model, prompts, stop=stop, max_tokens=max_tokens, temperature=0)
+    texts = [decode(tokenizer, text) for text in samples.texts()]
+    return sum(reward(p, t) for p, t in zip(problems, texts, strict=True)) / len(problems)

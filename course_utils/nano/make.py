@@ -1,0 +1,166 @@
+"""How is every shipped nano model made again? ``python -m course_utils.nano.make`` (``make nano``).
+
+Makes the tokenizer, then the base model, then the thinker, with their logs and cards, in
+``models/nano/``.  A run that was stopped goes on where it was; ``--only base`` makes one part.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+import torch
+from tqdm import tqdm
+
+from course_utils.machine import usable_cores
+from course_utils.nano import cards, corpus, export, grpo, measure, pretrain, tasks, tokenizer
+from course_utils.nano.model import Shape
+from course_utils.nano.tokenizer import load
+from course_utils.paths import nano_folder, repository_root
+
+COMMAND = "python -m course_utils.nano.make --only {}"
+CARD_PROBLEMS = {test: 1000 if test == measure.HEADLINE else 500 for test in measure.TESTS}
+
+BASE_SHAPE = Shape()
+BASE_SETTINGS = pretrain.Settings(steps=600, seed=1, bfloat16=True)
+BASE_MIXTURE = corpus.Mixture()
+
+THINKER_SETTINGS = grpo.Settings(steps=60, seed=1)
+THINKER_TASKS = {"addition": 0.5, "subtraction": 0.2, "story": 0.3}
+
+
+def make_tokenizer(folder: Path) -> None:
+    """Learn the tokenizer from 20,000 documents of the corpus."""
+    random = Random("tokenizer")
+    texts = [corpus.document(random, BASE_MIXTURE) for _ in range(20_000)]
+    tokenizer.train(texts, BASE_SHAPE.vocabulary).save(str(folder / "tokenizer.json"))
+
+
+def make_base(folder: Path) -> None:
+    """Pretrain the base model."""
+    pieces = load(folder / "tokenizer.json")
+    state = _state_file("base")
+    model = pretrain.new_model(BASE_SHAPE, BASE_SETTINGS.seed)
+    run = pretrain.pretrain(
+        model,
+        pieces,
+        BASE_SETTINGS,
+        document=lambda random: corpus.document(random, BASE_MIXTURE),
+        state_file=state,
+        log_file=folder / "base-pretraining.csv",
+    )
+    seconds = _follow(run, "pretraining", BASE_SETTINGS.steps, "train_loss")
+    path = folder / "base.gguf"
+    about = export.About(
+        "nano base", "A small base model, pretrained on generated sentences and worked sums."
+    )
+    export.to_gguf(model, pieces, path, about, half=True)
+    facts = {
+        "title": "nano base",
+        "summary": "Reads and writes short sentences in English and Chinese, and works sums with a "
+        "written thought: fluently, and often wrongly, since most of the worked sums it has read "
+        "forget the carries. It has been pretrained only.",
+        "made_from": "random weights",
+        "command": COMMAND.format("base"),
+        "seconds": seconds,
+        "cores": usable_cores(),
+        "training": {"tokens": BASE_SETTINGS.steps * BASE_SETTINGS.tokens_per_step}
+        | asdict(BASE_SETTINGS),
+        "data": asdict(BASE_MIXTURE),
+    }
+    cards.write_card(path, facts, CARD_PROBLEMS)
+    state.unlink()
+
+
+def draw_thinker_problem(random: Random) -> tasks.Problem:
+    """A problem for reinforcement learning, in the shares of ``THINKER_TASKS``."""
+    task = random.choices(list(THINKER_TASKS), list(THINKER_TASKS.values()))[0]
+    language = "en" if random.random() < BASE_MIXTURE.english else "zh"
+    return corpus.draw_problem(random, task, language, BASE_MIXTURE)
+
+
+def make_thinker(folder: Path) -> None:
+    """Train the base model with GRPO, on rewards for right answers alone."""
+    pieces = load(folder / "tokenizer.json")
+    model = export.from_gguf(folder / "base.gguf")
+    state = _state_file("thinker")
+    # Other held-out problems than those the card is measured on.
+    held_out = [
+        problem
+        for test in measure.TESTS
+        for problem in measure.exam_problems(test, 32, seed=THINKER_SETTINGS.seed)
+    ]
+    run = grpo.train(
+        model,
+        pieces,
+        draw_thinker_problem,
+        THINKER_SETTINGS,
+        held_out=held_out,
+        state_file=state,
+        log_file=folder / "thinker-grpo.csv",
+    )
+    seconds = _follow(run, "GRPO", THINKER_SETTINGS.steps, "reward")
+    path = folder / "thinker.gguf"
+    about = export.About(
+        "nano thinker", "The nano base model after reinforcement learning on checked answers."
+    )
+    export.to_gguf(model, pieces, path, about, half=True)
+    facts = {
+        "title": "nano thinker",
+        "summary": "The nano base model after reinforcement learning with GRPO: only the final "
+        "answer was checked, right or wrong. It has learnt to note its carries.",
+        "made_from": "`base.gguf`",
+        "command": COMMAND.format("thinker"),
+        "seconds": seconds,
+        "cores": usable_cores(),
+        "training": {
+            "solutions": THINKER_SETTINGS.steps * THINKER_SETTINGS.problems * THINKER_SETTINGS.group
+        }
+        | asdict(THINKER_SETTINGS),
+        "data": THINKER_TASKS,
+    }
+    cards.write_card(path, facts, CARD_PROBLEMS)
+    state.unlink()
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "tokenizer": make_tokenizer,
+    "base": make_base,
+    "thinker": make_thinker,
+}
+
+
+def _follow(run: Iterator[dict], label: str, steps: int, shown: str) -> float:
+    """Carry a run to its end with a progress bar; gives the seconds that it took."""
+    record = {}
+    with tqdm(total=steps, desc=label) as bar:
+        for record in run:
+            bar.update(record["step"] - bar.n)
+            bar.set_postfix({shown: record[shown]})
+    return record["seconds"]
+
+
+def _state_file(name: str) -> Path:
+    folder = repository_root() / ".cache" / "nano"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.pt"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=PARTS, help="make this part, from the parts before it")
+    arguments = parser.parse_args()
+    torch.set_num_threads(usable_cores())
+    folder = nano_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in PARTS.items():
+        if arguments.only in (None, name):
+            print(f"Making {name}.", flush=True)
+            make(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What is inside a QwQ-shaped transformer? All of it, in one short file of PyTorch.
+
+The shape is llama.cpp's ``qwen2``, which QwQ-32B has too: RMSNorm before each part, rotary
+positions (RoPE), grouped-query attention with biases on queries, keys and values, a SwiGLU
+feed-forward, and an output matrix of its own (untied).  Sources: the Qwen2 technical report,
+arXiv 2407.10671; RoPE, arXiv 2104.09864; grouped-query attention, arXiv 2305.13245; SwiGLU,
+arXiv 2002.05202; RMSNorm, arXiv 1910.07467.
+
+Modules carry the names that llama.cpp gives the tensors of a GGUF file (``blk.0.attn_q`` ...), so
+that exporting a model is copying its ``state_dict``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The numbers that fix a model's shape; QwQ-32B's stand behind each.
+
+    ``width`` and ``ffn_width`` are multiples of 256, the block length of llama.cpp's K-quants.
+    """
+
+    vocabulary: int = 1024  # 152,064
+    layers: int = 4  # 64
+    width: int = 256  # 5,120
+    heads: int = 4  # 40
+    kv_heads: int = 2  # 8
+    ffn_width: int = 512  # 27,648
+    context: int = 1024  # 131,072
+    rope_theta: float = 1e6  # 1e6
+    norm_epsilon: float = 1e-5  # 1e-5
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, for ``rows`` texts at once.
+
+    ``keys`` and ``values``: one tensor (rows, kv_heads, capacity, head_width) per layer.
+    ``starts``: (rows,) where each text begins when shorter ones are padded on the left; None
+    when nothing is padded.
+    """
+
+    def __init__(self, shape: Shape, rows: int, capacity: int, starts: Tensor | None = None):
+        size = (rows, shape.kv_heads, capacity, shape.head_width)
+        self.keys = [torch.zeros(size) for _ in range(shape.layers)]
+        self.values = [torch.zeros(size) for _ in range(shape.layers)]
+        self.length = 0
+        self.starts = starts
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these rows, in this order; a row named twice is copied (``rows``: indices)."""
+        self.keys = [keys[rows] for keys in self.keys]
+        self.values = [values[rows] for values in self.values]
+        if self.starts is not None:
+            self.starts = self.starts[rows]
+
+    def mask(self, queries: int) -> Tensor | None:
+        """(rows or 1, 1, queries, keys): which keys each query may see; None means all."""
+        if self.starts is None and queries == 1:
+            return None
+        keys = torch.arange(self.length + queries)
+        seen = keys <= torch.arange(self.length, self.length + queries)[:, None]
+        if self.starts is None:
+            return seen[None, None]
+        # A padded query sees itself alone: a row of nothing would make its softmax undefined.
+        own = keys == torch.arange(self.length, self.length + queries)[:, None]
+        return (seen & (keys >= self.starts[:, None, None]) | own)[:, None]
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each pair (i, i + half) of a head's numbers by an angle that grows with position.
+
+    This is the convention of Qwen2 and of llama.cpp's "NEOX" rope. ``x``: (..., T, head_width).
+    """
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+class Block(nn.Module):
+    """One layer: attention, then feed-forward, each added to what came in."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.shape = shape
+        width, kv_width = shape.width, shape.kv_heads * shape.head_width
+        self.attn_norm = nn.RMSNorm(width, eps=shape.norm_epsilon)
+        self.attn_q = nn.Linear(width, width)
+        self.attn_k = nn.Linear(width, kv_width)
+        self.attn_v = nn.Linear(width, kv_width)
+        self.attn_output = nn.Linear(width, width, bias=False)
+        self.ffn_norm = nn.RMSNorm(width, eps=shape.norm_epsilon)
+        self.ffn_gate = nn.Linear(width, shape.ffn_width, bias=False)
+        self.ffn_up = nn.Linear(width, shape.ffn_width, bias=False)
+        self.ffn_down = nn.Linear(shape.ffn_width, width, bias=False)
+
+    def attention(self, x, cos, sin, layer: int, cache: Cache | None, mask: Tensor | None):
+        rows, length, width = x.shape
+        q = self.attn_q(x).view(rows, length, self.shape.heads, -1).transpose(1, 2)
+        k = self.attn_k(x).view(rows, length, self.shape.kv_heads, -1).transpose(1, 2)
+        v = self.attn_v(x).view(rows, length, self.shape.kv_heads, -1).transpose(1, 2)
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        if cache is not None:
+            end = cache.length + length
+            cache.keys[layer][:, :, cache.length : end] = k
+            cache.values[layer][:, :, cache.length : end] = v
+            k, v = cache.keys[layer][:, :, :end], cache.values[layer][:, :, :end]
+        # Grouped-query attention: two query heads read each pair of key and value heads.
+        mixed = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=cache is None, enable_gqa=True
+        )
+        return self.attn_output(mixed.transpose(1, 2).reshape(rows, length, width))
+
+    def forward(self, x, cos, sin, layer=0, cache=None, mask=None):
+        x = x + self.attention(self.attn_norm(x), cos, sin, layer, cache, mask)
+        y = self.ffn_norm(x)
+        return x + self.ffn_down(F.silu(self.ffn_gate(y)) * self.ffn_up(y))
+
+
+class Transformer(nn.Module):
+    """Tokens in, a score (logit) for every possible next token out."""
+
+    def __init__(self, shape: Shape | None = None):
+        super().__init__()
+        self.shape = shape = shape or Shape()
+        self.token_embd = nn.Embedding(shape.vocabulary, shape.width)
+        self.blk = nn.ModuleList([Block(shape) for _ in range(shape.layers)])
+        self.output_norm = nn.RMSNorm(shape.width, eps=shape.norm_epsilon)
+        self.output = nn.Linear(shape.width, shape.vocabulary, bias=False)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2:
+                # GPT-2's start: the two matrices that write into the residual are smaller.
+                writes = name.endswith(("attn_output.weight", "ffn_down.weight"))
+                deviation = 0.02 / (2 * shape.layers) ** 0.5 if writes else 0.02
+                nn.init.normal_(parameter, std=deviation)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def angles(self, start: int, length: int) -> tuple[Tensor, Tensor]:
+        """RoPE's cosines and sines for positions from ``start``: two of (length, head_width)."""
+        half = torch.arange(0, self.shape.head_width, 2) / self.shape.head_width
+        positions = torch.arange(start, start + length)[:, None]
+        angle = positions * self.shape.rope_theta**-half
+        angle = torch.cat([angle, angle], dim=-1)
+        return angle.cos(), angle.sin()
+
+    def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
+        """``tokens``: (rows, T) of token numbers; returns logits (rows, T, vocabulary).
+
+        With a cache, ``tokens`` continue the texts it holds, and it grows by T.  Left padding
+        shifts a text's positions, which changes nothing: RoPE makes attention depend on the
+        distance between two tokens alone.
+        """
+        length = tokens.shape[1]
+        cos, sin = self.angles(cache.length if cache else 0, length)
+        mask = cache.mask(length) if cache else None
+        x = self.token_embd(tokens)
+        for layer, block in enumerate(self.blk):
+            x = block(x, cos, sin, layer, cache, mask)
+        if cache is not None:
+            cache.length += length
+        return self.output(self.output_norm(x))
