@@ -1,0 +1,103 @@
+"""Every claim has a source, a verdict, and says only what the computations bear out."""
+
+import pytest
+
+from course_utils.errors import OptionError
+from course_utils.evaluation import claims
+from course_utils.evaluation.published import SourceError
+
+GOOD = """
+[[claim]]
+number = 1
+says = "a"
+verdict = "holds"
+explanation = "b"
+sources = [{ title = "t", url = "https://example.org" }]
+"""
+
+
+@pytest.fixture(scope="module")
+def all_claims():
+    return claims.load_claims()
+
+
+def test_twenty_claims_are_answered_with_every_kind_of_verdict(all_claims):
+    assert [claim.number for claim in all_claims] == list(range(1, 21))
+    assert {claim.verdict for claim in all_claims} == set(claims.VERDICTS)
+    assert sum(bool(claim.uncertain) for claim in all_claims) >= 5
+
+
+def test_a_sound_claim_loads(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD)
+    assert claims.load_claims(path)[0].sources[0].url == "https://example.org"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('sources = [{ title = "t", url = "https://example.org" }]', ""),
+        ("https://example.org", "someone told me"),
+        ('title = "t"', 'title = ""'),
+        ('verdict = "holds"', 'verdict = "maybe"'),
+        ('explanation = "b"', ""),
+        ("[[claim]]", "[[claim"),
+        ("number = 1", 'number = 1\ncomputation = "guess"'),
+    ],
+)
+def test_a_claim_that_cannot_be_checked_is_refused(tmp_path, old, new):
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(SourceError):
+        claims.load_claims(path)
+
+
+def test_two_claims_with_one_number_are_refused(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD + GOOD)
+    with pytest.raises(SourceError):
+        claims.load_claims(path)
+
+
+def test_every_computation_runs_and_is_used(all_claims):
+    used = {claim.computation for claim in all_claims} - {None}
+    assert used == set(claims.COMPUTATIONS)
+    for claim in all_claims:
+        rows = claim.compute()
+        assert (rows is None) == (claim.computation is None)
+        assert rows is None or all(isinstance(value, str) for value in rows.values())
+
+
+def test_the_article_is_ten_times_off_on_the_parameters():
+    assert claims.r1_parameters()["ratio"] == "10.0"
+
+
+def test_the_difference_to_r1_is_within_the_noise_and_that_to_o1_mini_is_not():
+    rows = claims.maths_and_coding()
+    chance = {key: float(value.split()[-1]) for key, value in rows.items() if "against" in key}
+    for key, value in chance.items():
+        if "DeepSeek-R1" in key:
+            assert 0.1 < value < 0.9, key
+        else:
+            assert value > 0.9, key
+
+
+def test_memory_differs_twentyfold_and_work_hardly():
+    rows = claims.memory_and_work()
+    assert 20 < float(rows["memory, DeepSeek-R1 to QwQ-32B"].split()[0]) < 21
+    assert 1.0 < float(rows["work, DeepSeek-R1 to QwQ-32B"].split()[0]) < 1.3
+
+
+def test_the_scores_the_article_gives_to_livecodebench_are_livebenchs():
+    rows = claims.which_benchmark()
+    assert "73.1" in rows["LiveBench"] and "71.6" in rows["LiveBench"]
+    assert "73.1" not in rows["LiveCodeBench"]
+
+
+def test_the_score_card_counts_votes_against_the_key(all_claims):
+    card = claims.score_card(all_claims, {1: "wrong", 2: "wrong", 3: None})
+    assert (card.right, card.wrong) == ((1,), (2,))
+    assert len(card.unanswered) == 18
+    assert str(card) == "1 of 2 votes agree with the answer key, 18 not voted on yet."
+    with pytest.raises(OptionError):
+        claims.score_card(all_claims, {1: "perhaps"})
