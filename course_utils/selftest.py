@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import html
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -205,9 +206,9 @@ def missing_cpu_feature(system_info: str, architecture: str) -> str:
 def rebuild_remedy() -> str:
     """How to compile llama.cpp again, for this processor."""
     remedy = (
-        "Build it again for this processor: `make clean`, then `make lab` (about five minutes). "
-        "With conda, install a C++ compiler and run `CMAKE_ARGS=-DGGML_NATIVE=ON python -m pip "
-        "install --force-reinstall --no-deps --no-cache-dir --no-binary :all: llama-cpp-python`."
+        "Build it again for this processor: `make rebuild` (about five minutes). With conda, "
+        "install a C++ compiler and run `python -m pip install --force-reinstall --no-deps "
+        "--no-cache-dir --no-binary llama-cpp-python llama-cpp-python`."
     )
     if "SOURCE_DATE_EPOCH" in os.environ:
         remedy = (
@@ -276,17 +277,15 @@ def _models() -> tuple[Outcome, str, str]:
 def damaged_models(folder: Path) -> tuple[list[str], int]:
     """What is wrong with the models in ``folder``, and how many are intact.
 
-    Each model ``name.gguf`` has a card ``name.toml`` with the ``sha256`` of the file.
+    Each model has a card, ``NAME.card.json``, which names its ``file`` and the ``sha256`` of it.
     """
     problems, intact = [], 0
-    for card in sorted(folder.glob("*.toml")):
-        model = card.with_suffix(".gguf")
-        wanted = tomllib.loads(card.read_text(encoding="utf-8")).get("sha256")
-        if wanted is None:
-            continue
+    for card in sorted(folder.glob("*.card.json")):
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        model = folder / facts["file"]
         if not model.is_file():
             problems.append(f"{model.name} is missing")
-        elif hashlib.sha256(model.read_bytes()).hexdigest() != wanted:
+        elif hashlib.sha256(model.read_bytes()).hexdigest() != facts["sha256"]:
             problems.append(f"{model.name} is damaged")
         else:
             intact += 1

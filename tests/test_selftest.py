@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -143,8 +144,8 @@ def test_too_little_memory_is_a_warning(monkeypatch, total, available, outcome):
 
 def test_a_damaged_and_a_missing_model_are_told_apart(tmp_path):
     for name in ("whole", "damaged", "missing"):
-        card = f'sha256 = "{hashlib.sha256(b"weights").hexdigest()}"\n'
-        (tmp_path / f"{name}.toml").write_text(card)
+        card = {"file": f"{name}.gguf", "sha256": hashlib.sha256(b"weights").hexdigest()}
+        (tmp_path / f"{name}.card.json").write_text(json.dumps(card))
     (tmp_path / "whole.gguf").write_bytes(b"weights")
     (tmp_path / "damaged.gguf").write_bytes(b"weight")
     problems, intact = selftest.damaged_models(tmp_path)

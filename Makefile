@@ -1,0 +1,71 @@
+# `make` alone lists what can be made. The set-up needs Python 3.11 or newer and a C++ compiler.
+PYTHON ?= python3
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+
+# Two test processes share two cores: one thread each, or they wait for one another.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+PARALLEL := -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup rebuild lab check test lint unit notebook-tests nano bench notebooks \
+	environment requirements clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: setup ## set up if need be, then open the course in JupyterLab
+	$(BIN)/python -m jupyterlab $(LAB_OPTIONS) notebooks/00_start_here.ipynb
+
+check: setup ## look whether this machine can run the course
+	$(BIN)/python -m course_utils.selftest
+
+test: lint unit notebook-tests ## run everything that must pass
+
+lint: setup ## look for slips in the code and its layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: setup ## run the tests of course_utils
+	$(ONE_THREAD) $(BIN)/python -m pytest -q $(PARALLEL) tests
+
+notebook-tests: setup ## run every notebook and compare its outputs
+ifeq ($(NOTEBOOKS),)
+	@echo "notebooks/ holds no notebook yet: nothing to compare."
+else
+	$(ONE_THREAD) $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
+		--nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
+endif
+
+nano: setup ## train, export and measure all nano models again
+	$(BIN)/python -m course_utils.nano.make
+
+bench: setup ## measure the speeds that the course states
+	$(BIN)/python -m tests.benchmarks
+
+notebooks: setup ## run all notebooks and keep their fresh outputs
+	$(ONE_THREAD) $(BIN)/python -m nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.store_widget_state=False $(NOTEBOOKS)
+
+environment: setup ## write environment.yml (conda) from pyproject.toml
+	$(BIN)/python -m course_utils.environment
+
+# uv keeps the versions that requirements.txt already names; UPGRADE=--upgrade takes the newest.
+# The CUDA packages of PyTorch's default build on Linux are left out: the course runs on the CPU.
+requirements: setup ## pin every package in requirements.txt, for all systems
+	$(BIN)/python -m uv pip compile $(UPGRADE) --universal --python-version 3.11 \
+		--group test --group setup --no-annotate --no-header --quiet \
+		--output-file requirements.txt pyproject.toml
+	sed -i.old -E "/^(nvidia-|cuda-|triton=)|== 'emscripten'/d" requirements.txt
+	rm requirements.txt.old
+
+rebuild: ## compile llama.cpp again, for this processor
+	$(PYTHON) course_utils/bootstrap.py --rebuild
+
+setup:
+	@$(PYTHON) course_utils/bootstrap.py
+
+clean: ## remove .venv and everything that was made; models stay
+	rm -rf .venv *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,0 +1,83 @@
+"""Which packages does a conda environment need? environment.yml, written from pyproject.toml.
+
+``make environment`` writes the file; a test fails when the two disagree.  pyproject.toml is the
+one place where the course's dependencies are listed.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+
+from packaging.requirements import Requirement
+
+from course_utils.paths import repository_root
+
+# Where conda-forge calls a package something else than PyPI does.
+CONDA_NAMES = {
+    "huggingface-hub": "huggingface_hub",
+    "torch": "pytorch-cpu",
+}
+# Only the tests need these, and conda-forge does not have them: PyPI's packages carry a browser
+# driver and a llama.cpp server.
+ONLY_ON_PYPI = {"playwright", "xllamacpp"}
+
+HEADER = """\
+# The course for conda: no compiler needed. Written by `make environment` from pyproject.toml.
+#
+#   conda env create -f environment.yml
+#   conda activate {name}
+#   python -m pip install --no-deps --no-build-isolation --editable .
+#   jupyter lab notebooks/00_start_here.ipynb
+#
+# The third line lets the notebooks import course_utils. Left out, since they are on PyPI alone
+# and only the tests ask for them: {left_out}.
+"""
+
+
+def environment_yml(project: dict) -> str:
+    """The text of environment.yml for a parsed pyproject.toml."""
+    about = project["project"]
+    test_group = project["dependency-groups"]["test"]
+    needed = [Requirement(line) for line in (*about["dependencies"], *test_group)]
+    # pip and the build system make the course itself importable.
+    needed += [Requirement("pip"), *map(Requirement, project["build-system"]["requires"])]
+    packages = sorted(
+        conda_line(requirement) for requirement in needed if requirement.name not in ONLY_ON_PYPI
+    )
+    left_out = ", ".join(sorted(ONLY_ON_PYPI & {requirement.name for requirement in needed}))
+    lines = [
+        HEADER.format(name=about["name"], left_out=left_out).rstrip(),
+        f"name: {about['name']}",
+        "channels:",
+        "  - conda-forge",
+        "  - nodefaults",
+        "dependencies:",
+        f"  - python {about['requires-python']}",
+        *(f"  - {package}" for package in packages),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def conda_line(requirement: Requirement) -> str:
+    """A requirement as conda writes it: its name there, and its range."""
+    name = CONDA_NAMES.get(requirement.name, requirement.name)
+    versions = ",".join(sorted(str(specifier) for specifier in requirement.specifier))
+    return f"{name} {versions}".strip()
+
+
+def main(arguments: list[str]) -> int:
+    file = repository_root() / "environment.yml"
+    project = tomllib.loads((repository_root() / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = environment_yml(project)
+    if "--check" in arguments:
+        if file.is_file() and file.read_text(encoding="utf-8") == wanted:
+            return 0
+        print("environment.yml does not match pyproject.toml. Run `make environment`.")
+        return 1
+    file.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
