@@ -8,7 +8,7 @@ from importlib import import_module
 _HOMES = {
     "style": ["new_figure", "use_house_style", "visible", "series"],
     "page": ["show", "figure_on_page", "OnPage"],
-    "token_strip": ["token_strip"],
+    "strips": ["token_strip"],
     "figures.tokens": [
         "next_token_chart",
         "describe_next_tokens",
@@ -32,6 +32,14 @@ _HOMES = {
     "exercises.checking": ["check"],
     "exercises.folded": ["folded_markdown"],
     "exercises.predictions": ["predict", "reveal"],
+    "widgets.streaming": ["stream_to_page", "reply_on_page", "compare_replies"],
+    "widgets.conversation": ["conversation"],
+    "widgets.comparison": ["compare_models"],
+    "widgets.sampling_lab": ["sampling_lab"],
+    "widgets.next_token_stepper": ["next_token_stepper"],
+    "widgets.attention_explorer": ["attention_explorer"],
+    "widgets.memory_explorer": ["memory_explorer"],
+    "widgets.progress": ["progress"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -16,12 +16,12 @@ class Panel:
     """A widget for the page, with a stable plain text for exports, readers and comparisons.
 
     ipywidgets' own text form spells out every property, images included, and differs between
-    machines.  ``text`` says instead what the widget is and which plain code does the same.
+    machines.  ``plain_text`` says instead what the widget is and which plain code does the same.
     """
 
     def __init__(self, widget: ipywidgets.Widget, text: str):
         self.widget = widget
-        self.text = text
+        self.plain_text = text
 
     def show(self) -> None:
         display(self)
@@ -29,10 +29,10 @@ class Panel:
     def _repr_mimebundle_(self, **_options) -> dict:
         bundle = self.widget._repr_mimebundle_()
         bundle.pop("text/html", None)
-        return {**bundle, "text/plain": self.text}
+        return {**bundle, "text/plain": self.plain_text}
 
     def __repr__(self) -> str:
-        return self.text
+        return self.plain_text
 
 
 class ErrorLine(ipywidgets.HTML):

@@ -1,0 +1,134 @@
+"""What do temperature, top-k, top-p and min-p do to the next token? Sliders move one chart."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets
+import numpy as np
+
+from course_utils.engines.protocol import Engine, NextToken
+from course_utils.engines.sampling import PLAIN, Sampling
+from course_utils.teaching.distribution import apply_sampling, entropy_bits, logits_of
+from course_utils.teaching.figures.tokens import describe_next_tokens, next_token_chart
+from course_utils.teaching.page import image_html
+from course_utils.teaching.widgets.panel import ErrorLine, Panel
+
+# As many as OpenAI-compatible servers reveal, where the vocabulary's size is unknown.
+_CANDIDATES_OF_A_SERVER = 20
+
+
+def sampling_lab(
+    engine: Engine, text: str, sampling: Sampling = PLAIN, *, bars: int = 12
+) -> SamplingLab:
+    """Sliders for the sampling settings over one next-token chart; end a cell with it.
+
+    In code the same is::
+
+        candidates = engine.next_tokens(text, engine.info.vocabulary)
+        chances = apply_sampling(logits_of(candidates), Sampling(temperature=0.6, top_k=40))
+        next_token_chart(candidates[:12], chances[:12])
+
+    bars: how many of the likeliest tokens are drawn; the arithmetic uses all of them.
+    """
+    return SamplingLab(engine, text, sampling, bars)
+
+
+class SamplingLab(Panel):
+    """The widget behind ``sampling_lab``. The model runs once per text, not once per slider."""
+
+    def __init__(self, engine: Engine, text: str, sampling: Sampling = PLAIN, bars: int = 12):
+        self.engine = engine
+        self.bars = bars
+        self._candidates: list[NextToken] = []
+        wide = ipywidgets.Layout(width="30em")
+        self.text_box = ipywidgets.Text(
+            value=text,
+            description="Text:",
+            continuous_update=False,
+            layout=ipywidgets.Layout(width="95%"),
+        )
+        self.temperature = ipywidgets.FloatSlider(
+            value=sampling.temperature,
+            min=0,
+            max=2,
+            step=0.05,
+            description="Temperature",
+            layout=wide,
+            style={"description_width": "7em"},
+        )
+        self.top_k = ipywidgets.IntSlider(
+            value=sampling.top_k,
+            min=0,
+            max=100,
+            description="Top-k (0: all)",
+            layout=wide,
+            style={"description_width": "7em"},
+        )
+        self.top_p = ipywidgets.FloatSlider(
+            value=sampling.top_p,
+            min=0.01,
+            max=1,
+            step=0.01,
+            description="Top-p (1: all)",
+            layout=wide,
+            style={"description_width": "7em"},
+        )
+        self.min_p = ipywidgets.FloatSlider(
+            value=sampling.min_p,
+            min=0,
+            max=0.99,
+            step=0.01,
+            description="Min-p (0: all)",
+            layout=wide,
+            style={"description_width": "7em"},
+        )
+        self.summary = ipywidgets.HTML()
+        self.chart = ipywidgets.HTML()
+        self.error = ErrorLine()
+        redraw, reread = self.error.guard(self._redraw), self.error.guard(self._read_text)
+        sliders = [self.temperature, self.top_k, self.top_p, self.min_p]
+        for slider in sliders:
+            slider.observe(lambda _: redraw(), names="value")
+        self.text_box.observe(lambda _: reread(), names="value")
+        super().__init__(
+            ipywidgets.VBox([self.text_box, *sliders, self.error, self.summary, self.chart]),
+            "Sampling lab (a widget): sliders for temperature, top-k, top-p and min-p.\n"
+            "In code: next_token_chart(candidates[:12], "
+            "apply_sampling(logits_of(candidates), Sampling(...))[:12])",
+        )
+        reread()
+
+    @property
+    def sampling(self) -> Sampling:
+        """The settings that the sliders show."""
+        return Sampling(
+            temperature=self.temperature.value,
+            top_k=self.top_k.value,
+            top_p=self.top_p.value,
+            min_p=self.min_p.value,
+        )
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """What the next token is drawn from, the likeliest first; 0 for tokens cut off."""
+        return apply_sampling(logits_of(self._candidates), self.sampling)
+
+    def _read_text(self) -> None:
+        count = self.engine.info.vocabulary or _CANDIDATES_OF_A_SERVER
+        self._candidates = self.engine.next_tokens(self.text_box.value, count)
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if not self._candidates:
+            return
+        probabilities = self.probabilities
+        top, shares = self._candidates[: self.bars], probabilities[: self.bars]
+        kept = int((probabilities > 0).sum())
+        line = (
+            f"{kept:,} of {len(probabilities):,} tokens can be drawn; "
+            f"undecided by {entropy_bits(probabilities):.2f} bits."
+        )
+        self.summary.value = html.escape(line)
+        figure = next_token_chart(top, shares, title="Which token is drawn next?")
+        self.chart.value = image_html(figure, describe_next_tokens(top, shares) + " " + line)

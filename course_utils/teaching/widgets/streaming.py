@@ -1,0 +1,67 @@
+"""How does a reply appear while it is written? Live in two panes, and kept on the page after."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Mapping
+
+import ipywidgets
+from IPython.display import display
+
+from course_utils.engines.protocol import Reply, Stream
+from course_utils.teaching.page import OnPage
+from course_utils.teaching.widgets.panel import Panel
+from course_utils.teaching.widgets.panes import panes_html, panes_text
+
+# Ten times a second looks live; sending every token would slow down a fast model.
+SECONDS_BETWEEN_UPDATES = 0.1
+
+
+def stream_to_page(stream: Stream, heading: str = "") -> Reply:
+    """Show a reply in two panes while it is written; return it when it is finished.
+
+    The finished panes stay in the notebook as plain HTML, for readers who do not run it.
+    Interrupting the kernel ends the reply and keeps what had arrived.
+    """
+    live = ipywidgets.HTML()
+    Panel(live, "(while it is written, the reply appears here)").show()
+    try:
+        follow(stream, lambda reply: _set(live, panes_html(reply, heading=heading, live=True)))
+    finally:
+        live.layout.display = "none"
+        display(reply_on_page(stream.reply, heading))
+    return stream.reply
+
+
+def _set(widget: ipywidgets.HTML, value: str) -> None:
+    widget.value = value
+
+
+def follow(stream: Stream, update: Callable[[Reply], None]) -> Reply:
+    """Run a stream to its end and call ``update`` with the growing reply, not too often."""
+    shown = 0.0
+    try:
+        for _ in stream:
+            now = time.monotonic()
+            if now - shown >= SECONDS_BETWEEN_UPDATES:
+                update(stream.reply)
+                shown = now
+    except KeyboardInterrupt:
+        stream.close()
+        stream.reply.stop_reason = "interrupted"
+    return stream.reply
+
+
+def reply_on_page(reply: Reply, heading: str = "") -> OnPage:
+    """A finished reply as two panes, to end a cell with."""
+    return OnPage(panes_html(reply, heading=heading), panes_text(reply, heading))
+
+
+def compare_replies(replies: Mapping[str, Reply], question: str = "") -> OnPage:
+    """Several models' replies to one question, one under the other: name to reply."""
+    pages = [reply_on_page(reply, name) for name, reply in replies.items()]
+    if question:
+        title = f"Question: {question}"
+        pages.insert(0, OnPage(f"<p><strong>{html.escape(title)}</strong></p>", title))
+    return OnPage("".join(page.html for page in pages), "\n\n".join(page.text for page in pages))
