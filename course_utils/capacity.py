@@ -7,6 +7,7 @@ cannot write more than bandwidth / bytes per token.  ``rehearse`` measures what 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -216,6 +217,7 @@ def memory_need(
     )
 
 
+@functools.cache
 def repacked_bytes(architecture: Architecture, mix: str) -> int:
     """Bytes of the private copy that llama.cpp makes of the matrices when it repacks on x86.
 

@@ -8,6 +8,7 @@ what llama.cpp itself writes.  Block sizes come from the ``gguf`` package.
 
 from __future__ import annotations
 
+import functools
 import math
 
 from course_utils.architectures import Architecture, GroupedQueryAttention, Tensor
@@ -134,6 +135,7 @@ def block_bytes(kind: str) -> int:
     return _block(kind)[1]
 
 
+@functools.cache
 def _block(kind: str) -> tuple[int, int]:
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -160,6 +162,7 @@ def padded(count: int) -> int:
     return -(-count // TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT
 
 
+@functools.cache
 def weight_bytes(architecture: Architecture, mix: str) -> int:
     """Bytes of all tensors of a quantised file, each padded to GGUF's alignment.
 
@@ -199,6 +202,12 @@ def bytes_read_per_token(
     Of the input embedding one row is read, of the routed experts only those chosen.  A computer
     that reads B bytes per second can therefore not write more than B / this tokens per second.
     """
+    cache = context * architecture.cache_bytes_per_token(key_type, value_type)
+    return round(_weight_bytes_at_work(architecture, mix) + cache)
+
+
+@functools.cache
+def _weight_bytes_at_work(architecture: Architecture, mix: str) -> float:
     total = 0.0
     for tensor in architecture.tensors():
         size = tensor_bytes(tensor, architecture, mix)
@@ -207,4 +216,4 @@ def bytes_read_per_token(
         elif tensor.part == "routed experts":
             size = size * architecture.experts.used / architecture.experts.experts
         total += size
-    return round(total + context * architecture.cache_bytes_per_token(key_type, value_type))
+    return total

@@ -1,0 +1,362 @@
+"""How fast will a model be on this machine? Run a stand-in of it, before any download.
+
+``rehearse("qwq-32b")`` writes the model's stand-in (see ``course_utils.standin``), loads it through
+the same engine as every other model, reads a prompt and writes a few tokens, and sets what it
+measured beside the plan.  Where memory cannot hold the whole, it runs a few layers and extrapolates
+by bytes and operations per token, and says that it did.
+
+The stand-in runs in a process of its own: its memory can be measured, an interrupt ends it at once,
+and if the machine runs out of memory after all, the notebook's kernel lives on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from course_utils.architectures import Architecture
+from course_utils.capacity import (
+    DEFAULT_CONTEXT,
+    GIB,
+    RESERVE_BYTES,
+    Plan,
+    memory_need,
+    plan,
+    repacked_bytes,
+)
+from course_utils.catalogue import find_model, predicted_file_bytes
+from course_utils.errors import MachineError, ModelLoadError, OptionError
+from course_utils.machine import Machine, this_machine
+from course_utils.paths import repository_root
+from course_utils.progress import Progress
+from course_utils.quantisation import bytes_read_per_token
+from course_utils.standin import Standin, sparse_files_work, standin, standins_folder
+
+PROMPT_TOKENS = 32
+MOST_TOKENS = 48
+"""Tokens to write; fewer when they are slow, see ``DECODE_SECONDS``."""
+
+DECODE_SECONDS = 10.0
+
+EXTRACT_BYTES = 4 * GIB
+"""When only a few layers are run: at most about so much weight, so that it takes seconds."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run of a stand-in measured.
+
+    ``resident_bytes``: memory of its process, the mapped file included.  ``private_bytes``: the
+    part that no other process can share.  Speeds are in tokens per second; decoding is the median.
+    """
+
+    load_seconds: float
+    resident_bytes: int
+    private_bytes: int
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+    settings: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rehearsal's plan and measurements, for the whole model.
+
+    ``layers`` were run, of ``all_layers``.  When they are fewer, the four figures below them are
+    extrapolated from ``measured``, and ``why_partial`` says why.
+    """
+
+    plan: Plan
+    measured: Measurement
+    layers: int
+    all_layers: int
+    why_partial: str | None
+    write_seconds: float
+    disk_bytes: int
+    load_seconds: float
+    resident_bytes: int
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+    seconds: float
+
+    @property
+    def extrapolated(self) -> bool:
+        return self.layers < self.all_layers
+
+    @property
+    def share_of_bandwidth(self) -> float:
+        """Bytes read per second while decoding, as a share of the machine's read bandwidth."""
+        return self.decode_tokens_per_second / self.plan.ceiling
+
+    @property
+    def speed_against_plan(self) -> float:
+        """Measured decoding speed over the predicted one; 1 is perfect agreement."""
+        return self.decode_tokens_per_second / self.plan.tokens_per_second
+
+    @property
+    def memory_against_plan(self) -> float:
+        """Measured resident memory over the predicted one; 1 is perfect agreement."""
+        return self.resident_bytes / self.plan.memory.total
+
+    def __str__(self) -> str:
+        about = "extrapolated" if self.extrapolated else "measured"
+        lines = [
+            f"{self.plan.title} {self.plan.mix}, rehearsed in {self.seconds:.0f} s with a file of "
+            f"{self.disk_bytes / 1e6:.0f} MB:",
+            f"  load      {self.load_seconds:8.1f} s",
+            f"  memory    {self.resident_bytes / GIB:8.1f} GiB  {about}, "
+            f"{self.plan.memory.total / GIB:.1f} planned",
+            f"  prefill   {self.prefill_tokens_per_second:8.1f} tokens per second",
+            f"  decoding  {self.decode_tokens_per_second:8.2f} tokens per second  {about}, "
+            f"{self.plan.tokens_per_second:.2f} planned, {self.plan.ceiling:.2f} at most",
+        ]
+        if self.extrapolated:
+            lines.append(
+                f"{self.layers} of {self.all_layers} layers were run, and the rest extrapolated: "
+                f"{self.why_partial}"
+            )
+        return "\n".join(lines)
+
+
+def rehearse(
+    model: str = "qwq-32b",
+    *,
+    quantisation: str | None = None,
+    context: int = DEFAULT_CONTEXT,
+    kv_type: str = "f16",
+    repack: bool = False,
+    layers: int | None = None,
+    machine: Machine | None = None,
+) -> Rehearsal:
+    """Run a catalogue's model as a stand-in on this machine: about a minute for 20 GB.
+
+    When the model fits only with a Q8_0 cache and a shorter context, it is rehearsed with those.
+    layers: run only so many layers, and extrapolate.
+    machine: by default this machine as it is now; its free memory decides what is run.
+
+    Raises OptionError for an unknown name, MachineError where not even one layer fits,
+    ModelLoadError where the stand-in's process fails.
+    """
+    started = time.perf_counter()
+    machine = machine or this_machine()
+    planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
+    lighter = planned.instead
+    if not repack and lighter is not None and _same_file(lighter, planned):
+        planned = lighter
+    shown, why = _layers_to_run(planned, layers, repack)
+    options = {"context": planned.context, "kv_type": planned.kv_type, "repack": repack}
+    wrote = time.perf_counter()
+    with standin(planned.model, planned.mix, layers=shown) as file:
+        write_seconds = time.perf_counter() - wrote
+        measured = _measure_in_own_process(file.path, options)
+    return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
+
+
+def compare_repacking(model: str = "qwq-32b", **options) -> dict[str, Rehearsal]:
+    """The same rehearsal without and with llama.cpp's repacked copy of the weights.
+
+    Gives {"shared": ..., "repacked": ...}.  Both run the same number of layers, few enough for
+    the copy to fit as well; options are those of ``rehearse``.
+    """
+    machine = options.pop("machine", None) or this_machine()
+    options["machine"] = machine
+    if options.get("layers") is None:
+        planned = plan(
+            model,
+            options.get("context", DEFAULT_CONTEXT),
+            options.get("kv_type", "f16"),
+            machine,
+            options.get("quantisation"),
+            repack=True,
+        )
+        options["layers"] = _layers_to_run(planned, None, True)[0]
+    return {
+        "shared": rehearse(model, repack=False, **options),
+        "repacked": rehearse(model, repack=True, **options),
+    }
+
+
+def _same_file(one: Plan, other: Plan) -> bool:
+    return (one.model, one.mix) == (other.model, other.mix)
+
+
+def _layers_to_run(planned: Plan, asked: int | None, repack: bool) -> tuple[int, str | None]:
+    """How many layers to run, and why not all."""
+    architecture = find_model(planned.model).architecture
+    if asked is not None:
+        if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
+            raise OptionError(f"layers={asked!r} is not valid.", "Give a whole number from 1 up.")
+        if asked < architecture.layers:
+            return asked, "you asked for it."
+    sparse = _sparse_here()
+    if planned.fits and (sparse or planned.memory.weights <= EXTRACT_BYTES):
+        return architecture.layers, None
+    why = (
+        "this machine's free memory cannot hold the whole model."
+        if not planned.fits
+        else "the file system here does not leave holes in files out."
+    )
+    room = planned.machine.available_memory_bytes - RESERVE_BYTES
+    for layers in range(architecture.layers, 0, -1):
+        need = _need(architecture.with_layers(layers), planned, repack)
+        if need <= room and (need <= EXTRACT_BYTES or layers == 1):
+            return layers, why
+    smaller = planned.instead.model if planned.instead else "nano-thinker"
+    raise MachineError(
+        f"Not even one layer of {planned.title} {planned.mix} fits the memory that is free "
+        f"({planned.machine.available_memory_bytes / GIB:.1f} GiB).",
+        f'Rehearse a smaller model: rehearse("{smaller}").',
+    )
+
+
+def _sparse_here() -> bool:
+    folder = standins_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return sparse_files_work(folder)
+
+
+def _need(architecture: Architecture, planned: Plan, repack: bool) -> int:
+    return memory_need(
+        file_bytes=predicted_file_bytes(architecture, planned.mix),
+        architecture=architecture,
+        context=planned.context,
+        kv_type=planned.kv_type,
+        repacked=repacked_bytes(architecture, planned.mix) if repack else 0,
+    ).total
+
+
+def _rehearsal(
+    planned: Plan,
+    measured: Measurement,
+    file: Standin,
+    repack: bool,
+    why: str | None,
+    write_seconds: float,
+    started: float,
+) -> Rehearsal:
+    """Put plan and measurement together; scale up what a few layers showed."""
+    part, full = file.architecture, file.full
+    bytes_ratio = planned.bytes_per_token / bytes_read_per_token(part, planned.mix)
+    # The output matrix works once per prompt; the layers work for each of its tokens.
+    flops_ratio = _layer_flops(full) / _layer_flops(part)
+    missing = planned.memory.total - _need(part, planned, repack)
+    return Rehearsal(
+        plan=planned,
+        measured=measured,
+        layers=part.layers,
+        all_layers=full.layers,
+        why_partial=why,
+        write_seconds=write_seconds,
+        disk_bytes=file.disk_bytes,
+        load_seconds=measured.load_seconds * planned.memory.weights / file.file_bytes,
+        resident_bytes=measured.resident_bytes + (missing if part.layers < full.layers else 0),
+        prefill_tokens_per_second=measured.prefill_tokens_per_second / flops_ratio,
+        decode_tokens_per_second=measured.decode_tokens_per_second / bytes_ratio,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _layer_flops(architecture: Architecture) -> int:
+    return architecture.flops_per_token() - 2 * architecture.vocabulary * architecture.hidden
+
+
+# ---- the process that runs the stand-in --------------------------------------------------------
+
+
+def _measure_in_own_process(path: Path, options: dict[str, object]) -> Measurement:
+    """Run this module as a program on the file, and show how far it is."""
+    command = [sys.executable, "-m", __name__, json.dumps({"path": str(path), **options})]
+    environment = {**os.environ, "PYTHONPATH": str(repository_root())}
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ctrl-C reaches a whole terminal group; the child is ended by us alone.
+        start_new_session=os.name == "posix",
+    )
+    errors: list[str] = []
+    # Read aside, so that a full pipe never stops the child.
+    reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+    reader.start()
+    try:
+        with Progress("rehearsing", 100, "%") as progress:
+            for line in process.stdout:
+                message = json.loads(line)
+                if "measured" in message:
+                    return Measurement(**message["measured"])
+                if "problem" in message:
+                    raise ModelLoadError(message["problem"], message["remedy"])
+                progress.reach(message["percent"])
+        process.wait()
+        reader.join(timeout=1)
+        raise ModelLoadError(
+            f"The rehearsal's process ended early (exit status {process.returncode}"
+            f"{': ' + errors[-1].strip() if errors else ''}).",
+            "Close other programs to free memory, or rehearse fewer layers, as in layers=4.",
+        )
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _run(path: str, **options) -> Iterator[dict]:
+    """Load and run a stand-in in this process; yields progress, then the measurement."""
+    import psutil
+
+    from course_utils.engines import PLAIN
+    from course_utils.engines.local import LocalEngine, LocalOptions
+
+    yield {"percent": 1}
+    started = time.perf_counter()
+    engine = LocalEngine(Path(path), options=LocalOptions(**options))
+    load_seconds = time.perf_counter() - started
+    yield {"percent": 60}
+    # Any letters will do: each is one token of the stand-in's vocabulary.
+    prompt = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=PROMPT_TOKENS))
+    # Few candidates keep to the tokens that a mixture's stand-in has embeddings for.
+    stream = engine.complete(prompt, PLAIN.but(top_k=40, max_tokens=MOST_TOKENS, seed=0))
+    times = []
+    for piece in stream:
+        times.append(piece.seconds)
+        if times[-1] - times[0] > DECODE_SECONDS and len(times) > 4:
+            break
+        yield {"percent": min(99, 70 + len(times))}
+    stream.close()
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    memory = psutil.Process().memory_info()
+    measured = Measurement(
+        load_seconds=load_seconds,
+        resident_bytes=memory.rss,
+        private_bytes=memory.rss - getattr(memory, "shared", 0),
+        prefill_tokens_per_second=stream.reply.prompt_tokens / times[0],
+        decode_tokens_per_second=1 / median(gaps),
+        settings=dict(engine.info.settings),
+    )
+    engine.close()
+    yield {"measured": asdict(measured)}
+
+
+def _main(say: Callable[[str], None] = print) -> None:
+    from course_utils.errors import CourseError
+
+    try:
+        for message in _run(**json.loads(sys.argv[1])):
+            say(json.dumps(message), flush=True)
+    except CourseError as error:
+        say(json.dumps({"problem": error.problem, "remedy": error.remedy}), flush=True)
+
+
+if __name__ == "__main__":
+    _main()

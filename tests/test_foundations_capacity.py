@@ -1,0 +1,156 @@
+"""The plan tells learners with 8, 16, 24 or 64 GB what they can run, before they download it."""
+
+import dataclasses
+
+import pytest
+
+from course_utils.capacity import (
+    CONTEXT_STEP,
+    MemoryNeed,
+    memory_need,
+    plan,
+    refuse_if_swapping,
+    repacked_bytes,
+)
+from course_utils.catalogue import find_model
+from course_utils.errors import MachineError, OptionError
+from course_utils.machine import Machine
+
+GIB = 2**30
+
+
+def machine(gib: float, bandwidth: float = 30e9) -> Machine:
+    """A computer with so much memory, of which an eighth is taken by other programs."""
+    return Machine(
+        cores=4,
+        total_memory_bytes=int(gib * GIB),
+        available_memory_bytes=int(gib * GIB * 7 / 8),
+        memory_bandwidth_bytes_per_second=bandwidth,
+        free_disk_bytes=100 * GIB,
+    )
+
+
+def test_8_gb_get_the_small_distilled_model():
+    asked = plan("qwq-32b", machine=machine(8))
+    assert not asked.fits
+    assert asked.instead.model == "r1-distill-qwen-1.5b" and asked.instead.fits
+    assert "DeepSeek-R1-Distill-Qwen-1.5B" in asked.verdict
+
+
+def test_16_gb_get_qwq_in_a_smaller_quantisation():
+    asked = plan("qwq-32b", machine=machine(16))
+    assert (asked.instead.model, asked.instead.mix) == ("qwq-32b", "Q2_K")
+    assert asked.verdict.startswith("does not fit, take QwQ-32B Q2_K instead")
+
+
+def test_24_gb_get_qwq_with_a_smaller_cache():
+    asked = plan("qwq-32b", machine=machine(24))
+    assert not asked.fits
+    assert (asked.instead.model, asked.instead.mix) == ("qwq-32b", "Q4_K_M")
+    assert asked.verdict == "fits with Q8_0 cache and 8k context"
+    tight = plan("qwq-32b", machine=machine(23))
+    assert tight.verdict == "fits with Q8_0 cache and 4k context"
+
+
+def test_64_gb_get_what_they_ask_for():
+    for name in ("qwq-32b", "qwq-32b:Q8_0", "qwen3-30b-a3b"):
+        assert plan(name, machine=machine(64)).verdict == "fits"
+    assert plan("deepseek-r1", machine=machine(64)).instead.model == "qwq-32b"
+
+
+def test_2_gb_still_get_the_nano_thinker():
+    asked = plan("qwq-32b", machine=machine(1))
+    assert asked.instead is None
+    assert "nano thinker" in asked.verdict
+
+
+def test_whatever_is_advised_does_fit():
+    for gib in (2, 4, 8, 12, 16, 20, 24, 32, 48, 64):
+        for name in ("qwq-32b", "qwq-32b:Q8_0", "qwen3-30b-a3b", "deepseek-r1"):
+            asked = plan(name, machine=machine(gib))
+            assert asked.fits or asked.instead is None or asked.instead.fits
+
+
+def test_the_memory_is_the_sum_of_weights_cache_buffers_and_program():
+    asked = plan("qwq-32b", 8192, machine=machine(64))
+    assert asked.memory.cache == 2 * GIB
+    assert asked.memory.weights == pytest.approx(19.85e9, rel=1e-3)
+    assert sum(asked.memory.parts().values()) == asked.memory.total
+    half = plan("qwq-32b", 8192, "q8_0", machine=machine(64))
+    assert half.memory.cache == 2 * GIB * 34 // 64
+
+
+def test_a_context_is_rounded_up_as_llama_cpp_does():
+    shape = find_model("qwq-32b").architecture
+    sizes = [
+        memory_need(file_bytes=0, architecture=shape, context=context).cache
+        for context in (1, CONTEXT_STEP, CONTEXT_STEP + 1)
+    ]
+    assert sizes == [64 * 2**20, 64 * 2**20, 128 * 2**20]
+
+
+def test_speed_is_bandwidth_over_bytes_per_token_and_a_little_less():
+    asked = plan("qwq-32b", machine=machine(64, bandwidth=30e9))
+    assert asked.ceiling == pytest.approx(30 / 19.407, rel=1e-3)
+    assert 0.7 * asked.ceiling < asked.tokens_per_second < asked.ceiling
+    faster = plan("qwq-32b", machine=machine(64, bandwidth=60e9))
+    assert faster.tokens_per_second == pytest.approx(2 * asked.tokens_per_second)
+    assert faster.minutes_per_thought == pytest.approx(asked.minutes_per_thought / 2)
+
+
+def test_a_thought_takes_a_little_longer_than_its_first_token_promises():
+    asked = plan("qwq-32b", machine=machine(64))
+    at_first_speed = 2000 / asked.tokens_per_second / 60
+    assert at_first_speed < asked.minutes_per_thought < 1.05 * at_first_speed
+
+
+def test_a_mixture_of_the_same_memory_is_planned_several_times_faster():
+    dense, mixture = (plan(name, machine=machine(64)) for name in ("qwq-32b", "qwen3-30b-a3b"))
+    assert mixture.memory.total == pytest.approx(dense.memory.total, rel=0.15)
+    assert mixture.tokens_per_second > 6 * dense.tokens_per_second
+
+
+def test_a_plan_reads_as_sentences_with_its_numbers():
+    text = str(plan("qwq-32b", machine=machine(64)))
+    assert "fits" in text and "19.4 GB per token at 30 GB/s" in text and "2,000 tokens" in text
+    text = str(plan("qwq-32b", machine=machine(8)))
+    assert "does not fit" in text and "from disk" in text and "1.5 GiB" in text
+
+
+def test_any_quantisation_can_be_planned_offered_or_not():
+    named = plan("qwq-32b:Q6_K", machine=machine(64))
+    assert named.mix == "Q6_K" == plan("qwq-32b", machine=machine(64), quantisation="q6_k").mix
+    assert plan("deepseek-r1", machine=machine(64), quantisation="Q2_K").memory.weights > 200e9
+
+
+def test_repacking_adds_a_private_copy_of_nearly_14_gib_for_qwq():
+    shape = find_model("qwq-32b").architecture
+    assert repacked_bytes(shape, "Q4_K_M") == pytest.approx(13.9 * GIB, rel=0.01)
+    assert repacked_bytes(shape, "Q8_0") == 0
+    shared, repacked = (plan("qwq-32b", machine=machine(64), repack=r) for r in (False, True))
+    assert repacked.memory.total - shared.memory.total == repacked_bytes(shape, "Q4_K_M")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"context": 0}, {"context": 2.5}, {"kv_type": "q3"}, {"quantisation": "tiny"}]
+)
+def test_a_wrong_option_is_refused(wrong):
+    with pytest.raises(OptionError):
+        plan("qwq-32b", machine=machine(64), **wrong)
+
+
+def test_a_load_that_would_swap_is_refused_unless_forced():
+    need = MemoryNeed(weights=20 * GIB, cache=GIB, compute=0, program=0)
+    refuse_if_swapping(need, available_bytes=22 * GIB)
+    with pytest.raises(MachineError, match=r"21\.0 GiB of memory, and 20\.0 GiB are free") as no:
+        refuse_if_swapping(need, name="QwQ-32B", available_bytes=20 * GIB)
+    assert "QwQ-32B" in no.value.problem and "force=True" in no.value.remedy
+    refuse_if_swapping(need, available_bytes=20 * GIB, force=True)
+
+
+def test_this_machine_is_planned_for_by_default(monkeypatch):
+    from course_utils import capacity
+
+    monkeypatch.setattr(capacity, "this_machine", lambda: machine(64))
+    assert plan("qwq-32b").machine == machine(64)
+    assert dataclasses.replace(plan("qwq-32b"), instead=None).fits

@@ -1,0 +1,116 @@
+"""The catalogue says for every model what it is, where it lies, and who said so."""
+
+import pytest
+
+from course_utils import catalogue
+from course_utils.catalogue import find_file, find_model, model_path, models
+from course_utils.errors import ModelFileError, OptionError
+
+
+def test_every_entry_is_complete_and_has_sources():
+    for model in models().values():
+        assert model.title and model.summary and model.licence and model.chat_format
+        assert model.sources and model.sampling_source.startswith("https://")
+        assert model.path is not None or model.config_source.startswith("https://")
+        for file in model.files.values():
+            assert file.source.startswith("https://huggingface.co/" + file.repository)
+            assert file.name.endswith(".gguf") and file.revision
+
+
+def test_the_recommended_sampling_is_what_the_engine_understands():
+    from course_utils.engines.sampling import QWQ
+
+    for model in models().values():
+        assert QWQ.but(**model.sampling).temperature == 0.6
+    assert QWQ.but(**find_model("qwq-32b").sampling) == QWQ
+
+
+def test_qwq_is_offered_in_qwens_own_four_sizes_and_two_smaller_ones():
+    files = find_model("qwq-32b").files
+    qwens = {mix for mix, file in files.items() if file.repository == "Qwen/QwQ-32B-GGUF"}
+    assert qwens == {"Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"}
+    smaller = {mix: file for mix, file in files.items() if mix not in qwens}
+    assert smaller
+    assert all(file.size_bytes < files["Q4_K_M"].size_bytes for file in smaller.values())
+    assert find_file("qwq-32b").mix == "Q4_K_M"
+
+
+def test_a_certain_file_is_named_after_a_colon_in_any_case():
+    assert find_file("qwq-32b:q8_0").name == "qwq-32b-q8_0.gguf"
+    assert find_file("QwQ-32B:Q8_0").mix == "Q8_0"
+
+
+@pytest.mark.parametrize("misspelt", ["qwq32b", "QwQ 32", "qwq_32b", "qwen-qwq-32b"])
+def test_a_misspelt_name_is_answered_with_the_nearest_one(misspelt):
+    with pytest.raises(OptionError, match="Did you mean qwq-32b"):
+        find_model(misspelt)
+
+
+def test_a_name_like_none_of_them_is_answered_with_the_whole_list():
+    with pytest.raises(OptionError) as refused:
+        find_model("gemma")
+    for name in models():
+        assert name in refused.value.remedy
+
+
+def test_a_quantisation_that_is_not_offered_is_answered_with_those_that_are():
+    with pytest.raises(OptionError, match="Q5_K_M"):
+        find_file("qwq-32b:Q4_0")
+    with pytest.raises(OptionError, match="rehearse"):
+        find_file("deepseek-r1")
+
+
+def test_a_model_that_is_not_here_yet_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path)
+    with pytest.raises(ModelFileError, match=r"19\.9 GB"):
+        model_path("qwq-32b")
+    (tmp_path / "qwq-32b-q4_k_m.gguf").write_bytes(b"")
+    assert model_path("qwq-32b") == tmp_path / "qwq-32b-q4_k_m.gguf"
+
+
+def test_a_shipped_model_needs_no_download():
+    for name in ("nano-base", "nano-thinker"):
+        path = find_model(name).path
+        if not path.is_file():
+            pytest.skip("the nano models are not there; `make nano` makes them")
+        assert model_path(name) == path
+        assert find_model(name).architecture.parameters < 10_000_000
+
+
+def test_checksums_are_whole_or_left_to_the_hub():
+    files = [file for model in models().values() for file in model.files.values()]
+    assert all(file.sha256 is None or len(file.sha256) == 64 for file in files)
+
+
+BROKEN = """
+[models.broken]
+title = "Broken"
+summary = "An entry with a fault."
+licence = "Apache-2.0"
+chat_format = "qwq"
+reasoning = true
+sources = ["https://example.org"]
+path = "nano/thinker.gguf"
+[models.broken.sampling]
+temperature = 0.6
+source = "https://example.org"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "complaint"),
+    [
+        ('title = "Broken"\n', "", "title"),
+        ('sources = ["https://example.org"]', "sources = []", "source"),
+        ('path = "nano/thinker.gguf"\n', "", "neither a config nor a path"),
+        ("temperature = 0.6", "temperature = ", "cannot be read"),
+    ],
+)
+def test_a_faulty_entry_is_named_with_its_fault(tmp_path, line, instead, complaint):
+    path = tmp_path / "catalogue.toml"
+    path.write_text(BROKEN)
+    assert list(catalogue._load(path)) == ["broken"]
+    path = tmp_path / "faulty.toml"
+    path.write_text(BROKEN.replace(line, instead))
+    with pytest.raises(ModelFileError, match=complaint):
+        catalogue._load(path)

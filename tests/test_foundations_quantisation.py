@@ -1,0 +1,160 @@
+"""The predicted types and sizes are those that llama.cpp writes, and that were published."""
+
+import ctypes
+
+import pytest
+
+from course_utils.architectures import (
+    Architecture,
+    GroupedQueryAttention,
+    LatentAttention,
+    MixtureOfExperts,
+)
+from course_utils.catalogue import find_model, models, predicted_file_bytes
+from course_utils.errors import OptionError
+from course_utils.quantisation import (
+    MIXES,
+    bits_per_weight,
+    bytes_read_per_token,
+    mix_name,
+    stored_bytes,
+    tensor_type,
+    weight_bytes,
+    weight_bytes_by_part,
+    weight_bytes_by_type,
+)
+from course_utils.standin import write_standin
+
+# Small models in which every rule has a case: 16 layers, rows of 256 and of 288 (which does not
+# fill a K-quant's block), few and many heads per key/value head, 8 experts and another number.
+GROUPED = GroupedQueryAttention(heads=8, key_value_heads=2, head_dimension=32, biases=True)
+SINGLE = GroupedQueryAttention(heads=4, key_value_heads=4, head_dimension=64, biases=True)
+NORMED = GroupedQueryAttention(heads=8, key_value_heads=2, head_dimension=32, head_norms=True)
+LATENT = LatentAttention(
+    heads=4,
+    query_rank=64,
+    key_value_rank=256,
+    rope_dimension=32,
+    nope_dimension=32,
+    value_dimension=64,
+)
+SMALL = dict(layers=16, hidden=256, feed_forward=256, vocabulary=288, context=512)
+SHAPES = {
+    "dense": Architecture("qwen2", attention=GROUPED, **SMALL),
+    "dense, one head per key": Architecture("qwen2", attention=SINGLE, **SMALL),
+    "dense, tied": Architecture("qwen2", attention=GROUPED, tied_embeddings=True, **SMALL),
+    "odd rows": Architecture("qwen2", attention=GROUPED, **SMALL | {"feed_forward": 288}),
+    "qwen3": Architecture("qwen3", attention=NORMED, **SMALL),
+    "4 experts": Architecture(
+        "qwen3moe", attention=NORMED, experts=MixtureOfExperts(4, 2, 256), **SMALL
+    ),
+    "8 experts": Architecture(
+        "qwen3moe", attention=NORMED, experts=MixtureOfExperts(8, 2, 256), **SMALL
+    ),
+    "latent": Architecture(
+        "deepseek2",
+        attention=LATENT,
+        experts=MixtureOfExperts(
+            4, 2, 256, shared=1, shared_width=256, dense_layers=2, router_bias=True
+        ),
+        **SMALL,
+    ),
+}
+LLAMA_CPP_MIXES = [mix for mix in MIXES if mix not in ("F32", "F16", "BF16")]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_types_are_those_that_llama_cpp_chooses(shape, tmp_path):
+    from gguf import GGUFReader
+
+    source = write_standin(tmp_path / "f32.gguf", SHAPES[shape], "F32").path
+    for mix in LLAMA_CPP_MIXES:
+        target = tmp_path / f"{mix}.gguf"
+        _quantise(source, target, mix)
+        stored = {t.name: t.tensor_type.name for t in GGUFReader(target).tensors}
+        predicted = {t.name: tensor_type(t, SHAPES[shape], mix) for t in SHAPES[shape].tensors()}
+        assert predicted == stored, mix
+
+
+def _quantise(source, target, mix: str) -> None:
+    import llama_cpp.llama_cpp as C
+    from gguf import LlamaFileType
+
+    parameters = C.llama_model_quantize_default_params()
+    parameters.ftype = LlamaFileType[f"MOSTLY_{mix}"]
+    parameters.nthread = 1
+    files = str(source).encode(), str(target).encode()
+    assert C.llama_model_quantize(*files, ctypes.byref(parameters)) == 0
+
+
+def test_qwqs_q4_k_m_has_19_845_357_568_bytes_of_weights():
+    # With a header of 2.8 MB that is the file of 19,848,180,544 bytes first measured.
+    assert weight_bytes(find_model("qwq-32b").architecture, "Q4_K_M") == 19_845_357_568
+
+
+@pytest.mark.parametrize(
+    ("name", "mix", "published"),
+    [
+        # Exact lengths of published files: Bartowski's QwQ, Unsloth's distilled model,
+        # Bartowski's small distilled model, Qwen's own mixture.
+        ("qwq-32b", "Q4_K_M", 19_851_336_512),
+        ("r1-distill-qwen-32b", "Q4_K_M", 19_851_335_584),
+        ("r1-distill-qwen-1.5b", "Q4_K_M", 1_117_320_800),
+        ("qwen3-30b-a3b", "Q4_K_M", 18_556_685_824),
+    ],
+)
+def test_a_published_files_length_is_predicted_within_a_ten_thousandth(name, mix, published):
+    predicted = predicted_file_bytes(find_model(name).architecture, mix)
+    assert predicted == pytest.approx(published, rel=1e-4)
+
+
+def test_every_rounded_size_in_the_catalogue_is_the_predicted_one():
+    for model in models().values():
+        for file in model.files.values():
+            if file.published_gigabytes is not None:
+                predicted = predicted_file_bytes(model.architecture, file.mix) / 1e9
+                assert predicted == pytest.approx(file.published_gigabytes, abs=0.055), file
+
+
+def test_bits_per_weight_include_each_blocks_scales():
+    # 256 weights: 128 bytes of values, 12 of scales and 4 of the blocks' own two scales.
+    assert bits_per_weight("Q4_K") == 8 * (128 + 12 + 4) / 256 == 4.5
+    assert bits_per_weight("Q8_0") == 8.5
+    assert bits_per_weight("F16") == 16
+    assert stored_bytes((2, 256), "Q4_K") == 288
+
+
+def test_bytes_split_by_part_and_by_type_sum_to_the_whole():
+    for name in ("qwq-32b", "qwen3-30b-a3b", "deepseek-r1"):
+        shape = find_model(name).architecture
+        whole = weight_bytes(shape, "Q4_K_M")
+        assert sum(weight_bytes_by_part(shape, "Q4_K_M").values()) == whole
+        assert sum(weight_bytes_by_type(shape, "Q4_K_M").values()) == whole
+
+
+def test_fewer_bits_give_a_smaller_file():
+    shape = find_model("qwq-32b").architecture
+    order = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K"]
+    sizes = [weight_bytes(shape, mix) for mix in order]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_token_reads_all_of_qwq_but_its_input_embedding_and_a_tenth_of_the_mixture():
+    qwq = find_model("qwq-32b").architecture
+    embedding = weight_bytes_by_part(qwq, "Q4_K_M")["input embedding"]
+    read = bytes_read_per_token(qwq, "Q4_K_M")
+    assert read == pytest.approx(weight_bytes(qwq, "Q4_K_M") - embedding, rel=1e-4)
+    mixture = bytes_read_per_token(find_model("qwen3-30b-a3b").architecture, "Q4_K_M")
+    assert 0.08 < mixture / read < 0.12
+
+
+def test_the_cache_is_read_too_as_a_conversation_grows():
+    qwq = find_model("qwq-32b").architecture
+    empty = bytes_read_per_token(qwq, "Q4_K_M")
+    assert bytes_read_per_token(qwq, "Q4_K_M", context=8192) - empty == 8192 * 256 * 1024
+
+
+def test_a_mix_is_recognised_in_any_case_and_a_wrong_one_refused():
+    assert mix_name("q4_k_m") == "Q4_K_M"
+    with pytest.raises(OptionError, match="Q4_K_M"):
+        mix_name("Q4_K_XL")

@@ -1,0 +1,214 @@
+"""A stand-in has the true shape and length, runs like the model it stands for, and goes away."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from course_utils import catalogue
+from course_utils.architectures import Architecture
+from course_utils.capacity import memory_need
+from course_utils.catalogue import find_model, models, predicted_file_bytes
+from course_utils.engines.rehearsal import rehearse
+from course_utils.errors import MachineError, OptionError
+from course_utils.machine import Machine
+from course_utils.paths import repository_root
+from course_utils.quantisation import weight_bytes
+from course_utils.standin import (
+    remove_leftovers,
+    sparse_files_work,
+    standin,
+    standins_folder,
+    write_standin,
+)
+
+GIB = 2**30
+
+
+def machine(gib: float) -> Machine:
+    return Machine(2, int(gib * GIB), int(gib * GIB), 30e9, 100 * GIB)
+
+
+needs_sparse_files = pytest.mark.skipif(
+    not sparse_files_work(repository_root()), reason="this file system has no sparse files"
+)
+
+
+@needs_sparse_files
+@pytest.mark.parametrize(("name", "most_on_disk"), [("qwq-32b", 10e6), ("qwen3-30b-a3b", 80e6)])
+def test_a_full_size_stand_in_is_as_long_as_planned_and_small_on_disk(name, most_on_disk, tmp_path):
+    model = find_model(name)
+    with standin(name, folder=tmp_path) as file:
+        assert file.complete
+        header = file.file_bytes - weight_bytes(model.architecture, file.mix)
+        assert 1e6 < header < 4e6
+        planned = predicted_file_bytes(model.architecture, file.mix)
+        assert file.file_bytes == pytest.approx(planned, rel=2e-4)
+        assert file.disk_bytes < most_on_disk
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["qwq-32b", "qwen3-30b-a3b", "deepseek-r1"])
+def test_a_stand_ins_header_describes_the_models_very_shape(name, tmp_path):
+    from course_utils.engines.gguf_check import check_gguf
+
+    if not sparse_files_work(tmp_path):
+        pytest.skip("this file system has no sparse files")
+    with standin(name, layers=2, folder=tmp_path) as file:
+        header = check_gguf(file.path)
+        shapes = {tensor.name: tensor.shape for tensor in header.tensors}
+        assert shapes == {t.name: t.shape for t in file.architecture.tensors()}
+        assert Architecture.from_metadata(header.metadata, shapes) == file.architecture
+        assert file.architecture == find_model(name).architecture.with_layers(2)
+
+
+def test_it_is_removed_when_the_work_in_it_fails(tmp_path):
+    with pytest.raises(KeyboardInterrupt), standin("qwq-32b", layers=1, folder=tmp_path):
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_behind_is_removed_by_the_next(tmp_path):
+    program = (
+        "import sys, time; from pathlib import Path; from course_utils.standin import standin\n"
+        "with standin('r1-distill-qwen-1.5b', layers=1, folder=Path(sys.argv[1])):\n"
+        "    print('written', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=repository_root(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "written\n"
+    assert remove_leftovers(tmp_path) == []  # it is in use
+    process.kill()
+    process.wait()
+    (left,) = tmp_path.iterdir()
+    assert remove_leftovers(tmp_path) == [left]
+    assert not list(tmp_path.iterdir())
+
+
+def test_tokens_of_a_mixtures_stand_in_go_to_different_experts(tiny_mixture):
+    from course_utils.engines import open_model
+
+    with open_model(tiny_mixture.path) as model:
+        experts = model.routing("abcdefgh").experts
+    assert len({tuple(sorted(chosen)) for chosen in experts[0].tolist()}) > 3
+
+
+def test_a_stand_in_continues_among_the_tokens_that_have_embeddings(tiny_mixture):
+    from course_utils.engines import PLAIN, open_model
+
+    with open_model(tiny_mixture.path) as model:
+        reply = model.complete("abc", PLAIN.but(top_k=40, max_tokens=20, seed=1)).finish()
+        likeliest = model.next_tokens("abc", 40)
+    assert reply.tokens == 20
+    assert all(candidate.token.id < 1024 for candidate in likeliest)
+
+
+@pytest.fixture
+def tiny_mixture(tmp_path):
+    full = find_model("qwen3-30b-a3b").architecture
+    experts = dataclasses.replace(full.experts, experts=32, used=4, width=256)
+    shape = dataclasses.replace(
+        full, layers=2, hidden=256, vocabulary=2048, experts=experts, context=512
+    )
+    return write_standin(tmp_path / "tiny.gguf", shape, "Q4_K_M")
+
+
+def test_without_sparse_files_a_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
+    from course_utils import standin as module
+
+    monkeypatch.setattr(module, "sparse_files_work", lambda folder: False)
+    monkeypatch.setattr(module, "free_disk_bytes", lambda folder: 10 * GIB)
+    with pytest.raises(MachineError, match=r"19\.8 GB"), standin("qwq-32b", folder=tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+# ---- rehearsing --------------------------------------------------------------------------------
+
+
+def test_a_rehearsal_measures_and_cleans_up(small_model):
+    found = rehearse(small_model, context=512, machine=machine(8))
+    assert not found.extrapolated
+    assert found.resident_bytes > found.plan.memory.weights
+    assert found.decode_tokens_per_second > 0 and found.prefill_tokens_per_second > 0
+    assert "decoding" in str(found) and "planned" in str(found)
+    assert not list(standins_folder().glob("small-model*"))
+
+
+def test_with_little_memory_a_few_layers_are_run_and_it_says_so(small_model):
+    need = memory_need(
+        file_bytes=predicted_file_bytes(find_model(small_model).architecture, "Q4_K_M"),
+        architecture=find_model(small_model).architecture,
+        context=512,
+    )
+    tight = machine((need.total + GIB // 2 - 2**20) / GIB)
+    found = rehearse(small_model, context=512, machine=tight)
+    assert found.extrapolated and found.layers < found.all_layers
+    assert "memory" in found.why_partial and "extrapolated" in str(found)
+    # A figure for the whole model: more memory and less speed than what was run.
+    assert found.resident_bytes > found.measured.resident_bytes
+    assert found.decode_tokens_per_second < found.measured.decode_tokens_per_second
+
+
+@pytest.fixture
+def small_model(monkeypatch):
+    """A catalogue entry of a few MB, so that a rehearsal takes a second."""
+    known = models()
+    small = known["r1-distill-qwen-1.5b"]
+    config = dict(small.config) | {
+        "hidden_size": 256,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "vocab_size": 1024,
+    }
+    entry = dataclasses.replace(small, name="small-model", config=config, files={})
+    monkeypatch.setattr(catalogue, "models", lambda: known | {"small-model": entry})
+    return "small-model"
+
+
+def test_an_interrupt_ends_a_rehearsal_and_leaves_nothing():
+    program = (
+        "from course_utils.engines.rehearsal import rehearse\n"
+        "from course_utils.machine import Machine\n"
+        "print('started', flush=True)\n"
+        "machine = Machine(1, 8 << 30, 8 << 30, 3e10, 1 << 40)\n"
+        "try: rehearse('r1-distill-qwen-1.5b', machine=machine)\n"
+        "except KeyboardInterrupt: print('interrupted', flush=True)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=repository_root(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout.readline() == "started\n"
+    deadline = time.monotonic() + 30
+    while not list(standins_folder().glob(f"*-{process.pid}.gguf")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert process.wait(timeout=10) == 0
+    assert not list(standins_folder().glob(f"*-{process.pid}.gguf"))
+
+
+def test_a_rehearsal_refuses_what_it_does_not_know():
+    with pytest.raises(OptionError, match="qwq-32b"):
+        rehearse("qwq32b", machine=machine(8))
+    with pytest.raises(OptionError, match="layers"):
+        rehearse("qwq-32b", layers=0, machine=machine(8))
+
+
+def test_a_machine_too_small_for_one_layer_is_told_what_to_rehearse_instead():
+    with pytest.raises(MachineError, match="one layer") as refused:
+        rehearse("deepseek-r1", machine=machine(4))
+    assert "r1-distill-qwen-1.5b" in refused.value.remedy
