@@ -87,7 +87,9 @@ def _words(text: str) -> list[str]:
 
 def _sentences(text: str) -> list[str]:
     # A stop inside a number or before a small letter ends no sentence: "3.5", "e.g. this".
-    parts = re.split(r"(?<=[.!?…。！？])[\"'”’)]*(?:\s+(?=[^a-z\s])|\s*$)", text)
+    # In a text without capitals the second sign is missing, so every stop counts there.
+    follows = r"\S" if text == text.lower() else r"[^a-z\s]"
+    parts = re.split(rf"(?<=[.!?…。！？])[\"'”’)]*(?:\s+(?={follows})|\s*$)", text)
     return [part for part in parts if re.search(r"\w", part)]
 
 

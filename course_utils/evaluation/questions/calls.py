@@ -1,0 +1,123 @@
+"""Can the model call the right function with the right arguments?
+
+The functions are offered in the prompt as JSON; the request is in words.  Level 1 offers one
+function, level 2 several, level 3 needs two calls or none, level 4 needs arguments worked out.
+"""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+from course_utils.evaluation.function_calls import FunctionCall, grade_function_calls
+from course_utils.evaluation.graders import Grade
+
+LEVELS = 4
+
+ASK = (
+    "These functions are available:\n{functions}\n"
+    'Answer the request with a JSON list of calls, each as {{"name": …, "arguments": {{…}}}}, and '
+    "nothing else. If no function fits, answer with [].\nRequest: {request}"
+)
+
+FUNCTIONS = {
+    "weather": {
+        "description": "The forecast for a city.",
+        "arguments": {"city": "text", "days": "number of days"},
+    },
+    "convert_currency": {
+        "description": "What an amount of money is worth in another currency.",
+        "arguments": {"amount": "number", "from": "three-letter code", "to": "three-letter code"},
+    },
+    "set_timer": {
+        "description": "Ring after a time.",
+        "arguments": {"seconds": "whole number", "label": "text"},
+    },
+    "book_table": {
+        "description": "Book a table in a restaurant.",
+        "arguments": {"restaurant": "text", "people": "whole number", "time": "hh:mm, 24 hours"},
+    },
+}
+CITIES = ("Lisbon", "Oslo", "Nairobi", "Lima", "Kyoto", "Perth")
+CURRENCIES = {"EUR": "euros", "JPY": "yen", "GBP": "pounds", "INR": "rupees"}
+DISHES = ("rice", "eggs", "pasta", "beans")
+RESTAURANTS = ("The Green Pan", "Luna", "Old Mill")
+
+
+def make(random: Random, level: int) -> tuple[str, dict]:
+    """Draw a question of this level, 1 to 4: its prompt and its key (the expected calls)."""
+    if level == 3:
+        request, calls = random.choice((_two, _none))(random)
+    else:
+        request, calls = random.choice(_HARD if level == 4 else _EASY)(random)
+    offered = {name for name, _ in calls}
+    if level == 1:
+        names = [name for name in FUNCTIONS if name in offered]
+    else:
+        names = random.sample(list(FUNCTIONS), len(FUNCTIONS))
+    functions = "\n".join(json.dumps({"name": name, **FUNCTIONS[name]}) for name in names)
+    return ASK.format(functions=functions, request=request), {"calls": calls}
+
+
+def grade(key: dict, reply: str, sandbox=None) -> Grade:
+    """Exactly the expected calls, in any order, compared by structure."""
+    if not key["calls"] and "[]" not in reply.rsplit("</think>", 1)[-1]:
+        return Grade(False, None, "an empty list was asked for where no function fits")
+    return grade_function_calls(reply, [FunctionCall(n, a) for n, a in key["calls"]])
+
+
+def _weather(random: Random) -> tuple[str, list]:
+    city, days = random.choice(CITIES), random.randint(2, 9)
+    request = f"What will the weather be like in {city} over the next {days} days?"
+    return request, [["weather", {"city": city, "days": days}]]
+
+
+def _money(random: Random) -> tuple[str, list]:
+    source, target = random.sample(list(CURRENCIES), 2)
+    amount = random.randint(5, 900)
+    request = f"How much are {amount} {CURRENCIES[source]} in {CURRENCIES[target]}?"
+    return request, [["convert_currency", {"amount": amount, "from": source, "to": target}]]
+
+
+def _two(random: Random) -> tuple[str, list]:
+    first, first_calls = _weather(random)
+    second, second_calls = _money(random)
+    return f"{first} And also: {second}", first_calls + second_calls
+
+
+def _none(random: Random) -> tuple[str, list]:
+    request = random.choice(
+        (
+            f"Who was the first mayor of {random.choice(CITIES)}?",
+            f"Write a short poem about {random.choice(DISHES)}.",
+            f"Play a song from {random.choice(CITIES)}.",
+        )
+    )
+    return request, []
+
+
+def _timer(random: Random) -> tuple[str, list]:
+    minutes, half, dish = random.randint(2, 20), random.random() < 0.5, random.choice(DISHES)
+    spoken = f"{minutes} and a half minutes" if half else f"{minutes} minutes"
+    seconds = 60 * minutes + 30 * half
+    request = f'Ring in {spoken}, please, with the label "{dish}".'
+    return request, [["set_timer", {"seconds": seconds, "label": dish}]]
+
+
+def _table(random: Random) -> tuple[str, list]:
+    restaurant, friends = random.choice(RESTAURANTS), random.randint(2, 6)
+    hour, minutes = random.randint(6, 9), random.choice(("15", "30", "45"))
+    request = (
+        f"Book a table at {restaurant} for {friends} friends and me "
+        f"at {hour}:{minutes} in the evening."
+    )
+    arguments = {
+        "restaurant": restaurant,
+        "people": friends + 1,
+        "time": f"{hour + 12}:{minutes}",
+    }
+    return request, [["book_table", arguments]]
+
+
+_EASY = (_weather, _money)
+_HARD = (_timer, _table)
