@@ -53,6 +53,7 @@ class LoopbackHub:
     faults: deque[Fault] = field(default_factory=deque)
     head_faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict] = field(default_factory=list)
+    revisions: set[str] = field(default_factory=lambda: {"main", COMMIT})
     storage: LoopbackHub | None = None
     redirect_to: str | None = None
     keeps_in_git: bool = False
@@ -130,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._answer_api(path)
             if match := re.fullmatch(r"/[^/]+/[^/]+/resolve/([^/]+)/(.+)", path):
                 revision, filename = match.groups()
-                if revision not in ("main", COMMIT):
+                if revision not in hub.revisions:
                     return self._refuse(Fault("status", status=404, error_code="RevisionNotFound"))
                 if filename not in hub.files:
                     return self._refuse(Fault("status", status=404, error_code="EntryNotFound"))

@@ -67,7 +67,8 @@ def download(
                 return _fetch(request, replace, retry, display)
         except KeyboardInterrupt:
             raise DownloadError(
-                f"You stopped the download of {request.name}.", how_to_go_on(request)
+                f"You stopped the download of {request.name}.",
+                how_to_go_on(request) or "Nothing had arrived; the same call begins it again.",
             ) from None
         except OSError as error:
             raise disk_error(error, request) from None

@@ -130,7 +130,8 @@ class PartFile:
     def sync(self) -> None:
         """Force what is here onto the disk, then note how much that is."""
         if self._synced_bytes != self.length:
-            os.fsync(self._file.fileno())
+            if self.length:
+                os.fsync(self._file.fileno())
             note = PartNote(
                 etag=self.remote.etag,
                 checksum=str(self.remote.checksum),
@@ -138,7 +139,7 @@ class PartFile:
                 durable_bytes=self.length,
                 boot_time=_boot_time(),
             )
-            write_atomically(_note_path(self.destination), asdict(note))
+            write_atomically(_note_path(self.destination), asdict(note), durable=self.length > 0)
         self._synced_bytes, self._synced_at = self.length, time.monotonic()
 
     def discard(self) -> None:
@@ -150,7 +151,7 @@ class PartFile:
 
     def finish(self) -> None:
         """Give the file, whose checksum was found right, its name. Atomic: all or nothing."""
-        self.sync()
+        os.fsync(self._file.fileno())
         self._file.close()
         os.replace(self.path, self.destination)
         _sync_folder(self.destination.parent)
@@ -214,13 +215,17 @@ def lock_path(destination: Path) -> Path:
     return _beside(destination, ".lock")
 
 
-def write_atomically(path: Path, content: dict) -> None:
-    """Replace the JSON file ``path`` so that a crash leaves the old or the new one, never half."""
+def write_atomically(path: Path, content: dict, durable: bool = False) -> None:
+    """Replace the JSON file ``path`` so that a crash leaves the old or the new one, never half.
+
+    ``durable`` makes sure that it also survives a power cut at once, which takes a while.
+    """
     fresh = path.with_name(path.name + ".new")
     with fresh.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(fresh, path)
 
 
