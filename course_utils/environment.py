@@ -18,9 +18,8 @@ CONDA_NAMES = {
     "huggingface-hub": "huggingface_hub",
     "torch": "pytorch-cpu",
 }
-# Only the tests need these, and conda-forge does not have them: PyPI's packages carry a browser
-# driver and a llama.cpp server.
-ONLY_ON_PYPI = {"playwright", "xllamacpp"}
+# A browser driver and a llama.cpp server, which only the tests of the pip environment need.
+LEFT_OUT = {"playwright", "xllamacpp"}
 
 HEADER = """\
 # The course for conda: no compiler needed. Written by `make environment` from pyproject.toml.
@@ -30,8 +29,8 @@ HEADER = """\
 #   python -m pip install --no-deps --no-build-isolation --editable .
 #   jupyter lab notebooks/00_start_here.ipynb
 #
-# The third line lets the notebooks import course_utils. Left out, since they are on PyPI alone
-# and only the tests ask for them: {left_out}.
+# The third line lets the notebooks import course_utils. Left out, since only the tests of the pip
+# environment (`make test`) ask for them: {left_out}.
 """
 
 
@@ -43,9 +42,9 @@ def environment_yml(project: dict) -> str:
     # pip and the build system make the course itself importable.
     needed += [Requirement("pip"), *map(Requirement, project["build-system"]["requires"])]
     packages = sorted(
-        conda_line(requirement) for requirement in needed if requirement.name not in ONLY_ON_PYPI
+        conda_line(requirement) for requirement in needed if requirement.name not in LEFT_OUT
     )
-    left_out = ", ".join(sorted(ONLY_ON_PYPI & {requirement.name for requirement in needed}))
+    left_out = ", ".join(sorted(LEFT_OUT & {requirement.name for requirement in needed}))
     lines = [
         HEADER.format(name=about["name"], left_out=left_out).rstrip(),
         f"name: {about['name']}",
