@@ -189,20 +189,18 @@ class EndpointEngine:
     def sample_many(self, prompt: str, n: int, sampling: Sampling | None = None) -> list[Reply]:
         """Draw n completions of one raw prompt; see ``render`` for making one.
 
-        A llama-server draws them in one request, sharing the prompt; their tokens are then counted
-        by splitting each text into tokens again, and their times are those of the whole request.
-        Other servers get up to eight requests at a time, completion number i with
-        ``sampling.seed + i``.
+        A llama-server draws as many in one request as it has slots, sharing the prompt; their
+        tokens are counted by splitting each text into tokens again, and their times are those of
+        the request.  Other servers get up to eight requests at a time.  Completion number i draws
+        with ``sampling.seed + i``.
         """
         if not _is_count(n) or n < 1:
             raise OptionError(f"n={n!r} is not a number of completions.", "Give 1 or more.")
         _refuse_empty(prompt)
         settings = self._settings(sampling)
         with self._explaining():
-            if self._is_llama_server and n > 1:
-                replies = self._sample_in_one_request(prompt, n, settings)
-                if len(replies) == n:
-                    return replies
+            if self._is_llama_server:
+                return self._sample_in_shared_requests(prompt, n, settings)
             return self._sample_in_many_requests(prompt, n, settings)
 
     def render(self, messages: str | Sequence[Message]) -> str:
@@ -337,8 +335,7 @@ class EndpointEngine:
                 if not text:
                     continue
                 reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
-                thinking = splitter.kind == "thinking" or bool(chunk.thought)
-                unshown += counter.count(chunk, "thinking" if thinking else "answer")
+                unshown += counter.count(chunk, splitter.kind)
                 for kind, part in splitter.feed(text):
                     _append(reply, kind, part)
                     yield Piece(kind, part, unshown, reply.seconds)
@@ -359,34 +356,40 @@ class EndpointEngine:
             for kind, part in splitter.close():  # still held back, if the reply ended early
                 _append(reply, kind, part)
 
-    def _sample_in_one_request(self, prompt: str, n: int, settings: dict) -> list[Reply]:
-        """n completions by llama-server's own sharing; fewer where it does not draw so many."""
-        started = time.perf_counter()
+    def _sample_in_shared_requests(self, prompt: str, n: int, settings: dict) -> list[Reply]:
+        """n completions from llama-server, which draws as many in one request as it has slots."""
+        replies: list[Reply] = []
         settings = {k: v for k, v in settings.items() if k not in ("stream", "stream_options")}
-        try:
+        slots = self.info.settings["slots"] or 1
+        while len(replies) < n:
+            own = dict(settings)
+            if "seed" in own:
+                own["seed"] += len(replies)
+            started = time.perf_counter()
             response = self._client.completions.create(
-                model=self._model, prompt=prompt, n=n, **settings
+                model=self._model, prompt=prompt, n=min(slots, n - len(replies)), **own
             )
-        except openai.BadRequestError as error:
-            if isinstance(explain(error, self._server), PromptError):
-                raise
-            return []
-        seconds = time.perf_counter() - started
-        replies = []
-        for choice in response.choices:
-            thinking, answer = split_thinking(choice.text, opens_thinking(prompt))
-            replies.append(
-                Reply(
-                    thinking=thinking,
-                    answer=answer,
-                    prompt_tokens=response.usage.prompt_tokens,
-                    thinking_tokens=len(self.tokenize(thinking)) if thinking else 0,
-                    answer_tokens=len(self.tokenize(answer)) if answer else 0,
-                    seconds=seconds,
-                    stop_reason=stop_reason(choice.finish_reason, "max_tokens" in settings),
-                )
-            )
+            seconds = time.perf_counter() - started
+            for choice in response.choices:
+                reply = self._whole_reply(choice.text, opens_thinking(prompt))
+                reply.prompt_tokens = response.usage.prompt_tokens
+                reply.seconds = seconds
+                reply.stop_reason = stop_reason(choice.finish_reason, "max_tokens" in settings)
+                replies.append(reply)
         return replies
+
+    def _whole_reply(self, text: str, opened: bool) -> Reply:
+        """A reply that came in one piece: split, and counted by splitting it into tokens again."""
+        thinking, answer = split_thinking(text, opened)
+        thought_ends = text.find(CLOSING) + len(CLOSING) if CLOSING in text else len(text)
+        before = text[:thought_ends] if opened or thinking else ""
+        after = text[len(before) :]
+        return Reply(
+            thinking=thinking,
+            answer=answer,
+            thinking_tokens=len(self.tokenize(before)) if before else 0,
+            answer_tokens=len(self.tokenize(after)) if after else 0,
+        )
 
     def _sample_in_many_requests(self, prompt: str, n: int, settings: dict) -> list[Reply]:
         stopping = threading.Event()

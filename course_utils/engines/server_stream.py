@@ -165,14 +165,17 @@ class TokenCounter:
             self._reply.cached_tokens = chunk.cached_tokens
 
     def count(self, chunk: Chunk, kind: Kind) -> int:
-        """Add this chunk's tokens to the thought or the answer; gives their number."""
+        """Add this chunk's tokens to the thought or the answer; gives their number.
+
+        ``kind`` is what the text before it belongs to, unless the server itself says more.
+        """
         if chunk.generated is None:
             self._exact = False
             tokens = 1
         else:
             tokens = chunk.generated - self._generated
         self._generated += tokens
-        if kind == "thinking":
+        if chunk.thought or (kind == "thinking" and not self.separated):
             self._thinking += tokens
             self._reply.thinking_tokens += tokens
         else:
