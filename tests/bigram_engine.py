@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -93,6 +94,7 @@ class BigramEngine:
         sampling = sampling or Sampling(max_tokens=40)
         rng = np.random.default_rng(sampling.seed or 0)
         reply = Reply(prompt_tokens=len(prompt))
+        started = time.perf_counter()
         stopping = threading.Event()
 
         def pieces():
@@ -120,7 +122,7 @@ class BigramEngine:
                     else:
                         reply.answer += letter
                         reply.answer_tokens += 1
-                    reply.seconds = 0.001 * (count + 1)
+                    reply.seconds = time.perf_counter() - started
                     yield Piece(kind, letter, 1, reply.seconds)
                 reply.stop_reason = "length"
 

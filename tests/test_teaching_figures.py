@@ -95,7 +95,7 @@ def test_whitespace_and_broken_characters_are_made_visible():
     assert style.visible("\n\n\t") == "⏎⏎⇥"
     assert style.visible(Token(1, "你".encode()[:2])) == "⟨E4 BD⟩"
     assert style.visible(NextToken(Token(1, "你".encode()), 0.5, None)) == "你"
-    assert style.visible(ScoredToken(Token(1, b""), None)) == "⟨empty⟩"
+    assert style.visible(ScoredToken(Token(7, b""), None)) == "⟨token 7⟩"
     assert style.visible("a\x03") == "a⟨U+0003⟩"
 
 

@@ -1,6 +1,52 @@
 """How does a notebook show, ask and check? Only notebooks call this layer.
 
-Everything is imported from here and loaded on first use.
+Everything is imported from here and loaded on first use::
+
+    from course_utils.teaching import check, next_token_chart, show
+
+**Figures.** Functions from plain data to a matplotlib figure in house style; ``show`` puts one on
+the page, with the caption and the alt text it must have. ``describe_...`` writes alt text::
+
+    candidates = engine.next_tokens(text, k=10)
+    show(next_token_chart(candidates), caption="...", alt=describe_next_tokens(candidates))
+    attention_chart(engine.attention(text), layer=0, head=None)      # None: all heads
+    training_curves("log.csv", x="step", y="accuracy", by="size")    # band: range of the seeds
+    accuracy_bars({"base": (35, 100), "thinker": (95, 100)})         # right answers, questions
+    memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
+    where_are_we(["tokens", "attention", "logits"], lit="attention")
+    figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
+
+**Text.** ``token_strip(engine.tokenize(text), label="English", ids=True)`` ends a cell with the
+tokens as chips; ``kinds=["thinking", ...]`` marks stretches, ``probabilities=True`` takes what
+``engine.score`` gives. ``visible(token)`` is a token as one line of text.
+
+**Replies.** ``reply = stream_to_page(engine.chat(question), heading=question)`` shows thought and
+answer while they are written, and keeps them on the page. ``reply_on_page(reply)`` and
+``compare_replies({"base": reply, "thinker": reply}, question)`` show finished ones.
+
+**Widgets.** Each ends a cell; its docstring names the plain code that does the same::
+
+    conversation(engine, question="", sampling=None, thinking_budget=None)
+    compare_models({"base": base, "thinker": thinker}, question)
+    sampling_lab(engine, text, sampling=PLAIN, bars=12)
+    next_token_stepper(engine, text, k=10, seed=0)
+    attention_explorer(engine, text, layer=0, head=0)
+    memory_explorer({"Q4_K_M": 19.85e9}, {"F16": 262144}, machine_bytes, tokens=8192)
+    for batch in progress(batches, "Training"): ...
+
+**Arithmetic of sampling**, as readable numpy: ``softmax``, ``keep_top_k``, ``keep_top_p``,
+``keep_min_p``, ``apply_sampling(logits, sampling)``, ``logits_of(candidates)``, ``entropy_bits``,
+``perplexity(engine.score(text))``.
+
+**Predictions and exercises.** A prediction before a result, and checks that never raise::
+
+    predict("01.greedy", ["it loops", "it stops"], question="What will greedy decoding do?")
+    reveal("01.greedy", 1, because="The likeliest token never changes.")
+    check("01.softmax", softmax)
+
+Exercises are declared in ``exercises/notebook_NN.py``. Their hints and solutions fold in a
+Markdown cell that begins ``<!-- exercise 01.softmax: hints and solution -->``;
+``python -m course_utils.teaching.exercises notebooks/*.ipynb`` writes such cells.
 """
 
 from importlib import import_module

@@ -66,6 +66,10 @@ _PURPOSE = {
 
 def image_html(figure, alt: str) -> str:
     """The figure as an ``<img>`` with alt text; the figure is closed."""
+    if figure.get_layout_engine() is not None:
+        # Laying out once and then drawing saves one of the two drawings that savefig makes.
+        figure.get_layout_engine().execute(figure)
+        figure.set_layout_engine("none")
     png = io.BytesIO()
     # Without the Software entry, the same matplotlib writes the same bytes.
     figure.savefig(png, format="png", dpi=110, metadata={"Software": None})

@@ -152,7 +152,8 @@ def visible(token: Token | NextToken | ScoredToken | str | bytes) -> str:
     """A token as one line of readable text, with spaces and line breaks made visible.
 
     A space becomes ``␣``, a line break ``⏎``, a tab ``⇥``.  A token that holds only part of a
-    character, as happens in Chinese, is shown as its bytes: ``⟨E4 BD⟩``.
+    character, as happens in Chinese, is shown as its bytes: ``⟨E4 BD⟩``.  Vocabularies are padded
+    with tokens that stand for no text; such a one is shown by its number: ``⟨token 151700⟩``.
     """
     if isinstance(token, NextToken | ScoredToken):
         token = token.token
@@ -163,7 +164,7 @@ def visible(token: Token | NextToken | ScoredToken | str | bytes) -> str:
         except UnicodeDecodeError:
             return "⟨" + data.hex(" ").upper() + "⟩"
     if not data:
-        return "⟨empty⟩"
+        return f"⟨token {token.id}⟩" if isinstance(token, Token) else "⟨empty⟩"
     for character, sign in ((" ", "␣"), ("\n", "⏎"), ("\t", "⇥"), ("\r", "␍")):
         data = data.replace(character, sign)
     return "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in data)

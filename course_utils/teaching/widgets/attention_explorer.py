@@ -26,9 +26,12 @@ class AttentionExplorer(Panel):
     def __init__(self, engine: Engine, text: str, layer: int = 0, head: int = 0):
         self.engine = engine
         self._attention: Attention | None = None
-        self.text_box = ipywidgets.Text(
+        # Several lines, since a one-line box would drop a prompt's line breaks.
+        self.text_box = ipywidgets.Textarea(
             value=text,
             description="Text:",
+            tooltip="The text before the token; press Tab when it is written",
+            rows=2,
             continuous_update=False,
             layout=ipywidgets.Layout(width="95%"),
         )

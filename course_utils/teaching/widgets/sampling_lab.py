@@ -42,9 +42,12 @@ class SamplingLab(Panel):
         self.bars = bars
         self._candidates: list[NextToken] = []
         wide = ipywidgets.Layout(width="30em")
-        self.text_box = ipywidgets.Text(
+        # Several lines, since a one-line box would drop a prompt's line breaks.
+        self.text_box = ipywidgets.Textarea(
             value=text,
             description="Text:",
+            tooltip="The text before the token; press Tab when it is written",
+            rows=2,
             continuous_update=False,
             layout=ipywidgets.Layout(width="95%"),
         )

@@ -25,7 +25,7 @@ def stream_to_page(stream: Stream, heading: str = "") -> Reply:
     Interrupting the kernel ends the reply and keeps what had arrived.
     """
     live = ipywidgets.HTML()
-    Panel(live, "(while it is written, the reply appears here)").show()
+    Panel(live, "").show()
     try:
         follow(stream, lambda reply: _set(live, panes_html(reply, heading=heading, live=True)))
     finally:
