@@ -57,8 +57,8 @@ def generate_suite(
     A question depends on the seed, its family, level and number only, so a smaller suite is a
     part of a larger one.
     """
-    if not (isinstance(per_level, int) and 1 <= per_level <= 200):
-        raise OptionError(f"per_level={per_level!r} is not possible.", "Give 1 to 200.")
+    if not (isinstance(per_level, int) and 1 <= per_level <= 100):
+        raise OptionError(f"per_level={per_level!r} is not possible.", "Give 1 to 100.")
     suite = []
     for family in families:
         module = _module(family)
