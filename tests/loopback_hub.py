@@ -68,7 +68,7 @@ class LoopbackHub:
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), handler)
         threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True
         ).start()
         return self
 
