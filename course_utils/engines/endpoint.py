@@ -108,6 +108,8 @@ class EndpointEngine:
                 # One connection per request, so that hanging up on one disturbs no other.
                 limits=http.Limits(max_keepalive_connections=0),
                 follow_redirects=False,
+                # Reading the certificates takes a moment, which plain http has no use for.
+                verify=self._url.startswith("https://"),
                 # A proxy from the environment cannot reach a server on this machine.
                 trust_env=not is_loopback(self._url),
             ),

@@ -303,6 +303,8 @@ class _HeaderReader:
                 f"{end - self._size:,} are missing.",
                 "Finish the download, or download the file again.",
             )
+        if self._size > _padded(end, alignment):
+            raise self._damaged(f"its header accounts for {end:,} bytes, but it has {self._size:,}")
         return tensors
 
     # ---- bytes ---------------------------------------------------------------------------
