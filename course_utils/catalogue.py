@@ -170,13 +170,20 @@ def model_path(name: str) -> Path:
             raise _missing_shipped_file(model)
         return model.path
     file = find_file(name)
-    if not file.local_path.is_file():
+    if file.local_path.is_file():
+        return file.local_path
+    # A copy that other programs downloaded before lies in the hub's own cache.
+    from course_utils.download import find_downloaded
+
+    found = find_downloaded(file.repository, file.name, revision=file.revision, sha256=file.sha256)
+    if found is None:
+        wanted = str(name).strip().lower()
         raise ModelFileError(
             f"{model.title} ({file.mix}, {file.size_bytes / 1e9:.1f} GB) is not on this machine.",
-            f'See with rehearse("{model.name}") how fast it would run here, '
-            "then fetch it as notebook 06 shows.",
+            f'See with rehearse("{wanted}") how fast it would run here, '
+            f'then fetch it with download_model("{wanted}"); notebook 06 shows both.',
         )
-    return file.local_path
+    return found
 
 
 def _missing_shipped_file(model: Model) -> ModelFileError:

@@ -62,10 +62,25 @@ def test_a_quantisation_that_is_not_offered_is_answered_with_those_that_are():
 
 def test_a_model_that_is_not_here_yet_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path)
-    with pytest.raises(ModelFileError, match=r"19\.9 GB"):
+    with pytest.raises(ModelFileError, match=r"19\.9 GB") as missing:
         model_path("qwq-32b")
+    assert 'download_model("qwq-32b")' in missing.value.remedy
     (tmp_path / "qwq-32b-q4_k_m.gguf").write_bytes(b"")
     assert model_path("qwq-32b") == tmp_path / "qwq-32b-q4_k_m.gguf"
+
+
+def test_a_copy_found_in_the_hubs_cache_is_used_where_it_lies(tmp_path, monkeypatch):
+    import course_utils.download
+
+    monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path)
+    cached = tmp_path / "hub" / "qwq-32b-q4_k_m.gguf"
+
+    def found(repository, filename, *, revision, sha256):
+        assert (repository, filename) == ("Qwen/QwQ-32B-GGUF", cached.name)
+        return cached
+
+    monkeypatch.setattr(course_utils.download, "find_downloaded", found)
+    assert model_path("qwq-32b") == cached
 
 
 def test_a_shipped_model_needs_no_download():

@@ -201,6 +201,27 @@ def test_an_interrupt_ends_a_rehearsal_and_leaves_nothing():
     assert not list(standins_folder().glob(f"*-{process.pid}.gguf"))
 
 
+def test_a_rehearsal_ends_when_the_kernel_that_asked_for_it_is_killed():
+    psutil = pytest.importorskip("psutil")
+    program = (
+        "from course_utils.engines.rehearsal import rehearse\n"
+        "from course_utils.machine import Machine\n"
+        "rehearse('r1-distill-qwen-1.5b', machine=Machine(1, 8 << 30, 8 << 30, 3e10, 1 << 40))"
+    )
+    kernel = subprocess.Popen([sys.executable, "-c", program], cwd=repository_root())
+    children = []
+    deadline = time.monotonic() + 30
+    while not children:
+        assert time.monotonic() < deadline
+        children = psutil.Process(kernel.pid).children()
+        time.sleep(0.02)
+    kernel.kill()
+    kernel.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert remove_leftovers(standins_folder()) != []
+
+
 def test_a_rehearsal_refuses_what_it_does_not_know():
     with pytest.raises(OptionError, match="qwq-32b"):
         rehearse("qwq32b", machine=machine(8))

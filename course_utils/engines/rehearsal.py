@@ -280,6 +280,7 @@ def _measure_in_own_process(path: Path, options: dict[str, object]) -> Measureme
     process = subprocess.Popen(
         command,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -348,9 +349,16 @@ def _run(path: str, **options) -> Iterator[dict]:
     yield {"measured": asdict(measured)}
 
 
+def _end_with_parent() -> None:
+    """Leave when the notebook's kernel is gone, however it went: its end of the pipe closes."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
 def _main(say: Callable[[str], None] = print) -> None:
     from course_utils.errors import CourseError
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         for message in _run(**json.loads(sys.argv[1])):
             say(json.dumps(message), flush=True)

@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import streaming
+from tests.benchmarks import full_size, streaming
 
-BENCHMARKS = {"streaming": streaming.main}
+BENCHMARKS = {"streaming": streaming.main, "full-size": full_size.main}
 
 
 def main(names: list[str]) -> int:
