@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from course_utils.architectures import Architecture, cache_bytes_per_value
 from course_utils.catalogue import Model, find_model, predicted_file_bytes
@@ -228,6 +229,42 @@ def repacked_bytes(architecture: Architecture, mix: str) -> int:
         for tensor in architecture.tensors()
         if tensor.part != "input embedding"
         and tensor_type(tensor, architecture, mix) in REPACKED_TYPES
+    )
+
+
+class RepackChoice(NamedTuple):
+    """Whether to let llama.cpp repack a model's weights, and the reason in a sentence."""
+
+    repack: bool
+    reason: str
+
+
+def choose_repacking(
+    need: MemoryNeed, copy_bytes: int, available_bytes: int, *, kernels: int = 1
+) -> RepackChoice:
+    """Whether a private, repacked copy of the weights is worth its memory.
+
+    ``need`` is the model without the copy, ``copy_bytes`` the copy (``repacked_bytes``).
+    ``kernels``: how many notebooks will have the file open.  They share the mapped file, while
+    each makes a copy of its own.
+    """
+    if copy_bytes == 0:
+        return RepackChoice(False, "Nothing in this file is of a type that llama.cpp repacks.")
+    if kernels > 1:
+        return RepackChoice(
+            False,
+            f"{kernels} notebooks share one mapped file, while each would make a copy of "
+            f"{_size(copy_bytes)} of its own.",
+        )
+    if need.total + copy_bytes + RESERVE_BYTES > available_bytes:
+        return RepackChoice(
+            False,
+            f"A copy of {_size(copy_bytes)} does not fit beside the {_size(need.total)} of the "
+            "model itself.",
+        )
+    return RepackChoice(
+        True,
+        f"There is room for a copy of {_size(copy_bytes)}, which decodes somewhat faster.",
     )
 
 

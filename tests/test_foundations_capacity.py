@@ -7,6 +7,7 @@ import pytest
 from course_utils.capacity import (
     CONTEXT_STEP,
     MemoryNeed,
+    choose_repacking,
     memory_need,
     plan,
     refuse_if_swapping,
@@ -146,6 +147,18 @@ def test_a_load_that_would_swap_is_refused_unless_forced():
         refuse_if_swapping(need, name="QwQ-32B", available_bytes=20 * GIB)
     assert "QwQ-32B" in no.value.problem and "force=True" in no.value.remedy
     refuse_if_swapping(need, available_bytes=20 * GIB, force=True)
+
+
+def test_a_repacked_copy_is_made_only_for_one_kernel_with_room_for_it():
+    shape = find_model("qwq-32b").architecture
+    copy = repacked_bytes(shape, "Q4_K_M")
+    need = plan("qwq-32b", machine=machine(64)).memory
+    assert choose_repacking(need, copy, 56 * GIB).repack
+    shared = choose_repacking(need, copy, 56 * GIB, kernels=2)
+    assert not shared.repack and "2 notebooks" in shared.reason
+    small = choose_repacking(need, copy, 22 * GIB)
+    assert not small.repack and "13.9 GiB does not fit" in small.reason
+    assert not choose_repacking(need, 0, 56 * GIB).repack
 
 
 def test_this_machine_is_planned_for_by_default(monkeypatch):
