@@ -51,7 +51,7 @@ class ScriptedEngine:
 
 SUMS = generate_suite(seed=0, per_level=6, families=["integers"], max_level=1)
 
-# The child of the test below: the same evaluation, slow enough to be killed half way.
+# The child of the tests below: the same evaluation, slow enough to be killed half way.
 CHILD = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/tests"]
@@ -61,12 +61,10 @@ evaluate(ScriptedEngine(sys.argv[2], seconds=0.4), SUMS, sys.argv[3], samples=2)
 """
 
 
-def test_a_killed_evaluation_goes_on_without_repeating_finished_answers(tmp_path):
-    from course_utils.evaluation.inspect_tasks import evaluate
-
-    engine = ScriptedEngine(tmp_path / "diary")
+def run_until_half_way(engine, logs, stop_signal):
+    """Start the evaluation in a child, send the signal after five answers, return its stderr."""
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(ROOT), str(engine.diary), str(tmp_path / "logs")],
+        [sys.executable, "-c", CHILD, str(ROOT), str(engine.diary), str(logs)],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -74,8 +72,16 @@ def test_a_killed_evaluation_goes_on_without_repeating_finished_answers(tmp_path
     deadline = time.monotonic() + 120
     while len(engine.asked()) < 5 and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(child.pid, signal.SIGKILL)
-    stderr = child.communicate()[1].decode()
+    os.killpg(child.pid, stop_signal)
+    return child.communicate(timeout=60)[1].decode()
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_evaluation_goes_on_without_repeating_finished_answers(tmp_path, stop_signal):
+    from course_utils.evaluation.inspect_tasks import evaluate
+
+    engine = ScriptedEngine(tmp_path / "diary")
+    stderr = run_until_half_way(engine, tmp_path / "logs", stop_signal)
     before = engine.asked()
     assert 5 <= len(before) < 12, stderr
 

@@ -120,6 +120,11 @@ def evaluate(
         log_level="error",
     )
     _, logs = _outside_any_event_loop(run, player.stop)
+    if not logs:
+        raise OptionError(
+            "The evaluation was stopped.",
+            "Run it again with the same arguments; what is finished will not be repeated.",
+        )
     return read_report(logs[0].location)
 
 
