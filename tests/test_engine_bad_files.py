@@ -57,8 +57,7 @@ def test_300_corrupted_models_give_300_clear_errors_and_a_live_process(models):
     assert not accepted
     for name, outcome in outcomes.items():
         assert outcome["error"] in ("ModelFileError", "ModelLoadError"), (name, outcome)
-        assert outcome["problem"].endswith("."), (name, outcome)
-        assert len(outcome["remedy"]) > 20, (name, outcome)
+        assert len(outcome["problem"]) > 20 and len(outcome["remedy"]) > 20, (name, outcome)
 
 
 def test_100_scratched_models_run_or_are_refused_but_never_end_the_process(models):

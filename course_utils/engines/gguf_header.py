@@ -153,6 +153,19 @@ def read_header(path: str | os.PathLike) -> GgufHeader:
         ) from error
 
 
+def parse_header(start: BinaryIO, name: str | os.PathLike, file_bytes: int) -> GgufHeader:
+    """Read a GGUF header from a stream whose rest may be far away, on a server for example.
+
+    start: the file's bytes from the first one on; only those of the header are read.
+    name: what error messages call it.  file_bytes: the length of the whole file.
+    Raises ModelFileError as ``read_header`` does.
+    """
+    name = Path(name)
+    first = start.read(4)
+    _refuse_other_formats(name, first, file_bytes)
+    return _HeaderReader(name, start, file_bytes, position=len(first)).read()
+
+
 class _HeaderReader:
     """Reads one header from start to end, never past the end of the file."""
 
@@ -346,19 +359,15 @@ class _HeaderReader:
         )
 
     def _check_count(self, what: str, count: int, most: int, *, shortest: int) -> None:
-        if count > most or count * shortest > self._size - self._position:
-            raise self._damaged(
-                f"it claims to have {count:,} {what}, more than fit into the "
-                f"{self._size:,} bytes of the file or than any model has"
-            )
+        if count > most:
+            raise self._damaged(f"it claims to have {count:,} {what}, more than any model has")
+        if count * shortest > self._size - self._position:
+            raise self._ends_early()
 
     def _too_long(self, length: int) -> ModelFileError:
-        left = max(0, self._size - self._position)
-        return self._damaged(
-            f"{self._reading} contains a text of {length:,} bytes, but only {left:,} bytes are left"
-            if length > left
-            else f"{self._reading} contains a text of {length:,} bytes"
-        )
+        if length > MAX_STRING_BYTES:
+            return self._damaged(f"{self._reading} contains a text of {length:,} bytes")
+        return self._ends_early()
 
     def _ends_early(self) -> ModelFileError:
         return ModelFileError(
