@@ -15,25 +15,33 @@ from course_utils.teaching.exercises.compare import (
 from course_utils.teaching.exercises.declaration import Exercise, WrongExample
 
 
-def _check_rms_norm(answer) -> str | None:
-    x = np.array([3.0, -4.0, 0.0, 5.0])
-    weight = np.array([1.0, 0.5, 2.0, -1.0])
-    scale = np.sqrt((x**2).mean() + 1e-6)
-    values = answer(x.copy(), weight.copy())
-    if compare_array(values, x / scale, tolerance=1e-4) is None:
-        return "The vector is normalised, but the learned weight is not applied."
-    centred = (x - x.mean()) / np.sqrt(x.var() + 1e-6) * weight
-    if compare_array(values, centred, tolerance=1e-4) is None:
-        return "This is LayerNorm: it subtracts the mean. RMSNorm does not."
-    length = np.sqrt((x**2).sum() + 1e-6)
-    if compare_array(values, x / length * weight, tolerance=1e-4) is None:
-        return "You divide by the vector's length. The root of the *mean* square is asked for."
-    off = compare_array(values, x / scale * weight, tolerance=1e-4)
-    if off:
-        return off
-    if not np.isfinite(np.asarray(answer(np.zeros(4), weight), dtype=float)).all():
-        return "For a vector of zeros this divides by zero. Where does epsilon go?"
+def _check_key_value_head(answer) -> str | None:
+    # QwQ-32B, the nano models, and the two ends of the range: one shared head, none shared.
+    for heads, kv_heads in ((40, 8), (4, 2), (6, 1), (4, 4)):
+        group = heads // kv_heads
+        wanted = [head // group for head in range(heads)]
+        values = [answer(head, heads, kv_heads) for head in range(heads)]
+        off = next(filter(None, map(compare_number, values, wanted)), None)
+        if off is None:
+            continue
+        if _equal(values, [head % kv_heads for head in range(heads)]):
+            return "Neighbours share a head. Here every second or third one would."
+        if _equal(values, [head / group for head in range(heads)]):
+            return "The number of a head is whole. Which kind of division leaves no remainder?"
+        if _equal(values, [head // kv_heads for head in range(heads)]):
+            return (
+                f"With {heads} and {kv_heads} heads this goes wrong. "
+                "By how many query heads is one key/value head shared?"
+            )
+        wrong = next(h for h in range(heads) if compare_number(values[h], wanted[h]))
+        return f"With {heads} query and {kv_heads} key/value heads, query head {wrong}: {off}"
     return None
+
+
+def _equal(values, wanted) -> bool:
+    return all(
+        compare_number(value, want) is None for value, want in zip(values, wanted, strict=True)
+    )
 
 
 def _check_causal_attention(answer) -> str | None:
@@ -105,37 +113,61 @@ def _check_attention_parameters(answer) -> str | None:
 
 EXERCISES = [
     Exercise(
-        id="02.rms_norm",
-        title="Write RMSNorm",
-        answer="rms_norm",
-        check=_check_rms_norm,
-        right="No mean is subtracted: one operation fewer than LayerNorm, and as good in practice.",
+        id="02.rotation",
+        title="Rotate one pair of a query, as RoPE does",
+        answer="rotate_pair",
+        check=_check_rotation,
+        right="Query and key are turned alike, so their product depends on their distance alone.",
         hints=(
-            "RMS: the root of the mean of the squares.",
-            "Divide by it, then multiply by the weight, number by number.",
+            "The angle is the position times the pair's frequency.",
+            "A rotation takes (x, y) to (x cos a - y sin a, x sin a + y cos a).",
         ),
         setup="import numpy as np",
         solution="""
-def rms_norm(x, weight, epsilon=1e-6):
-    mean_square = (x**2).mean()
-    return x / np.sqrt(mean_square + epsilon) * weight
+def rotate_pair(pair, position, frequency):
+    angle = position * frequency
+    x, y = pair
+    return np.array([
+        x * np.cos(angle) - y * np.sin(angle),
+        x * np.sin(angle) + y * np.cos(angle),
+    ])
 """,
         wrong=(
             WrongExample(
-                "def rms_norm(x, weight):\n    return x / np.sqrt((x**2).mean() + 1e-6)",
-                "weight is not applied",
+                "def rotate_pair(pair, position, f):\n"
+                "    a = -position * f\n"
+                "    x, y = pair\n"
+                "    return np.array([x * np.cos(a) - y * np.sin(a),"
+                " x * np.sin(a) + y * np.cos(a)])",
+                "other way",
             ),
+            WrongExample("def rotate_pair(pair, position, f):\n    return pair", "off"),
             WrongExample(
-                "def rms_norm(x, w):\n    return (x - x.mean()) / np.sqrt(x.var() + 1e-6) * w",
-                "LayerNorm",
+                "def rotate_pair(pair, position, f):\n    return pair[0] * np.cos(position * f)",
+                "shape",
             ),
-            WrongExample(
-                "def rms_norm(x, w):\n    return x / np.sqrt((x**2).sum() + 1e-6) * w", "length"
-            ),
-            WrongExample(
-                "def rms_norm(x, w):\n    return x / np.sqrt((x**2).mean()) * w",
-                "divides by zero",
-            ),
+        ),
+    ),
+    Exercise(
+        id="02.key_value_head",
+        title="Which key/value head does a query head read?",
+        answer="key_value_head",
+        check=_check_key_value_head,
+        right="In QwQ-32B five neighbours share one head: 40 queries, 8 keys, 8 values.",
+        hints=(
+            "In QwQ-32B query heads 0 to 4 read key/value head 0, and 5 to 9 read head 1.",
+            "Divide `heads` by `kv_heads` first: so many query heads form a group.",
+        ),
+        solution="""
+def key_value_head(query_head, heads, kv_heads):
+    group = heads // kv_heads
+    return query_head // group
+""",
+        wrong=(
+            WrongExample("def key_value_head(q, h, k):\n    return q % k", "Neighbours"),
+            WrongExample("def key_value_head(q, h, k):\n    return q // k", "shared"),
+            WrongExample("def key_value_head(q, h, k):\n    return q / (h // k)", "whole"),
+            WrongExample("def key_value_head(q, h, k):\n    return q // (h // k) + 1", "too large"),
         ),
     ),
     Exercise(
@@ -165,42 +197,6 @@ def causal_attention(scores):
             WrongExample(
                 "def causal_attention(scores):\n    return np.triu(softmax(scores))",
                 "tokens after it",
-            ),
-        ),
-    ),
-    Exercise(
-        id="02.rotation",
-        title="Rotate one pair of a query, as RoPE does",
-        answer="rotate",
-        check=_check_rotation,
-        right="Query and key are turned alike, so their product depends on their distance alone.",
-        hints=(
-            "The angle is the position times the pair's frequency.",
-            "A rotation takes (x, y) to (x cos a - y sin a, x sin a + y cos a).",
-        ),
-        setup="import numpy as np",
-        solution="""
-def rotate(pair, position, frequency):
-    angle = position * frequency
-    x, y = pair
-    return np.array([
-        x * np.cos(angle) - y * np.sin(angle),
-        x * np.sin(angle) + y * np.cos(angle),
-    ])
-""",
-        wrong=(
-            WrongExample(
-                "def rotate(pair, position, f):\n"
-                "    a = -position * f\n"
-                "    x, y = pair\n"
-                "    return np.array([x * np.cos(a) - y * np.sin(a),"
-                " x * np.sin(a) + y * np.cos(a)])",
-                "other way",
-            ),
-            WrongExample("def rotate(pair, position, f):\n    return pair", "off"),
-            WrongExample(
-                "def rotate(pair, position, f):\n    return pair[0] * np.cos(position * f)",
-                "shape",
             ),
         ),
     ),
