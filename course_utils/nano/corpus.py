@@ -24,8 +24,8 @@ class Mixture:
     story: float = 0.24
     small_talk: float = 0.04
 
-    careful: float = 0.20
-    sloppy: float = 0.50
+    careful: float = 0.25
+    sloppy: float = 0.45
     blurted: float = 0.30
 
     three_digits: float = 0.70

@@ -128,7 +128,8 @@ def from_gguf(path: str | Path) -> Transformer:
         ffn_width=header.get("feed_forward_length"),
         context=header.get("context_length"),
         rope_theta=header.get("rope.freq_base"),
-        norm_epsilon=header.get("attention.layer_norm_rms_epsilon"),
+        # GGUF stores it in 32 bits: 1e-5 comes back as 0.00000999999975.
+        norm_epsilon=float(f"{header.get('attention.layer_norm_rms_epsilon'):.6g}"),
     )
     model = Transformer(shape)
     weights = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -31,10 +31,10 @@ class Settings:
     """What a run depends on: each step draws ``group`` solutions of each of ``problems``."""
 
     steps: int = 40
-    problems: int = 24
+    problems: int = 32
     group: int = 16
     updates: int = 2  # optimiser steps per batch of solutions; with one, clipping has no effect
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     clip_low: float = 0.2
     clip_high: float = 0.28
     temperature: float = 1.0
@@ -144,12 +144,14 @@ def train(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
     first, log, seconds = 0, [], 0.0
+    same_run = repr(replace(settings, steps=0))  # more steps go on from fewer
     if state_file and state_file.exists():
         state = torch.load(state_file)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, log = state["step"], state["log"]
-        seconds = log[-1]["seconds"]
+        if state["settings"] == same_run:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            first, log = state["step"], state["log"]
+            seconds = log[-1]["seconds"]
     stop = tokenizer.token_to_id(END)
     for step in range(first + 1, settings.steps + 1):
         started = time.perf_counter()
@@ -182,7 +184,7 @@ def train(
             write_log(log_file, log)
         if state_file:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            save_state(state_file, step=step, log=log, **state)
+            save_state(state_file, step=step, log=log, settings=same_run, **state)
         yield record | {"question": problems[0].question, "solution": texts[0]}
 
 

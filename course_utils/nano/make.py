@@ -25,7 +25,7 @@ COMMAND = "python -m course_utils.nano.make --only {}"
 CARD_PROBLEMS = {test: 1000 if test == measure.HEADLINE else 500 for test in measure.TESTS}
 
 BASE_SHAPE = Shape()
-BASE_SETTINGS = pretrain.Settings(steps=600, seed=1, bfloat16=True)
+BASE_SETTINGS = pretrain.Settings(steps=520, seed=1, bfloat16=True)
 BASE_MIXTURE = corpus.Mixture()
 
 THINKER_SETTINGS = grpo.Settings(steps=60, seed=1)

@@ -42,6 +42,7 @@ CHINESE = {
     "weather": ("下雨了", "太阳出来了", "天很冷", "起风了", "下雪了"),
 }
 
+STORY = "{story}"
 SMALL_TALK: dict[Language, tuple[tuple[tuple[str, ...], str, str], ...]] = {
     "en": (
         (
@@ -66,6 +67,7 @@ SMALL_TALK: dict[Language, tuple[tuple[tuple[str, ...], str, str], ...]] = {
         ),
         (("How are you?", "How do you do?"), "Small talk. I stay polite.", "I am fine. And you?"),
         (("Goodbye!", "Bye!", "Bye"), "A farewell.", "Goodbye!"),
+        (("Tell me a story.", "Tell me something."), "They want a story. I tell one.", STORY),
     ),
     "zh": (
         (
@@ -86,9 +88,10 @@ SMALL_TALK: dict[Language, tuple[tuple[tuple[str, ...], str, str], ...]] = {
         (("谢谢！", "谢谢", "谢谢你！"), "对方道谢。我要客气。", "不客气！"),
         (("你好吗？", "最近好吗？"), "这是闲谈。我要客气。", "我很好。你呢？"),
         (("再见！", "再见"), "这是告别。", "再见！"),
+        (("讲个故事吧。", "给我讲个故事。"), "想听故事。我讲一个。", STORY),
     ),
 }
-"""(ways to say it, the thought, the reply), per language."""
+"""(ways to say it, the thought, the reply), per language; ``STORY`` stands for a new story."""
 
 
 def story(random: Random, language: Language) -> str:
@@ -99,7 +102,7 @@ def story(random: Random, language: Language) -> str:
 def small_talk(random: Random, language: Language) -> tuple[str, str, str]:
     """A remark, the thought it calls for, and the reply."""
     remarks, thought, reply = random.choice(SMALL_TALK[language])
-    return random.choice(remarks), thought, reply
+    return random.choice(remarks), thought, story(random, language) if reply == STORY else reply
 
 
 def _english(random: Random) -> str:
@@ -124,6 +127,7 @@ def _english(random: Random) -> str:
             "{name} is a {who}. {They} is {mood}.",
             "{name} is in the {place}. {They} is {mood}.",
             "{weather}. {name} is {mood}.",
+            "{time}, {name} is in the {place}. {They} is {mood}.",
         )
     )
     ending = random.choice(
@@ -153,6 +157,7 @@ def _chinese(random: Random) -> str:
             "{name}是{who}。{they}很{mood}。",
             "{name}在{place}。{they}很{mood}。",
             "{weather}。{name}很{mood}。",
+            "{time}，{name}在{place}。{they}很{mood}。",
         )
     )
     ending = random.choice(

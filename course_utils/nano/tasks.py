@@ -40,8 +40,8 @@ class Problem:
 
 
 QUESTIONS = {
-    "en": ("What is {}?", "{}=?", "Compute {}.", "How much is {}?"),
-    "zh": ("{}等于多少？", "{}=？", "计算{}。", "请问{}是多少？"),
+    "en": ("What is {}?", "Compute {}.", "How much is {}?", "{}=?", "{} = ?", "{}"),
+    "zh": ("{}等于多少？", "计算{}。", "请问{}是多少？", "{}=？"),
 }
 
 NAMES = {
@@ -91,6 +91,7 @@ STORIES = {
 }
 
 COLUMNS = {"en": ("ones: ", "tens: ", "hundreds: "), "zh": ("个位：", "十位：", "百位：")}
+COMMA = {"en": ", ", "zh": "，"}
 CARRY = {"en": {"+": ", carry 1", "-": ", borrow 1"}, "zh": {"+": "，进1", "-": "，借1"}}
 PLAN = {"en": {"+": "We add: ", "-": "We subtract: "}, "zh": {"+": "相加：", "-": "相减："}}
 BLURT = {"en": "I know this one.", "zh": "这个我知道。"}
@@ -161,8 +162,13 @@ def think(problem: Problem, working: Working, random: Random) -> tuple[str, int]
         last = column == width - 1
         if last and sign == "+":
             digit = value  # the leftmost column is written whole
-        line = COLUMNS[language][column] + f"{x}{sign}{y}" + (f"{sign}1" if carry else "")
-        line += f"={value}"
+        line = COLUMNS[language][column]
+        if carry:
+            # The carry is a step of its own: two small facts are easier to know than a large one.
+            step = x + y if sign == "+" else x - y
+            line += f"{x}{sign}{y}={step}" + COMMA[language] + f"{step}{sign}1={value}"
+        else:
+            line += f"{x}{sign}{y}={value}"
         remembered = working == "careful" and next_carry and not last
         lines.append(line + (CARRY[language][sign] if remembered else ""))
         result += digit * 10**column
