@@ -143,9 +143,7 @@ def read_header(path: str | os.PathLike) -> GgufHeader:
     size = _size_of_file(path)
     try:
         with open(path, "rb") as file:
-            _refuse_other_formats(path, file.read(512), size)
-            file.seek(0)
-            return _HeaderReader(path, file, size).read()
+            return parse_header(file, path, size)
     except OSError as error:
         raise ModelFileError(
             f"{path} cannot be read: {error.strerror or error}.",
@@ -153,17 +151,16 @@ def read_header(path: str | os.PathLike) -> GgufHeader:
         ) from error
 
 
-def parse_header(start: BinaryIO, name: str | os.PathLike, file_bytes: int) -> GgufHeader:
-    """Read a GGUF header from a stream whose rest may be far away, on a server for example.
+def parse_header(file: BinaryIO, name: str | os.PathLike, file_bytes: int) -> GgufHeader:
+    """Read a GGUF header from a seekable stream, whose later bytes may be far away, on a server.
 
-    start: the file's bytes from the first one on; only those of the header are read.
-    name: what error messages call it.  file_bytes: the length of the whole file.
-    Raises ModelFileError as ``read_header`` does.
+    Only the header is read.  ``name`` is what errors call the file, ``file_bytes`` the length of
+    all of it.  Raises ModelFileError as ``read_header`` does.
     """
     name = Path(name)
-    first = start.read(4)
-    _refuse_other_formats(name, first, file_bytes)
-    return _HeaderReader(name, start, file_bytes, position=len(first)).read()
+    _refuse_other_formats(name, file.read(512), file_bytes)
+    file.seek(0)
+    return _HeaderReader(name, file, file_bytes).read()
 
 
 class _HeaderReader:
