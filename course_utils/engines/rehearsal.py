@@ -137,12 +137,14 @@ def rehearse(
     repack: bool = False,
     layers: int | None = None,
     machine: Machine | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Rehearsal:
     """Run a catalogue's model as a stand-in on this machine: about a minute for 20 GB.
 
     When the model fits only with a Q8_0 cache and a shorter context, it is rehearsed with those.
     layers: run only so many layers, and extrapolate.
     machine: by default this machine as it is now; its free memory decides what is run.
+    on_progress: called with the percentage done, instead of a progress bar.
 
     Raises OptionError for an unknown name, MachineError where not even one layer fits,
     ModelLoadError where the stand-in's process fails.
@@ -158,7 +160,7 @@ def rehearse(
     wrote = time.perf_counter()
     with standin(planned.model, planned.mix, layers=shown) as file:
         write_seconds = time.perf_counter() - wrote
-        measured = _measure_in_own_process(file.path, options)
+        measured = _measure_in_own_process(file.path, options, on_progress)
     return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
 
 
@@ -273,7 +275,9 @@ def _layer_flops(architecture: Architecture) -> int:
 # ---- the process that runs the stand-in --------------------------------------------------------
 
 
-def _measure_in_own_process(path: Path, options: dict[str, object]) -> Measurement:
+def _measure_in_own_process(
+    path: Path, options: dict[str, object], on_progress: Callable[[int], None] | None = None
+) -> Measurement:
     """Run this module as a program on the file, and show how far it is."""
     command = [sys.executable, "-m", __name__, json.dumps({"path": str(path), **options})]
     environment = {**os.environ, "PYTHONPATH": str(repository_root())}
@@ -299,7 +303,7 @@ def _measure_in_own_process(path: Path, options: dict[str, object]) -> Measureme
                     return Measurement(**message["measured"])
                 if "problem" in message:
                     raise ModelLoadError(message["problem"], message["remedy"])
-                progress.reach(message["percent"])
+                (on_progress or progress.reach)(message["percent"])
         process.wait()
         reader.join(timeout=1)
         raise ModelLoadError(

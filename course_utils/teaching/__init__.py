@@ -32,6 +32,8 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     next_token_stepper(engine, text, k=10, seed=0)
     attention_explorer(engine, text, layer=0, head=0)
     memory_explorer({"Q4_K_M": 19.85e9}, {"F16": 262144}, machine_bytes, tokens=8192)
+    capacity_planner("qwq-32b", context=8192, quantisation="Q4_K_M")
+    rehearsal_button("qwq-32b")
     for batch in progress(batches, "Training"): ...
 
 **Arithmetic of sampling**, as readable numpy: ``softmax``, ``keep_top_k``, ``keep_top_p``,
@@ -85,6 +87,8 @@ _HOMES = {
     "widgets.next_token_stepper": ["next_token_stepper"],
     "widgets.attention_explorer": ["attention_explorer"],
     "widgets.memory_explorer": ["memory_explorer"],
+    "widgets.capacity_planner": ["capacity_planner"],
+    "widgets.rehearsal_button": ["rehearsal_button"],
     "widgets.progress": ["progress"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
