@@ -106,7 +106,7 @@ _SPECIAL_IDS = tuple(
 def check_gguf(path: str | os.PathLike) -> GgufHeader:
     """Read a model file's header and make sure that llama.cpp can be trusted with it.
 
-    Reads the header only, never the weights: a millisecond for a nano model, 0.15 s for a
+    Reads the header only, never the weights: two milliseconds for a nano model, 0.15 s for a
     vocabulary as large as QwQ-32B's.
 
     Raises ModelFileError, with the fault and its remedy, where the file is missing, is something
