@@ -492,9 +492,9 @@ model.close()
 def test_importing_the_course_is_quick_and_pulls_in_nothing_heavy():
     code = """
 import sys, time
-started = time.perf_counter()
+started = time.process_time()  # a busy machine must not fail this
 import course_utils, course_utils.engines, course_utils.teaching
-print(time.perf_counter() - started, [m for m in ("torch", "matplotlib") if m in sys.modules])
+print(time.process_time() - started, [m for m in ("torch", "matplotlib") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     seconds, heavy = done.stdout.split(" ", 1)

@@ -19,6 +19,7 @@ import numpy as np
 from course_utils.engines import cache_file
 from course_utils.engines.chat_format import ChatFormat, as_messages
 from course_utils.engines.gguf_check import check_gguf
+from course_utils.engines.loading import plan_loading
 from course_utils.engines.protocol import (
     Attention,
     Kind,
@@ -61,9 +62,11 @@ class LocalOptions:
     threads: processor threads; by default all cores this process may use, or 1 for small models.
     kv_type: how keys and values are stored: "f32", "f16" or "q8_0".
     flash_attention: compute attention in one fused step; needed for kv_type "q8_0".
-    repack: let llama.cpp make a copy of the weights in a layout of its own.  It can be faster, and
-        costs memory that no other process shares.
+    repack: let llama.cpp copy the weights into a layout of its own (see ``loading``): faster
+        to decode, and a private copy in memory.
     batch: prompt tokens per step; smaller steps report progress more often.
+    kernels: how many notebooks will have this file open; they share it only where none repacks.
+    force: load the model even where memory cannot hold it.
     """
 
     context: int | None = None
@@ -72,9 +75,11 @@ class LocalOptions:
     flash_attention: bool | None = None
     repack: bool | None = None
     batch: int | None = None
+    kernels: int = 1
+    force: bool = False
 
     def __post_init__(self):
-        for name in ("context", "threads", "batch"):
+        for name in ("context", "threads", "batch", "kernels"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise OptionError(f"{name}={value!r} is not valid.", "Give a whole number from 1.")
@@ -115,12 +120,24 @@ class LocalEngine:
             "flash_attention": flash_attention,
             "batch": options.batch or (512 if small else 64),
         }
-        repack = bool(options.repack)
+        trained_context = header.get("context_length", DEFAULT_CONTEXT)
+        context = options.context or min(trained_context, DEFAULT_CONTEXT)
+        loading = plan_loading(
+            header,
+            name=name or path.name,
+            context=context,
+            kv_type=kv_type,
+            batch=self._settings["batch"],
+            repack=options.repack,
+            kernels=options.kernels,
+            force=options.force or small,
+        )
         with Progress("loading the model", 100, "%") as progress:
             self._model = Model(
-                path, repack=repack, on_progress=lambda share: progress.reach(int(100 * share))
+                path,
+                repack=loading.repack,
+                on_progress=lambda share: progress.reach(int(100 * share)),
             )
-        context = options.context or min(self._model.trained_context, DEFAULT_CONTEXT)
         self._context = Context(self._model, context=context, **self._settings)
         if not small:
             self._context.make_interruptible()
@@ -145,7 +162,11 @@ class LocalEngine:
             vocabulary=self._model.vocabulary_size,
             context=self._context.size,
             reasoning=reasoning,
-            settings={**self._settings, "repack": repack},
+            settings={
+                **self._settings,
+                "repack": loading.repack,
+                "repack_reason": loading.reason,
+            },
         )
         self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
 

@@ -1,0 +1,52 @@
+"""A model that memory cannot hold is refused before loading, and repacked only where it fits."""
+
+import gguf
+import pytest
+
+from course_utils.engines import loading, open_model
+from course_utils.engines.gguf_check import check_gguf
+from course_utils.errors import MachineError
+from tests.tiny_models import tiny_model
+
+GIB = 2**30
+
+
+def test_a_model_that_memory_cannot_hold_is_refused_unless_forced(tmp_path, monkeypatch):
+    path = tiny_model(tmp_path / "tiny.gguf")
+    monkeypatch.setattr("course_utils.engines.local.SMALL_MODEL_BYTES", 0)
+    monkeypatch.setattr(loading, "available_memory_bytes", lambda: 100_000)
+    with pytest.raises(MachineError, match="force=True"):
+        open_model(path)
+    assert open_model(path, force=True).next_tokens("Hi", 1)
+
+
+def test_weights_are_repacked_only_where_one_kernel_has_room_for_the_copy(tmp_path, monkeypatch):
+    path = tiny_model(tmp_path / "quantised.gguf", storage=gguf.GGMLQuantizationType.Q4_0)
+    header = check_gguf(path)
+
+    def repacks(free: int, kernels: int = 1) -> bool:
+        monkeypatch.setattr(loading, "available_memory_bytes", lambda: free)
+        choice = loading.plan_loading(
+            header,
+            name="tiny",
+            context=512,
+            kv_type="f16",
+            batch=64,
+            repack=None,
+            kernels=kernels,
+            force=True,
+        )
+        assert choice.reason
+        return choice.repack
+
+    assert repacks(64 * GIB)
+    assert not repacks(64 * GIB, kernels=2)
+    assert not repacks(GIB // 4)
+
+
+def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path):
+    path = tiny_model(tmp_path / "tiny.gguf")
+    settings = open_model(path).info.settings
+    assert settings["repack"] is False
+    assert "repacks" in settings["repack_reason"]
+    assert open_model(path, repack=True).info.settings["repack"] is True
