@@ -2,7 +2,7 @@
 
     python -m tests.screenshots notebooks/01_next_token_prediction.ipynb FOLDER [--dark]
 
-FOLDER gets ``cell_01.png``, ``cell_02.png`` … and ``all.png``, the whole notebook in one picture.
+FOLDER gets ``cell_01.png``, ``cell_02.png`` … and ``page_01.png`` …, a window at a time.
 Authors look at them before a notebook is done; nbval compares text, never pictures.
 """
 
@@ -12,9 +12,13 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from tests import jupyterlab_browser as lab
 
-WIDTH = 1280
+WIDTH, PAGE_HEIGHT = 1280, 1400
+# Chromium draws no higher than this.
+TALLEST = 16_000
 THEMES = {True: "JupyterLab Dark", False: "JupyterLab Light"}
 
 
@@ -49,20 +53,28 @@ def take(notebook: Path, folder: Path, dark: bool = False, seconds: float = 600)
             lab.run_all(page, server, notebook.name, seconds)
         except AssertionError as error:
             failure = error
-        # Make the window as tall as the notebook, so that nothing is scrolled out of sight.
-        height = page.locator(".jp-WindowedPanel-inner, .jp-Notebook").first.evaluate(
-            "node => Math.max(node.scrollHeight, node.parentElement.scrollHeight)"
-        )
-        page.set_viewport_size({"width": WIDTH, "height": min(height + 200, 16_000)})
-        page.wait_for_timeout(1500)
         cells = page.locator(".jp-Notebook .jp-Cell")
-        for number in range(cells.count()):
-            cells.nth(number).screenshot(path=folder / f"cell_{number + 1:02d}.png")
-        page.locator(".jp-NotebookPanel-notebook").first.screenshot(path=folder / "all.png")
         count = cells.count()
+        tallest = max(round(cells.nth(n).bounding_box()["height"]) for n in range(count))
+        # What does not fit into the window would be cut off.
+        page.set_viewport_size({"width": WIDTH, "height": min(tallest + 300, TALLEST)})
+        for number in range(count):
+            cells.nth(number).screenshot(path=folder / f"cell_{number + 1:02d}.png")
+        _take_pages(page, folder)
     if failure:
         raise SystemExit(f"{failure}\nThe pictures are in {folder}.")
     return count
+
+
+def _take_pages(page: Page, folder: Path) -> None:
+    """Scroll through the notebook as a reader does, one picture per window."""
+    page.set_viewport_size({"width": WIDTH, "height": PAGE_HEIGHT + 90})
+    scroller = page.locator(".jp-WindowedPanel-outer").first
+    bottom = scroller.evaluate("node => node.scrollHeight")
+    for number, top in enumerate(range(0, bottom, PAGE_HEIGHT)):
+        scroller.evaluate("(node, top) => node.scrollTo(0, top)", top)
+        page.wait_for_timeout(300)
+        scroller.screenshot(path=folder / f"page_{number + 1:02d}.png")
 
 
 if __name__ == "__main__":
