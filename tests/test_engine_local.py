@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, Sampling, open_model
+from course_utils.engines.gguf_check import check_gguf
 from course_utils.errors import (
     CourseError,
     ModelFileError,
+    ModelLoadError,
     NotSupportedError,
     OptionError,
     PromptError,
@@ -451,6 +453,22 @@ def test_a_misspelt_or_impossible_option_is_an_error(markov, options, words):
 def test_impossible_sampling_settings_are_an_error(setting):
     with pytest.raises(OptionError, match=next(iter(setting))):
         Sampling(**setting)
+
+
+def test_the_models_name_given_as_an_option_is_explained():
+    with pytest.raises(OptionError, match="open_model\\('qwq-32b'\\)"):
+        open_model(model="qwq-32b")
+
+
+def test_weights_that_are_not_numbers_are_refused(folder):
+    path = tiny_model(folder / "sound.gguf")
+    tensor = check_gguf(path).tensor("blk.0.ffn_up.weight")
+    data = bytearray(path.read_bytes())
+    data[tensor.offset : tensor.offset + 4] = b"\xff\xff\xff\xff"  # a NaN
+    broken = folder / "not_numbers.gguf"
+    broken.write_bytes(data)
+    with pytest.raises(ModelLoadError, match="not_numbers"):
+        open_model(broken)
 
 
 def test_a_misspelt_sampling_setting_is_an_error():

@@ -32,7 +32,7 @@ DEFAULT_MODEL = "nano-thinker"
 _open_engines: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
-def open_model(model: str | Path | None = None, **options) -> LocalEngine | EndpointEngine:
+def open_model(model: str | Path | None = None, /, **options) -> LocalEngine | EndpointEngine:
     """Open a model by its catalogue name, its file, or the address of a server that runs it.
 
     model: by default what ``COURSE_MODEL`` says, or else the course's own nano thinker.
@@ -51,6 +51,11 @@ def open_model(model: str | Path | None = None, **options) -> LocalEngine | Endp
 
     from course_utils.engines.local import LocalEngine, LocalOptions
 
+    if "model" in options:
+        raise OptionError(
+            "Only a server has several models to choose from with model=...",
+            f"Name a model of this machine first: open_model({str(options['model'])!r}).",
+        )
     _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
     local_options = LocalOptions(**options)
     path, name = _find_file(chosen)

@@ -136,6 +136,7 @@ class LocalEngine:
             self._model = Model(
                 path,
                 repack=loading.repack,
+                check_weights=small,
                 on_progress=lambda share: progress.reach(int(100 * share)),
             )
         self._context = Context(self._model, context=context, **self._settings)

@@ -89,10 +89,19 @@ class Interrupt:
 class Model:
     """A GGUF file opened by llama.cpp: weights and vocabulary."""
 
-    def __init__(self, path: Path, *, repack: bool, on_progress: Callable[[float], None]):
+    def __init__(
+        self,
+        path: Path,
+        *,
+        repack: bool,
+        check_weights: bool,
+        on_progress: Callable[[float], None],
+    ):
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = 0
         parameters.use_extra_bufts = repack
+        # Refuses weights that are not numbers; it reads all of them, so only for small files.
+        parameters.check_tensors = check_weights
         problem: list[BaseException] = []
 
         def progress(share: float, _user_data) -> bool:
@@ -113,7 +122,7 @@ class Model:
             raise problem[0]
         if not self.pointer:
             raise ModelLoadError(
-                f"llama.cpp cannot load {path.name}: {reason()}",
+                f"llama.cpp cannot load {path.name}: {reason()}.",
                 "Check that the file is complete and that its architecture is supported by the "
                 "installed llama-cpp-python; if memory is short, take a smaller model.",
             )
@@ -222,7 +231,7 @@ class Context:
         self.pointer = C.llama_init_from_model(model.pointer, parameters)
         if not self.pointer:
             raise ModelLoadError(
-                f"llama.cpp cannot set up a context of {context} tokens: {reason()}",
+                f"llama.cpp cannot set up a context of {context} tokens: {reason()}.",
                 "Ask for a smaller context, or for kv_type='q8_0', which halves the KV cache.",
             )
         self.size = C.llama_n_ctx(self.pointer)
@@ -306,7 +315,7 @@ class Context:
         ):
             self.clear()
             raise ModelFileError(
-                f"llama.cpp cannot read the KV cache {path.name}: {reason()}",
+                f"llama.cpp cannot read the KV cache {path.name}: {reason()}.",
                 "Go on without it: what it holds is computed again with the next prompt.",
             )
         return ids[: count.value]
@@ -398,7 +407,7 @@ def _raise_decode_error(status: int) -> None:
             "Open the model with a larger context, or ask for fewer or shorter completions.",
         )
     raise CourseError(
-        f"llama.cpp failed while computing (code {status}): {reason()}",
+        f"llama.cpp failed while computing (code {status}): {reason()}.",
         "Open the model again; if it happens with the same text, please report it with that text.",
     )
 
