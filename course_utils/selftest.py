@@ -80,7 +80,8 @@ class Report:
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr><th scope="row" style="text-align:left">{html.escape(check.name)}</th>'
-            f'<td style="text-align:left">{SYMBOLS[check.outcome]} {check.outcome}</td>'
+            '<td style="text-align:left;white-space:nowrap">'
+            f"{SYMBOLS[check.outcome]} {check.outcome}</td>"
             f'<td style="text-align:left">{_html_text(check.found)}'
             + (f"<br><strong>What to do:</strong> {_html_text(check.remedy)}" * bool(check.remedy))
             + "</td></tr>"
