@@ -16,13 +16,16 @@ from gguf.constants import TokenType
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from course_utils.catalogue import find_file
-from course_utils.download import describe_remote, find_downloaded, read_range
+from course_utils.download import RetryPolicy, describe_remote, find_downloaded, read_range
 from course_utils.engines.gguf_header import GgufHeader, damaged, parse_header, read_header
 from course_utils.engines.protocol import Token
 from course_utils.errors import ModelFileError, NotSupportedError
 
 READ_AT_ONCE = 4 * 2**20
 """Bytes per request. A header with QwQ's vocabulary takes between one and two of these."""
+
+IMPATIENT = RetryPolicy(attempts=2, timeout_seconds=10.0)
+"""For a notebook: without a network, say so after seconds rather than minutes."""
 
 # Where byte-pair merges may not cross: llama.cpp's expression for "qwen2" (src/llama-vocab.cpp).
 # Every digit stands alone: \p{N} has no plus sign.
@@ -34,24 +37,25 @@ QWEN2_SPLIT = (
 _QWEN2_NAMES = ("qwen2", "deepseek-r1-qwen")
 
 
-def fetch_tokenizer(model: str = "qwq-32b") -> Tokenizer:
+def fetch_tokenizer(model: str = "qwq-32b", *, retry: RetryPolicy = IMPATIENT) -> Tokenizer:
     """The tokenizer of a model in the catalogue, from its file on the hub or on this machine.
 
     Raises DownloadError if the hub cannot be reached, ModelFileError if what it sends is damaged,
     OptionError for a name that the catalogue lacks, and NotSupportedError for other tokenizers.
     """
-    return tokenizer_from_header(fetch_header(model))
+    return tokenizer_from_header(fetch_header(model, retry=retry))
 
 
-def fetch_header(model: str = "qwq-32b") -> GgufHeader:
+def fetch_header(model: str = "qwq-32b", *, retry: RetryPolicy = IMPATIENT) -> GgufHeader:
     """The GGUF header of a model in the catalogue, read without its weights. Raises as above."""
     file = find_file(model)
     here = find_downloaded(file.repository, file.name, revision=file.revision, sha256=file.sha256)
     if here is not None:
         return read_header(here)
-    remote = describe_remote(file.repository, file.name, revision=file.revision)
+    remote = describe_remote(file.repository, file.name, revision=file.revision, retry=retry)
     # The commit is fixed, so that two requests cannot read from two versions of the file.
-    read = partial(read_range, file.repository, file.name, revision=remote.commit or file.revision)
+    commit = remote.commit or file.revision
+    read = partial(read_range, file.repository, file.name, revision=commit, retry=retry)
     with io.BufferedReader(_RemoteBytes(read, remote.size), READ_AT_ONCE) as start:
         return parse_header(start, file.name, remote.size)
 
