@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check test lint unit notebook-tests nano bench notebooks \
+.PHONY: help setup rebuild lab check test lint unit notebook-tests nano evaluate bench notebooks \
 	environment requirements clean
 
 help: ## list these commands
@@ -40,6 +40,9 @@ endif
 nano: setup ## train, export and measure all nano models again
 	$(BIN)/python -m course_utils.nano.make
 
+evaluate: setup ## ask a model the course's own benchmark: make evaluate MODEL=nano-thinker
+	$(BIN)/python -m course_utils.evaluation $(MODEL)
+
 bench: setup ## measure the speeds that the course states
 	$(BIN)/python -m tests.benchmarks
 
@@ -55,7 +58,7 @@ environment: setup ## write environment.yml (conda) from pyproject.toml
 # The CUDA packages of PyTorch's default build on Linux are left out: the course runs on the CPU.
 requirements: setup ## pin every package in requirements.txt, for all systems
 	$(BIN)/python -m uv pip compile $(UPGRADE) --universal --python-version 3.11 \
-		--group test --group setup --no-annotate --no-header --quiet \
+		--group test --group setup --group evaluation --no-annotate --no-header --quiet \
 		--output-file requirements.txt pyproject.toml
 	sed -i.old -E "/^(nvidia-|cuda-|triton=)|== 'emscripten'/d" requirements.txt
 	rm requirements.txt.old

@@ -29,6 +29,10 @@ HEADER = """\
 #   python -m pip install --no-deps --no-build-isolation --editable .
 #   jupyter lab notebooks/00_start_here.ipynb
 #
+# Notebook 07 runs benchmarks with packages that conda-forge lacks; pip 25.1 or newer adds them:
+#
+#   python -m pip install --group evaluation
+#
 # The third line lets the notebooks import course_utils. Left out, since only the tests of the pip
 # environment (`make test`) ask for them: {left_out}.
 """

@@ -19,7 +19,10 @@ PINS = [Requirement(line) for line in PINNED.splitlines() if line and not line.s
 
 def direct_requirements():
     groups = PROJECT["dependency-groups"]
-    lines = [*PROJECT["project"]["dependencies"], *groups["test"], *groups["setup"]]
+    lines = [
+        *PROJECT["project"]["dependencies"],
+        *(line for each in groups.values() for line in each),
+    ]
     return [Requirement(line) for line in lines]
 
 
