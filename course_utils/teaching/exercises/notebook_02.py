@@ -25,9 +25,9 @@ def _check_key_value_head(answer) -> str | None:
         if off is None:
             continue
         if _equal(values, [head % kv_heads for head in range(heads)]):
-            return "Neighbours share a head. Here every second or third one would."
+            return "Neighbours share a key/value head, but here heads that are far apart do."
         if _equal(values, [head / group for head in range(heads)]):
-            return "The number of a head is whole. Which kind of division leaves no remainder?"
+            return "The number of a head is whole. Which division gives whole numbers?"
         if _equal(values, [head // kv_heads for head in range(heads)]):
             return (
                 f"With {heads} and {kv_heads} heads this goes wrong. "
