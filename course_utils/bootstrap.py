@@ -30,6 +30,14 @@ COMPILED = "llama-cpp-python"
 # On 2 cores the compilation took 5 min 2 s of waiting and 9 min of processor time.
 CORE_MINUTES = 9.5
 LOG_LINES_SHOWN = 20
+# What pip says, and what the line of progress says.
+PIP_STAGES = {
+    "Requirement already satisfied:": "found",
+    "Collecting": "looking for",
+    "Downloading": "downloading",
+    "Using cached": "taking",
+    "Building wheel for": "building",
+}
 
 CONDA = "install Miniforge and follow the lines for conda in README.md: it needs no compiler"
 
@@ -267,9 +275,9 @@ class Progress:
         if step:
             self.step, self.steps = int(step.group(1)), int(step.group(2))
             return
-        stage = re.match(r"\s*(Collecting|Downloading|Using cached|Building wheel for) (\S+)", line)
+        stage = re.match(rf"\s*({'|'.join(PIP_STAGES)}) (\S+)", line)
         if stage:
-            verb = {"Using cached": "taking"}.get(stage.group(1), stage.group(1).lower())
+            verb = PIP_STAGES[stage.group(1)]
             name = stage.group(2).split("/")[-1]
             self.stage = f"{verb} {name}"
         elif line.startswith("Installing collected packages"):
@@ -367,9 +375,9 @@ def install_cpu_torch(environment, pins):
         environment.run("PyTorch, CPU build", command, patience)
     except SetupError:
         print(
-            "  PyTorch's own index cannot be reached, so pip's usual source is asked. On Linux\n"
-            "  that may bring the CUDA build: the course runs the same on it, but downloading\n"
-            "  it takes several GB.",
+            "  PyTorch's own index gave no CPU build, so pip's usual source is asked. On Linux\n"
+            "  that may bring the CUDA build: the course runs the same on it, but it downloads\n"
+            "  several GB.",
             flush=True,
         )
         environment.pip("PyTorch", ["install", "--no-compile", torch])

@@ -104,7 +104,7 @@ def test_a_terminal_gets_one_line_that_changes():
         progress.show(f"Collecting {name}\n")
     progress.close()
     text = progress.stream.getvalue()
-    assert "collecting torch" in text and "\n" not in text and text.count("\r") >= 3
+    assert "looking for torch" in text and "\n" not in text and text.count("\r") >= 3
 
 
 def test_a_log_file_gets_a_line_every_fifteen_seconds_even_in_silence(monkeypatch):
@@ -116,7 +116,7 @@ def test_a_log_file_gets_a_line_every_fifteen_seconds_even_in_silence(monkeypatc
         now += 1
         progress.show("")
     assert progress.stream.getvalue().count("\n") == 4
-    assert "collecting torch, 1 min 00 s" in progress.stream.getvalue()
+    assert "looking for torch, 1 min 00 s" in progress.stream.getvalue()
 
 
 def test_a_failure_shows_the_end_of_the_log_and_a_remedy(environment):
