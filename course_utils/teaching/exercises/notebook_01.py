@@ -22,18 +22,6 @@ def _check_softmax(answer) -> str | None:
     )
 
 
-def _check_temperature(answer) -> str | None:
-    logits = np.array([3.0, 1.0, 0.5, -2.0])
-    for temperature in (0.5, 1.0, 2.0):
-        values = answer(logits.copy(), temperature)
-        off = compare_probabilities(values, _softmax(logits / temperature))
-        if off and compare_probabilities(values, _softmax(logits * temperature)) is None:
-            return "The other way round: a high temperature should make the distribution flatter."
-        if off:
-            return f"At temperature {temperature}: {off}"
-    return None
-
-
 def _check_top_p(answer) -> str | None:
     # Not sorted, since a model's vocabulary is not.
     probabilities = np.array([0.1, 0.5, 0.05, 0.3, 0.05])
@@ -71,24 +59,21 @@ def _check_perplexity(answer) -> str | None:
     return None
 
 
-def _check_bigram(answer) -> str | None:
-    text = ["the", "cat", "sees", "the", "dog", "and", "the", "cat", "sleeps"]
-    for first, second, wanted in (
-        ("the", "cat", 2 / 3),
-        ("the", "dog", 1 / 3),
-        ("cat", "sees", 1 / 2),
-        ("cat", "the", 0.0),
-    ):
-        value = answer(list(text), first, second)
-        off = compare_number(value, wanted, relative=1e-6)
-        if off and compare_number(value, text.count(second) / len(text), relative=1e-6) is None:
-            return (
-                f"P({second} | {first}) comes out as {second}'s share of all words. Look only at "
-                f"the words that follow {first}."
-            )
-        if off:
-            return f"P({second} | {first}) is off. {off}"
-    return None
+def _check_order(answer) -> str | None:
+    five = np.array([0.73, 0.095, 0.08, 0.055, 0.04])
+    last = int(distribution.keep_top_p(five, 0.95).sum())
+    first = int(distribution.keep_top_p(_softmax(np.log(five) / 0.6), 0.95).sum())
+    kept_last, kept_first = answer
+    if (kept_last, kept_first) == (first, last):
+        return "Both numbers are right, but the other way round: the first is for temperature last."
+    off = compare_number(kept_last, last, relative=0)
+    if off:
+        return f"With the temperature last: {off} Add up the probabilities as they are given."
+    off = compare_number(kept_first, first, relative=0)
+    return off and (
+        f"With the temperature first: {off} Apply it to the logits, the logarithms of the "
+        "probabilities, take the softmax, and only then add up."
+    )
 
 
 def _softmax(logits) -> np.ndarray:
@@ -122,34 +107,6 @@ def softmax(logits):
             WrongExample("def softmax(logits):\n    return logits / logits.sum()", "They sum to 1"),
             WrongExample(
                 "def softmax(logits):\n    return 1 / 0", "`softmax` stopped with an error in its"
-            ),
-        ),
-    ),
-    Exercise(
-        id="01.temperature",
-        title="Apply a temperature to the logits",
-        answer="with_temperature",
-        check=_check_temperature,
-        right="Below 1 the favourite gains, above 1 the others do; near 0 it is greedy decoding.",
-        hints=(
-            "Temperature acts on the logits, before the softmax.",
-            "Divide the logits by the temperature.",
-        ),
-        setup="from course_utils.teaching import softmax",
-        solution="""
-def with_temperature(logits, temperature):
-    return softmax(logits / temperature)
-""",
-        wrong=(
-            WrongExample(
-                "def with_temperature(logits, t):\n    return softmax(logits * t)",
-                "other way round",
-            ),
-            WrongExample(
-                "def with_temperature(logits, t):\n    return softmax(logits) / t", "sum to 1"
-            ),
-            WrongExample(
-                "def with_temperature(logits, t):\n    return logits / t", "cannot be negative"
             ),
         ),
     ),
@@ -198,6 +155,33 @@ def top_p(probabilities, p):
         ),
     ),
     Exercise(
+        id="01.order",
+        title="Does it matter whether the temperature comes first or last?",
+        answer="kept",
+        check=_check_order,
+        right="A low temperature applied first makes the favourite larger, so top-p cuts more.",
+        hints=(
+            "For the first number, `np.cumsum(five)` shows where the sum reaches 0.95.",
+            "The logits are `np.log(five)`, up to a constant, which softmax ignores.",
+            "For the second number, take `np.cumsum` of the softmax of `np.log(five) / 0.6`.",
+        ),
+        setup="import numpy as np\nfive = np.array([0.73, 0.095, 0.08, 0.055, 0.04])",
+        solution="""
+def tokens_needed(probabilities):
+    return int(np.argmax(np.cumsum(probabilities) >= 0.95)) + 1
+
+warm = np.exp(np.log(five) / 0.6)
+kept_last, kept_first = tokens_needed(five), tokens_needed(warm / warm.sum())
+kept = (kept_last, kept_first)
+""",
+        wrong=(
+            WrongExample("kept = (2, 4)", "other way round"),
+            WrongExample("kept = (4, 4)", "With the temperature first"),
+            WrongExample("kept = (3, 2)", "With the temperature last"),
+            WrongExample("kept = (4, 5)", "too large"),
+        ),
+    ),
+    Exercise(
         id="01.perplexity",
         title="How undecided is the model? Compute perplexity from log-probabilities",
         answer="perplexity",
@@ -221,40 +205,6 @@ def perplexity(log_probabilities):
                 "def perplexity(logs):\n    return -sum(logs) / len(logs)", "mean surprise"
             ),
             WrongExample("def perplexity(logs):\n    return math.exp(-sum(logs))", "not divided"),
-        ),
-    ),
-    Exercise(
-        id="01.bigram",
-        title="How likely is one word after another, by counting?",
-        answer="bigram_probability",
-        check=_check_bigram,
-        right="This counts one word back; a transformer weighs everything back to the start.",
-        hints=(
-            "`zip(words, words[1:])` gives every word together with the one after it.",
-            "Of all pairs that begin with `first`, which share ends with `second`?",
-        ),
-        solution="""
-def bigram_probability(words, first, second):
-    followers = [b for a, b in zip(words, words[1:]) if a == first]
-    return followers.count(second) / len(followers)
-""",
-        wrong=(
-            WrongExample(
-                "def bigram_probability(words, first, second):\n"
-                "    return words.count(second) / len(words)",
-                "share of all words",
-            ),
-            WrongExample(
-                "def bigram_probability(words, first, second):\n"
-                "    pairs = list(zip(words, words[1:]))\n"
-                "    return pairs.count((first, second)) / len(pairs)",
-                "too small",
-            ),
-            WrongExample(
-                "def bigram_probability(words, first, second):\n"
-                "    return sum(a == first and b == second for a, b in zip(words, words[1:]))",
-                "too large",
-            ),
         ),
     ),
 ]
