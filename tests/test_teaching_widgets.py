@@ -44,7 +44,7 @@ def test_every_control_has_a_description(panel):
     controls = [w for w in _all(panel.widget) if isinstance(w, ipywidgets.ValueWidget)]
     controls += [w for w in _all(panel.widget) if isinstance(w, ipywidgets.Button)]
     for control in controls:
-        if not isinstance(control, ipywidgets.HTML):
+        if not isinstance(control, ipywidgets.HTML | ipywidgets.HTMLMath):
             assert control.description, control
 
 

@@ -34,7 +34,12 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     memory_explorer({"Q4_K_M": 19.85e9}, {"F16": 262144}, machine_bytes, tokens=8192)
     capacity_planner("qwq-32b", context=8192, quantisation="Q4_K_M")
     rehearsal_button("qwq-32b")
+    claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
     for batch in progress(batches, "Training"): ...
+
+A conversation is kept as a file of its messages: ``save_conversation(history, "talk.json")``, and
+``load_conversation("talk.json")`` gives them back.  ``markdown_html(text)`` is what a model wrote
+in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could do harm.
 
 **Arithmetic of sampling**, as readable numpy: ``softmax``, ``keep_top_k``, ``keep_top_p``,
 ``keep_min_p``, ``apply_sampling(logits, sampling)``, ``logits_of(candidates)``, ``entropy_bits``,
@@ -82,6 +87,8 @@ _HOMES = {
     "exercises.predictions": ["predict", "reveal"],
     "widgets.streaming": ["stream_to_page", "reply_on_page", "compare_replies"],
     "widgets.conversation": ["conversation"],
+    "widgets.saved_conversation": ["save_conversation", "load_conversation"],
+    "widgets.markdown": ["markdown_html"],
     "widgets.comparison": ["compare_models"],
     "widgets.sampling_lab": ["sampling_lab"],
     "widgets.next_token_stepper": ["next_token_stepper"],
@@ -89,6 +96,7 @@ _HOMES = {
     "widgets.memory_explorer": ["memory_explorer"],
     "widgets.capacity_planner": ["capacity_planner"],
     "widgets.rehearsal_button": ["rehearsal_button"],
+    "widgets.claim_vote": ["claim_vote", "claim_on_page", "claim_score_card"],
     "widgets.progress": ["progress"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,4 +1,4 @@
-"""How do I talk to a thinking model? A question box, two live panes, stop, thinking budget."""
+"""How do I talk to a thinking model? Ask, watch it think, stop it, set it, keep what was said."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import threading
 import ipywidgets
 
 from course_utils.engines.protocol import Engine, Message, Reply, Stream
-from course_utils.engines.sampling import Sampling
+from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError
+from course_utils.teaching.widgets.conversation_file import ConversationFile
+from course_utils.teaching.widgets.fold import Fold
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
-from course_utils.teaching.widgets.panes import panes_html
+from course_utils.teaching.widgets.past_exchanges import PastExchanges
+from course_utils.teaching.widgets.reply_view import ReplyView
+from course_utils.teaching.widgets.sampling_sliders import SamplingSliders
 from course_utils.teaching.widgets.streaming import follow
 
 _NO_LIMIT = -1  # a slider cannot hold None
@@ -25,8 +29,15 @@ def conversation(
 ) -> Conversation:
     """A conversation with a model, as a widget; end a cell with it.
 
-    In code the same is ``reply = stream_to_page(engine.chat(question))``.
-    sampling: settings for every reply; None takes the engine's own.
+    In code the same is::
+
+        history = [{"role": "user", "content": "your question"}]
+        reply = stream_to_page(engine.chat(history, Sampling(temperature=0.6)))
+        history += [reply.message(), {"role": "user", "content": "and the next"}]
+        reply = stream_to_page(engine.chat(history, thinking_budget=512))
+        save_conversation([*history, reply.message()], "conversation.json")
+
+    sampling: where the sampling sliders start; None takes the engine's own settings.
     thinking_budget: where the budget slider starts; None means no limit.
     """
     return Conversation(engine, question, sampling, thinking_budget)
@@ -43,18 +54,17 @@ class Conversation(Panel):
         thinking_budget: int | None = None,
     ):
         self.engine = engine
-        self.sampling = sampling
         self.history: list[Message] = []
         self._stream: Stream | None = None
         self._worker: threading.Thread | None = None
+        self._last: tuple[str, Reply] | None = None
 
-        wide = ipywidgets.Layout(width="95%")
         self.question = ipywidgets.Textarea(
             value=question,
             description="Question:",
-            placeholder="Ask something",
+            placeholder="Ask something; then Tab to Ask, and Space",
             rows=2,
-            layout=wide,
+            layout=ipywidgets.Layout(width="95%"),
         )
         self.budget = ipywidgets.SelectionSlider(
             options=_budget_options(thinking_budget),
@@ -73,10 +83,13 @@ class Conversation(Panel):
             description="New conversation", tooltip="Forget the questions and answers so far"
         )
         self.error = ErrorLine()
-        self.past = ipywidgets.HTML()
-        self.reply_pane = ipywidgets.HTML()
-        self._past_html = ""
-        self._last_html = ""
+        own = getattr(engine, "default_sampling", None) or QWQ
+        self.sliders = SamplingSliders(own if sampling is None else sampling)
+        self.file = ConversationFile(
+            engine, lambda: self._while_idle(self.history), self._go_on_with, self.error
+        )
+        self.past = PastExchanges()
+        self.reply_pane = ReplyView()
 
         self.ask_button.on_click(self.error.guard(lambda _: self._ask_in_background()))
         self.stop_button.on_click(self.error.guard(lambda _: self.stop()))
@@ -84,11 +97,25 @@ class Conversation(Panel):
         buttons = ipywidgets.HBox([self.ask_button, self.stop_button, self.new_button])
         super().__init__(
             ipywidgets.VBox(
-                [self.past, self.question, self.budget, buttons, self.error, self.reply_pane]
+                [
+                    self.past,
+                    self.question,
+                    self.budget,
+                    buttons,
+                    Fold("Settings", self.sliders),
+                    Fold("Save and load", self.file),
+                    self.error,
+                    self.reply_pane,
+                ]
             ),
             f"Conversation with {engine.info.name} (a widget).\n"
             'In code: reply = stream_to_page(engine.chat("your question"))',
         )
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampling settings that the sliders show."""
+        return self.sliders.sampling
 
     @property
     def thinking_budget(self) -> int | None:
@@ -102,9 +129,7 @@ class Conversation(Panel):
         """
         if question is not None:
             self.question.value = question
-        messages = [*self.history, {"role": "user", "content": self.question.value}]
-        stream = self.engine.chat(messages, self.sampling, thinking_budget=self.thinking_budget)
-        return self._receive(stream, messages)
+        return self._receive(*self._begin())
 
     def stop(self) -> None:
         """End the reply that is being written; what has arrived stays."""
@@ -115,8 +140,7 @@ class Conversation(Panel):
         """Start a new conversation. Stops the reply that is being written."""
         self.stop()
         self.wait()
-        self.history.clear()
-        self._past_html = self._last_html = self.past.value = self.reply_pane.value = ""
+        self._go_on_with([])
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until a reply asked for with the button is finished."""
@@ -125,29 +149,47 @@ class Conversation(Panel):
 
     def _ask_in_background(self) -> None:
         # In a thread, since the kernel could not hear the stop button while it generates.
-        if self._worker is not None and self._worker.is_alive():
-            raise OptionError("A reply is being written.", "Wait for it, or press Stop first.")
-        self._worker = threading.Thread(target=self.error.guard(self.ask), daemon=True)
+        receive = self.error.guard(self._receive)
+        self._worker = threading.Thread(target=receive, args=self._begin(), daemon=True)
         self._worker.start()
 
-    def _receive(self, stream: Stream, messages: list[Message]) -> Reply:
-        self._past_html += self._last_html
-        self.past.value, self._last_html = self._past_html, ""
+    def _while_idle(self, value):
+        """``value``; raises OptionError while a reply is being written."""
+        if self._worker is not None and self._worker.is_alive():
+            raise OptionError("A reply is being written.", "Wait for it, or press Stop first.")
+        return value
+
+    def _go_on_with(self, history: list[Message]) -> None:
+        self._while_idle(None)
+        self.history[:] = history
+        self._last = None
+        self.past.replace(history)
+        self.reply_pane.clear()
+
+    def _begin(self) -> tuple[Stream, list[Message]]:
+        """The reply to the question in the box, not read yet, and the messages it answers."""
+        self._while_idle(None)
+        messages = [*self.history, {"role": "user", "content": self.question.value}]
+        stream = self.engine.chat(messages, self.sampling, thinking_budget=self.thinking_budget)
+        if self._last is not None:
+            self.past.add(*self._last)
+            self._last = None
         self._stream = stream
         self.ask_button.disabled, self.stop_button.disabled = True, False
-        heading = messages[-1]["content"]
+        self.reply_pane.show(self.question.value, stream.reply, live=True)
+        return stream, messages
+
+    def _receive(self, stream: Stream, messages: list[Message]) -> Reply:
+        question = messages[-1]["content"]
         try:
-            follow(stream, lambda reply: self._show(reply, heading, live=True))
+            follow(stream, lambda reply: self.reply_pane.show(question, reply, live=True))
         finally:
             self._stream = None
             self.ask_button.disabled, self.stop_button.disabled = False, True
-            self._show(stream.reply, heading, live=False)
-            self._last_html = self.reply_pane.value
+            self.reply_pane.show(question, stream.reply, live=False)
+        self._last = (question, stream.reply)
         self.history[:] = [*messages, stream.reply.message()]
         return stream.reply
-
-    def _show(self, reply: Reply, heading: str, *, live: bool) -> None:
-        self.reply_pane.value = panes_html(reply, heading=heading, live=live)
 
 
 def _budget_options(chosen: int | None) -> list[tuple[str, int]]:

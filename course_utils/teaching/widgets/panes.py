@@ -43,7 +43,7 @@ def panes_html(reply: Reply, *, heading: str = "", live: bool = False) -> str:
             f'<div style="{_TEXT.format(direction=direction)}"><div>{shown}</div></div></section>'
         )
     title = f"<strong>{html.escape(heading)}</strong>" if heading else ""
-    note = html.escape(_note(reply, live))
+    note = html.escape(note_on(reply, live))
     speed = (
         f'<span class="timing">{reply.seconds:.1f} s, '
         f"{reply.tokens_per_second:.1f} tokens per second</span>"
@@ -64,11 +64,21 @@ def panes_text(reply: Reply, heading: str = "") -> str:
         ("Answer", reply.answer, reply.answer_tokens),
     ):
         lines += [f"{name} ({tokens:,} tokens):", text.strip() or "(none)"]
-    note = _note(reply, live=False)
+    note = note_on(reply, live=False)
     return "\n".join([*lines, *([f"[{note}]"] if note else [])])
 
 
-def _note(reply: Reply, live: bool) -> str:
+def text_html(text: str, empty: str = "") -> str:
+    """Raw text for a page: its line breaks kept, its dollar signs no formulas."""
+    shown = html.escape(text.strip("\n")) if text.strip() else f"<em>{empty}</em>"
+    return (
+        '<div class="tex2jax_ignore mathjax_ignore" '
+        f'style="white-space: pre-wrap; overflow-wrap: anywhere">{shown}</div>'
+    )
+
+
+def note_on(reply: Reply, live: bool) -> str:
+    """What is to be said of a reply's end; empty where it ended by itself."""
     notes = ["the thinking budget ended the thought"] if reply.thinking_cut else []
     if live:
         notes.append("writing …")
