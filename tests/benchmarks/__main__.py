@@ -2,9 +2,15 @@
 
 import sys
 
-from tests.benchmarks import full_size, streaming
+from tests.benchmarks import decoding, full_size, nano_quantisation, recording, streaming
 
-BENCHMARKS = {"streaming": streaming.main, "full-size": full_size.main}
+BENCHMARKS = {
+    "streaming": streaming.main,
+    "recording": recording.main,
+    "nano-quantisation": nano_quantisation.main,
+    "full-size": full_size.main,
+    "decoding": decoding.main,
+}
 
 
 def main(names: list[str]) -> int:

@@ -21,9 +21,16 @@ CONTEXT = 4352
 TOKENS_PER_TURN = 10
 
 
-def bare(engine: LocalEngine) -> Iterator[None]:
+def bare(
+    engine: LocalEngine,
+    *,
+    context: int = CONTEXT,
+    threads: int = 1,
+    kv_type: str = "f32",
+    **options,
+) -> Iterator[None]:
     """Sample and decode with the C functions alone; one step for each token."""
-    context = Context(engine._model, context=CONTEXT, threads=1, kv_type="f32")
+    context = Context(engine._model, context=context, threads=threads, kv_type=kv_type, **options)
     sampler = Sampler(engine._model, PLAIN.but(seed=0))
     prompt = engine._ids(PROMPT, True)
     tokens = (C.llama_token * len(prompt))(*prompt)

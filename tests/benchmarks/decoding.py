@@ -1,0 +1,82 @@
+"""What does the engine add to ``llama_decode``, and to the memory, at the size of QwQ-32B?
+
+A bare loop of C calls and the engine's own stream decode the 32 B stand-in by turns, a token each,
+so that whatever else the machine does slows both alike.
+Promise: the engine reaches at least 0.98 of the bare loop, and 0.85 of the read bandwidth.
+Takes about two minutes and 19 GiB of free memory; with less, a part of the layers is run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+
+from course_utils.capacity import plan
+from course_utils.engines.local import LocalEngine, LocalOptions
+from course_utils.machine import measure_memory_bandwidth, this_machine
+from course_utils.quantisation import bytes_read_per_token
+from course_utils.standin import standin
+from tests.benchmarks.report import show_place, write_report
+from tests.benchmarks.streaming import bare, streamed
+
+MODEL = "qwq-32b"
+CONTEXT = 512
+TOKENS = 24
+LAYERS_WITH_LITTLE_MEMORY = 8
+
+
+def main() -> None:
+    planned = plan(MODEL, CONTEXT)
+    layers = None if planned.fits else LAYERS_WITH_LITTLE_MEMORY
+    bandwidth = [measure_memory_bandwidth(2.0)]
+    with standin(MODEL, layers=layers) as file:
+        engine = LocalEngine(file.path, options=LocalOptions(context=CONTEXT))
+        engine._end_tokens = frozenset()
+        settings = {name: engine.info.settings[name] for name in _SETTINGS}
+        loops = {
+            "bare llama_decode loop": bare(engine, context=CONTEXT, **settings),
+            "engine": streamed(engine),
+        }
+        times: dict[str, list[float]] = {name: [] for name in loops}
+        for turn in range(TOKENS + 1):
+            for name, loop in loops.items():
+                started = time.perf_counter()
+                next(loop)
+                if turn:  # the first turn reads the prompt and the file
+                    times[name].append(time.perf_counter() - started)
+        per_token = bytes_read_per_token(file.architecture, file.mix)
+        engine.close()
+    bandwidth.append(measure_memory_bandwidth(2.0))
+    read = statistics.median(bandwidth)
+    speeds = {name: 1 / statistics.median(values) for name, values in times.items()}
+    base = speeds["bare llama_decode loop"]
+    rows = [
+        {
+            "loop": name,
+            "model": MODEL,
+            "quantisation": file.mix,
+            "layers_run": file.architecture.layers,
+            "tokens": TOKENS,
+            "tokens_per_second": round(speed, 3),
+            "share_of_bare_loop": round(speed / base, 3),
+            "share_of_read_bandwidth": round(speed * per_token / read, 3),
+        }
+        for name, speed in speeds.items()
+    ]
+    for line in rows:
+        print(
+            f"{line['loop']:>24}: {line['tokens_per_second']:.3f} tokens per second, "
+            f"{line['share_of_bare_loop']:.3f} of the bare loop, "
+            f"{line['share_of_read_bandwidth']:.3f} of the read bandwidth",
+            flush=True,
+        )
+    machine = dataclasses.replace(this_machine(), memory_bandwidth_bytes_per_second=read)
+    show_place(write_report("decoding", rows, machine))
+
+
+_SETTINGS = ("threads", "kv_type", "flash_attention", "batch")
+
+
+if __name__ == "__main__":
+    main()

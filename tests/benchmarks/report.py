@@ -1,0 +1,42 @@
+"""How are measured figures kept? As CSV in models/, each row with its machine and command.
+
+Notebook 06 shows these files, so that a figure always stands beside the machine it was measured on
+and the command that measures it anew.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from course_utils.machine import Machine
+from course_utils.paths import models_folder, repository_root
+
+
+def about(machine: Machine) -> dict[str, object]:
+    """The columns that say where a row was measured."""
+    return {
+        "cpu": machine.cpu_name,
+        "cores": machine.cores,
+        "memory_gib": round(machine.total_memory_bytes / 2**30, 1),
+        "bandwidth_gb_per_second": round(machine.memory_bandwidth_bytes_per_second / 1e9, 2),
+    }
+
+
+def write_report(
+    name: str, rows: Sequence[Mapping], machine: Machine, *, folder: Path | None = None
+) -> Path:
+    """Write ``models/NAME.csv`` with the machine in front of each row and the command behind."""
+    path = (folder or models_folder()) / f"{name.replace('-', '_')}.csv"
+    command = {"command": f"python -m tests.benchmarks {name}"}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        names = [*about(machine), *rows[0], *command]
+        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(about(machine) | dict(row) | command for row in rows)
+    return path
+
+
+def show_place(path: Path) -> None:
+    print(f"written to {path.relative_to(repository_root())}")

@@ -1,0 +1,56 @@
+"""Does every measured figure stand beside its machine and command, and is the recorded run ours?"""
+
+import csv
+import hashlib
+
+import pytest
+
+from course_utils.engines.transcript import load, replay
+from course_utils.machine import Machine
+from course_utils.paths import models_folder, nano_folder
+from tests.benchmarks.__main__ import BENCHMARKS, main
+from tests.benchmarks.report import write_report
+
+REPORTS = sorted(models_folder().glob("*.csv"))
+TRANSCRIPT = models_folder() / "transcripts" / "nano-thinker.json"
+
+
+def _rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_report_names_its_machine_and_the_command_that_measures_it_again(tmp_path):
+    machine = Machine(2, 24 * 2**30, 20 * 2**30, 30e9, 10**12, "Some processor")
+    path = write_report("two-words", [{"speed": 1.5}, {"speed": 2.5}], machine, folder=tmp_path)
+    assert path.name == "two_words.csv"
+    first, second = _rows(path)
+    assert (first["cpu"], first["cores"], first["memory_gib"]) == ("Some processor", "2", "24.0")
+    assert first["bandwidth_gb_per_second"] == "30.0"
+    assert (first["speed"], second["speed"]) == ("1.5", "2.5")
+    assert first["command"] == "python -m tests.benchmarks two-words"
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_the_command_in_a_committed_report_exists(path):
+    for row in _rows(path):
+        name = row["command"].removeprefix("python -m tests.benchmarks ")
+        assert name in BENCHMARKS
+        assert row["cpu"] and int(row["cores"]) > 0 and float(row["bandwidth_gb_per_second"]) > 0
+
+
+def test_an_unknown_benchmark_is_refused_with_the_names_there_are(capsys):
+    assert main(["speed"]) == 2
+    assert "full-size" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not TRANSCRIPT.is_file(), reason="no transcript is shipped")
+def test_the_shipped_transcript_is_a_run_of_the_shipped_nano_thinker():
+    transcript = load(TRANSCRIPT)
+    assert transcript["model"]["name"] == "nano-thinker"
+    shipped = hashlib.sha256((nano_folder() / "thinker.gguf").read_bytes()).hexdigest()
+    assert transcript["model"]["sha256"] == shipped, (
+        "the nano thinker has changed; record it anew: python -m tests.benchmarks recording"
+    )
+    reply = replay(TRANSCRIPT, speed=float("inf")).finish()
+    assert "347 + 285" in transcript["messages"][-1]["content"] and "632" in reply.answer
