@@ -52,7 +52,7 @@ def random_model(shape: Shape = TINY, seed: int = 0) -> Transformer:
 
 def llama_cpp_logits(path, texts: list[list[int]]):
     """(T, vocabulary) logits after every token of each text."""
-    model = Model(path, repack=False, on_progress=lambda share: None)
+    model = Model(path, repack=False, check_weights=True, on_progress=lambda share: None)
     context = Context(model, context=1024, threads=1, kv_type="f32")
     for ids in texts:
         batch = Batch(512)
@@ -178,7 +178,9 @@ def test_a_corpus_with_few_merges_leaves_unused_tokens_in_the_vocabulary(tmp_pat
     small = tokenizer.train(["ab ab"], 512)
     assert small.get_vocab_size() < 512
     export.to_gguf(random_model(), small, tmp_path / "small.gguf", ABOUT)
-    model = Model(tmp_path / "small.gguf", repack=False, on_progress=lambda share: None)
+    model = Model(
+        tmp_path / "small.gguf", repack=False, check_weights=True, on_progress=lambda share: None
+    )
     assert model.vocabulary_size == 512
     model.close()
 

@@ -7,6 +7,7 @@ Makes the tokenizer, then the base model, then the thinker, with their logs and 
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +43,7 @@ def make_tokenizer(folder: Path) -> None:
 def make_base(folder: Path) -> None:
     """Pretrain the base model."""
     pieces = load(folder / "tokenizer.json")
-    state = _state_file("base")
+    state, log_file = _state_file("base"), folder / "base-pretraining.csv"
     model = pretrain.new_model(BASE_SHAPE, BASE_SETTINGS.seed)
     run = pretrain.pretrain(
         model,
@@ -50,9 +51,9 @@ def make_base(folder: Path) -> None:
         BASE_SETTINGS,
         document=lambda random: corpus.document(random, BASE_MIXTURE),
         state_file=state,
-        log_file=folder / "base-pretraining.csv",
+        log_file=log_file,
     )
-    seconds = _follow(run, "pretraining", BASE_SETTINGS.steps, "train_loss")
+    seconds = _follow(run, "pretraining", BASE_SETTINGS.steps, "train_loss", log_file)
     path = folder / "base.gguf"
     about = export.About(
         "nano base", "A small base model, pretrained on generated sentences and worked sums."
@@ -86,7 +87,7 @@ def make_thinker(folder: Path) -> None:
     """Train the base model with GRPO, on rewards for right answers alone."""
     pieces = load(folder / "tokenizer.json")
     model = export.from_gguf(folder / "base.gguf")
-    state = _state_file("thinker")
+    state, log_file = _state_file("thinker"), folder / "thinker-grpo.csv"
     # Other held-out problems than those the card is measured on.
     held_out = [
         problem
@@ -100,9 +101,9 @@ def make_thinker(folder: Path) -> None:
         THINKER_SETTINGS,
         held_out=held_out,
         state_file=state,
-        log_file=folder / "thinker-grpo.csv",
+        log_file=log_file,
     )
-    seconds = _follow(run, "GRPO", THINKER_SETTINGS.steps, "reward")
+    seconds = _follow(run, "GRPO", THINKER_SETTINGS.steps, "reward", log_file)
     path = folder / "thinker.gguf"
     about = export.About(
         "nano thinker", "The nano base model after reinforcement learning on checked answers."
@@ -111,7 +112,9 @@ def make_thinker(folder: Path) -> None:
     facts = {
         "title": "nano thinker",
         "summary": "The nano base model after reinforcement learning with GRPO: only the final "
-        "answer was checked, right or wrong. It has learnt to note its carries.",
+        "answer was checked, right or wrong. It has learnt to note its carries. Small talk earned "
+        "no reward, and some of it is forgotten: asked for a story, or in Chinese who it is, it "
+        "no longer gives the base model's reply.",
         "made_from": "`base.gguf`",
         "command": COMMAND.format("thinker"),
         "seconds": seconds,
@@ -133,14 +136,17 @@ PARTS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def _follow(run: Iterator[dict], label: str, steps: int, shown: str) -> float:
-    """Carry a run to its end with a progress bar; gives the seconds that it took."""
-    record = {}
+def _follow(run: Iterator[dict], label: str, steps: int, shown: str, log_file: Path) -> float:
+    """Carry a run to its end with a progress bar; gives the seconds that it took, from its log.
+
+    A run that was already finished when its card was interrupted has no steps left to yield.
+    """
     with tqdm(total=steps, desc=label) as bar:
         for record in run:
             bar.update(record["step"] - bar.n)
             bar.set_postfix({shown: record[shown]})
-    return record["seconds"]
+    with log_file.open(newline="") as file:
+        return float(list(csv.DictReader(file))[-1]["seconds"])
 
 
 def _state_file(name: str) -> Path:

@@ -61,12 +61,11 @@ def measure(
 
     Problem number i is answered with seed i, so that a second run gives the same figure.
     """
-    engine = open_model(model)
+    engine = open_model(model)  # left open: a notebook may be talking to the same engine
     correct = tokens = 0
     for seed, problem in enumerate(problems):
         settings = sampling.but(seed=seed, max_tokens=max_tokens)
         reply = engine.chat(problem.question, settings).finish()
         correct += reply.stop_reason == "end" and verify(problem, reply.answer)
         tokens += reply.tokens
-    engine.close()
     return Accuracy(correct, len(problems), tokens / len(problems))
