@@ -17,6 +17,7 @@ import platform
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -194,6 +195,7 @@ class Environment:
             text=True,
             errors="replace",
             env={name: value for name, value in settings.items() if value is not None},
+            start_new_session=True,
         )
         lines = queue.Queue()
         threading.Thread(target=_read_lines, args=(process.stdout, lines), daemon=True).start()
@@ -209,8 +211,7 @@ class Environment:
                     progress.show(line)
             status = process.wait()
         except BaseException:
-            process.terminate()
-            process.wait()
+            _stop(process)
             raise
         finally:
             progress.close()
@@ -282,6 +283,15 @@ class Progress:
             self.stage = f"{verb} {name}"
         elif line.startswith("Installing collected packages"):
             self.stage, self.steps = "copying files", 0
+
+
+def _stop(process):
+    """End a command and all that it started: pip alone would leave the compilers running."""
+    if ON_WINDOWS:
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
 
 
 def _read_lines(stream, lines):

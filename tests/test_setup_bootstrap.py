@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from course_utils import bootstrap
@@ -222,6 +223,32 @@ def test_building_again_does_not_take_the_old_build_from_a_cache(environment, mo
     )
     bootstrap.install_llama(environment, "0.3.36", cores=2, rebuild=True)
     assert {"--no-cache-dir", "--force-reinstall", "--no-binary"} <= set(seen)
+
+
+def test_interrupting_leaves_no_compiler_running(environment, tmp_path):
+    """pip starts ninja and ninja starts compilers: all of them end."""
+    number = tmp_path / "number"
+    code = (
+        "import pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"pathlib.Path({str(number)!r}).write_text(str(child.pid))\n"
+        "print('started'); time.sleep(60)"
+    )
+
+    class Interrupting(bootstrap.Progress):
+        def show(self, line):
+            if line == "started\n":
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "Progress", Interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            environment.run("llama.cpp", python(code))
+    _, alive = psutil.wait_procs(
+        [psutil.Process(pid) for pid in [int(number.read_text())] if psutil.pid_exists(pid)],
+        timeout=10,
+    )
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_interrupting_says_that_it_goes_on(monkeypatch, capsys):
