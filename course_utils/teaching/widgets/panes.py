@@ -73,8 +73,13 @@ def text_html(text: str, empty: str = "") -> str:
     shown = html.escape(text.strip("\n")) if text.strip() else f"<em>{empty}</em>"
     return (
         '<div class="tex2jax_ignore mathjax_ignore" '
-        f'style="white-space: pre-wrap; overflow-wrap: anywhere">{shown}</div>'
+        f'style="white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5">{shown}</div>'
     )
+
+
+def heading_html(text: str) -> str:
+    """A question above its reply."""
+    return f'<div style="font-weight: bold">{text_html(text)}</div>'
 
 
 def note_on(reply: Reply, live: bool) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import ipywidgets
 
 from course_utils.engines.protocol import Message, Reply
 from course_utils.teaching.widgets.markdown import markdown_html
-from course_utils.teaching.widgets.panes import text_html
+from course_utils.teaching.widgets.panes import heading_html, text_html
 
 
 class PastExchanges(ipywidgets.VBox):
@@ -28,7 +27,9 @@ class PastExchanges(ipywidgets.VBox):
             if reply.thinking.strip()
             else ""
         )
-        self._append(_title(question) + thought + markdown_html(reply.answer or "*(no answer)*"))
+        self._append(
+            heading_html(question) + thought + markdown_html(reply.answer or "*(no answer)*")
+        )
 
     def replace(self, history: Sequence[Message]) -> None:
         """Show these messages instead; their thoughts are not part of them."""
@@ -38,14 +39,7 @@ class PastExchanges(ipywidgets.VBox):
                 self._append(markdown_html(message["content"] or "*(no answer)*"))
             else:
                 prefix = "System: " if message["role"] == "system" else ""
-                self._append(_title(prefix + message["content"]))
+                self._append(heading_html(prefix + message["content"]))
 
     def _append(self, page: str) -> None:
         self.children = [*self.children, ipywidgets.HTMLMath(page)]
-
-
-def _title(text: str) -> str:
-    return (
-        '<div class="tex2jax_ignore mathjax_ignore" style="white-space: pre-wrap">'
-        f"<strong>{html.escape(text)}</strong></div>"
-    )

@@ -9,7 +9,7 @@ import ipywidgets
 from course_utils.engines.protocol import Reply
 from course_utils.teaching.widgets.fold import Fold
 from course_utils.teaching.widgets.markdown import markdown_html
-from course_utils.teaching.widgets.panes import note_on, text_html
+from course_utils.teaching.widgets.panes import heading_html, note_on, text_html
 
 _FRAME = {"border": "1px dashed #767676", "padding": "0.2em 0.8em", "margin": "0 0 0.4em 0"}
 
@@ -59,7 +59,7 @@ class ReplyView(ipywidgets.VBox):
 
     def show(self, question: str, reply: Reply, *, live: bool) -> None:
         """Show what there is of a reply. live: it is still being written."""
-        self.heading.value = f"<strong>{html.escape(question)}</strong>"
+        self.heading.value = heading_html(question)
         self.counter.value = f"<small>({reply.thinking_tokens:,} tokens)</small>"
         self.thought.value = text_html(reply.thinking, "…" if live else "(no thought)")
         finished, growing = _paragraphs(reply.answer) if live else (reply.answer, "")
