@@ -41,6 +41,31 @@ class FunctionCall:
     arguments: dict[str, object] = field(default_factory=dict)
 
 
+def offer_functions(
+    messages: Sequence[dict[str, str]], functions: Sequence[dict]
+) -> list[dict[str, str]]:
+    """The conversation with these functions (name, description, parameters) on offer.
+
+    An engine has no channel of its own for functions, so they are described in a system message,
+    and called in the form that Qwen's chat template uses: JSON within ``<tool_call>``.
+    """
+    shown = [
+        {name: _without_none(f[name]) for name in ("name", "description", "parameters")}
+        for f in functions
+    ]
+    offer = (
+        "You can call these functions:\n<tools>\n"
+        + "\n".join(json.dumps(function, ensure_ascii=False) for function in shown)
+        + "\n</tools>\nWrite each call as "
+        '<tool_call>{"name": ..., "arguments": {...}}</tool_call>. '
+        "If no function fits the request, say so and call none."
+    )
+    first = messages[0] if messages and messages[0]["role"] == "system" else None
+    if first is None:
+        return [{"role": "system", "content": offer}, *messages]
+    return [{"role": "system", "content": f"{first['content']}\n\n{offer}"}, *messages[1:]]
+
+
 def parse_function_calls(reply: str) -> list[FunctionCall]:
     """All function calls in a reply, its thought set aside; empty if there are none to be read."""
     answer = final_part(reply).strip()
@@ -71,6 +96,12 @@ def grade_function_calls(reply: str, expected: Sequence[FunctionCall]) -> Grade:
             return Grade(False, shown, why)
         remaining.remove(match)
     return Grade(True, shown, "equal")
+
+
+def _without_none(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, list) else value
 
 
 def _from_json(value: object) -> list[FunctionCall]:

@@ -23,6 +23,7 @@ import numpy as np
 from course_utils.engines.protocol import Engine, Reply
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError
+from course_utils.evaluation.function_calls import offer_functions, parse_function_calls
 from course_utils.evaluation.sandbox import Sandbox
 from course_utils.evaluation.statistics import Interval, pass_at_1
 from course_utils.evaluation.suite import Question, scores
@@ -90,13 +91,39 @@ def evaluate(
         raise OptionError("There are no questions.", "Generate a suite with at least one.")
     if not (isinstance(samples, int) and samples >= 1):
         raise OptionError(f"samples={samples!r} is not possible.", "Give 1 or more.")
+    task = suite_task(questions, samples, _settings(sampling, thinking_budget))
+    return read_report(
+        run_task(
+            task,
+            engine,
+            log_folder,
+            samples=samples,
+            sampling=sampling,
+            thinking_budget=thinking_budget,
+            name=name,
+            display=display,
+        )
+    )
+
+
+def run_task(
+    task,
+    engine: Engine,
+    log_folder: str | Path,
+    *,
+    samples: int = 1,
+    sampling: Sampling = QWQ,
+    thinking_budget: int | None = None,
+    name: str | None = None,
+    display: str = "none",
+) -> str:
+    """Run any Inspect ``Task`` with an engine as its model, or go on with it; returns its log."""
     from inspect_ai import eval_set
     from inspect_ai.model import get_model
 
     _register()
     name = name or engine.info.name
     player = _players[name] = _Player(engine, sampling, thinking_budget)
-    task = suite_task(questions, samples, _settings(sampling, thinking_budget))
     folder = Path(log_folder) / _file_name(name, task.name)
     run = functools.partial(
         eval_set,
@@ -125,7 +152,7 @@ def evaluate(
             "The evaluation was stopped.",
             "Run it again with the same arguments; what is finished will not be repeated.",
         )
-    return read_report(logs[0].location)
+    return logs[0].location
 
 
 def suite_task(questions: Sequence[Question], samples: int = 1, settings: dict | None = None):
@@ -160,16 +187,8 @@ def suite_task(questions: Sequence[Question], samples: int = 1, settings: dict |
 
 def read_report(log: str | Path) -> Report:
     """The report of a finished log file. Raises OptionError if the run did not finish."""
-    from inspect_ai.log import read_eval_log
-
-    content = read_eval_log(str(log))
-    if content.status != "success" or not content.samples:
-        why = content.error.message if content.error else f"its status is {content.status!r}"
-        raise OptionError(
-            f"The evaluation in {Path(str(log)).name} did not finish: {why}.",
-            "Run the evaluation again; what is finished will not be repeated.",
-        )
-    samples = sorted(content.samples, key=lambda sample: (str(sample.id), sample.epoch))
+    content = finished_log(log)
+    samples = content.samples
     first = [sample for sample in samples if sample.epoch == 1]
     shape = (len(first), len(samples) // len(first))
 
@@ -196,6 +215,26 @@ def read_report(log: str | Path) -> Report:
         answer_tokens=table(lambda sample: spent(sample, "answer_tokens")),
         log=str(log),
     )
+
+
+def finished_log(log: str | Path):
+    """A finished log, its samples by question and answer. Raises OptionError otherwise."""
+    from inspect_ai.log import read_eval_log
+
+    content = read_eval_log(str(log))
+    if content.status != "success" or not content.samples:
+        why = content.error.message if content.error else f"its status is {content.status!r}"
+        raise OptionError(
+            f"The evaluation in {Path(str(log)).name} did not finish: {why}.",
+            "Run the evaluation again; what is finished will not be repeated.",
+        )
+    content.samples.sort(key=lambda sample: (str(sample.id), sample.epoch))
+    return content
+
+
+def answer_seed(seed: int, sample_id: object, epoch: int) -> int:
+    """The seed of one answer: the same in every run, another for every question and answer."""
+    return zlib.crc32(f"{seed} {sample_id} {epoch}".encode()) % (2**32 - 1)
 
 
 def _outside_any_event_loop(run: Callable[[], tuple], stop: threading.Event) -> tuple:
@@ -244,6 +283,7 @@ def _inspect_parts() -> _Parts:
     """Define our model provider, solver and scorer; Inspect's decorators need Inspect itself."""
     import anyio
     from inspect_ai.model import (
+        ChatCompletionChoice,
         ChatMessageAssistant,
         ChatMessageUser,
         ContentReasoning,
@@ -255,6 +295,7 @@ def _inspect_parts() -> _Parts:
     )
     from inspect_ai.scorer import Score, accuracy, scorer, stderr
     from inspect_ai.solver import solver
+    from inspect_ai.tool import ToolCall
 
     class EngineAPI(ModelAPI):
         """An engine of the course as a model of Inspect."""
@@ -274,6 +315,8 @@ def _inspect_parts() -> _Parts:
                 if isinstance(message, ChatMessageUser | ChatMessageAssistant)
                 or message.role == "system"
             ]
+            if tools:
+                messages = offer_functions(messages, [tool.model_dump() for tool in tools])
             changes = {
                 name: getattr(config, name)
                 for name in ("temperature", "top_p", "top_k", "max_tokens", "seed")
@@ -290,11 +333,21 @@ def _inspect_parts() -> _Parts:
                 stop.set()
             content: list = [ContentReasoning(reasoning=reply.thinking)] if reply.thinking else []
             content.append(ContentText(text=reply.answer))
-            output = ModelOutput.from_content(
-                model=self.model_name,
+            calls = parse_function_calls(reply.answer) if tools else []
+            message = ChatMessageAssistant(
                 content=content,
-                stop_reason="max_tokens" if reply.stop_reason == "length" else "stop",
+                tool_calls=[
+                    ToolCall(id=f"call_{number}", function=call.name, arguments=call.arguments)
+                    for number, call in enumerate(calls)
+                ]
+                or None,
+                model=self.model_name,
             )
+            stop_reason = "max_tokens" if reply.stop_reason == "length" else "stop"
+            choice = ChatCompletionChoice(
+                message=message, stop_reason="tool_calls" if calls else stop_reason
+            )
+            output = ModelOutput(model=self.model_name, choices=[choice])
             output.usage = ModelUsage(
                 input_tokens=reply.prompt_tokens,
                 output_tokens=reply.tokens,
@@ -316,8 +369,7 @@ def _inspect_parts() -> _Parts:
     @solver
     def ask(seed: int):
         async def solve(state, generate):
-            place = f"{seed} {state.sample_id} {state.epoch}"
-            return await generate(state, seed=zlib.crc32(place.encode()) % (2**32 - 1))
+            return await generate(state, seed=answer_seed(seed, state.sample_id, state.epoch))
 
         return solve
 
