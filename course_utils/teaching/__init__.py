@@ -12,6 +12,9 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     attention_chart(engine.attention(text), layer=0, head=None)      # None: all heads
     training_curves("log.csv", x="step", y="accuracy", by="size")    # band: range of the seeds
     accuracy_bars({"base": (35, 100), "thinker": (95, 100)})         # right answers, questions
+    published_chart(load_results(), ["AIME 2024", "LiveBench"])      # blanks are shown
+    interval_chart({"QwQ-32B": score_interval(0.795, 30)})           # a dot and its interval
+    price_chart({"one answer": [(45, Interval(0.9, 0.8, 0.95))]})    # accuracy against tokens
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
     where_are_we(["tokens", "attention", "logits"], lit="attention")
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
@@ -32,6 +35,7 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     next_token_stepper(engine, text, k=10, seed=0)
     attention_explorer(engine, text, layer=0, head=0)
     memory_explorer({"Q4_K_M": 19.85e9}, {"F16": 262144}, machine_bytes, tokens=8192)
+    score_comparison(0.795, 0.798, problems=30)
     capacity_planner("qwq-32b", context=8192, quantisation="Q4_K_M")
     rehearsal_button("qwq-32b")
     claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
@@ -70,6 +74,12 @@ _HOMES = {
         "percent",
     ],
     "figures.training": ["training_curves", "read_log", "accuracy_bars"],
+    "figures.benchmarks": [
+        "published_chart",
+        "describe_published",
+        "interval_chart",
+        "price_chart",
+    ],
     "figures.memory": ["memory_bars", "describe_memory"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
@@ -94,6 +104,7 @@ _HOMES = {
     "widgets.next_token_stepper": ["next_token_stepper"],
     "widgets.attention_explorer": ["attention_explorer"],
     "widgets.memory_explorer": ["memory_explorer"],
+    "widgets.score_comparison": ["score_comparison"],
     "widgets.capacity_planner": ["capacity_planner"],
     "widgets.rehearsal_button": ["rehearsal_button"],
     "widgets.claim_vote": ["claim_vote", "claim_on_page", "claim_score_card"],

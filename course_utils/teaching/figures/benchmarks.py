@@ -1,0 +1,212 @@
+"""Which model scores what, and how sure is that? Published scores, intervals, and their price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from course_utils.errors import OptionError
+from course_utils.evaluation.published import (
+    MODELS,
+    Benchmark,
+    PublishedResult,
+    grid,
+    interval,
+    load_benchmarks,
+)
+from course_utils.evaluation.statistics import Interval
+from course_utils.teaching import style
+
+
+def published_chart(
+    results: Sequence[PublishedResult],
+    benchmarks: Sequence[str],
+    models: Sequence[str] = MODELS,
+    *,
+    title: str = "What has been published, and how sure is it?",
+) -> Figure:
+    """One panel for each benchmark, one line for each model; what was never published is hatched.
+
+    The filled dot is the first result of the file, mostly the maker's own, with the interval that
+    the number of problems allows.  Hollow diamonds are what others measured.  Majority votes
+    (cons@k) are left out.
+    """
+    known = load_benchmarks()
+    cells = grid([r for r in results if not r.metric.startswith("cons")], models, benchmarks)
+    figure, all_axes = style.new_figure(
+        2.2 + 1.6 * len(benchmarks), 1.5 + 0.4 * len(models), columns=len(benchmarks), sharey=True
+    )
+    for axes, benchmark in zip(_list(all_axes), benchmarks, strict=True):
+        scores = [r.score for m in models for r in cells[m, benchmark] if r.score is not None]
+        ends = [interval(r, known) for m in models for r in cells[m, benchmark][:1]]
+        low = min([*scores, *(100 * e.low for e in ends if e)], default=0)
+        high = max([*scores, *(100 * e.high for e in ends if e)], default=100)
+        axes.set_xlim(low - 4, high + 4)
+        for row, model in enumerate(models):
+            _draw_cell(axes, row, cells[model, benchmark], known)
+        axes.set_title(benchmark, fontsize=10.5)
+        axes.set_xlabel(_size(known[benchmark]), fontsize=9)
+        axes.tick_params(labelsize=9)
+        axes.grid(axis="x")
+    first = _list(all_axes)[0]
+    first.set_yticks(range(len(models)), models)
+    first.set_ylim(len(models) - 0.5, -0.5)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5)
+    return figure
+
+
+def describe_published(
+    results: Sequence[PublishedResult], benchmarks: Sequence[str], models: Sequence[str] = MODELS
+) -> str:
+    """Alt text for ``published_chart``: every score, and where there is none."""
+    cells = grid([r for r in results if not r.metric.startswith("cons")], models, benchmarks)
+    sentences = []
+    for benchmark in benchmarks:
+        parts = []
+        for model in models:
+            scores = [f"{r.score:g}" for r in cells[model, benchmark] if r.score is not None]
+            parts.append(f"{model} {' or '.join(dict.fromkeys(scores)) or 'not published'}")
+        sentences.append(f"{benchmark}: {', '.join(parts)}.")
+    return " ".join(sentences)
+
+
+def interval_chart(
+    intervals: Mapping[str, Interval],
+    *,
+    title: str = "Where may the true score lie?",
+    x_label: str = "score, with its 95 % interval",
+    zero: bool = False,
+) -> Figure:
+    """A dot and its interval for each name. ``zero`` adds a line at 0, for differences."""
+    if not intervals:
+        raise OptionError("There is no interval to draw.", 'Give some: {"QwQ-32B": Interval(...)}.')
+    figure, axes = style.new_figure(7, 1.2 + 0.45 * len(intervals))
+    for row, (share, low, high) in enumerate(intervals.values()):
+        look = style.series(row)
+        _whisker(axes, row, 100 * share, 100 * low, 100 * high, look.colour, look.marker)
+        axes.text(
+            1.02,
+            row,
+            f"{100 * share:.1f}  ({100 * low:.1f} to {100 * high:.1f})",
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=9.5,
+        )
+    if zero:
+        axes.axvline(0, color=style.INK, linewidth=1, linestyle="--")
+    axes.set_yticks(range(len(intervals)), [style.drawable(name) for name in intervals])
+    axes.set_ylim(len(intervals) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    axes.grid(axis="x")
+    axes.set_xlabel(x_label)
+    axes.set_title(style.drawable(title))
+    return figure
+
+
+def price_chart(
+    lines: Mapping[str, Sequence[tuple[float, Interval]]],
+    *,
+    title: str = "What do more tokens buy?",
+) -> Figure:
+    """Accuracy against tokens per question, one line with its interval for each way to spend them.
+
+    lines: name to its points, each the mean number of tokens per question and the accuracy.
+    """
+    if not lines or not all(lines.values()):
+        raise OptionError(
+            "There are no points to draw.", 'Give some: {"one answer": [(45, Interval(...))]}.'
+        )
+    figure, axes = style.new_figure(7.2, 3.9)
+    for index, (name, points) in enumerate(lines.items()):
+        look = style.series(index)
+        tokens = [point[0] for point in points]
+        shares = [100 * point[1].estimate for point in points]
+        axes.plot(
+            tokens, shares, color=look.colour, linestyle=look.line, marker=look.marker, label=name
+        )
+        axes.fill_between(
+            tokens,
+            [100 * point[1].low for point in points],
+            [100 * point[1].high for point in points],
+            color=look.colour,
+            alpha=0.15,
+            linewidth=0,
+        )
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    axes.set_ylim(-3, 103)
+    axes.grid()
+    axes.set_xlabel("tokens written per question (each step doubles)")
+    axes.set_ylabel("right answers")
+    axes.set_title(style.drawable(title))
+    axes.legend(loc="best", fontsize=9)
+    return figure
+
+
+def _draw_cell(
+    axes, row: int, results: Sequence[PublishedResult], known: Mapping[str, Benchmark]
+) -> None:
+    if not any(r.score is not None for r in results):
+        axes.axhspan(
+            row - 0.36,
+            row + 0.36,
+            facecolor="none",
+            edgecolor=style.PALE,
+            hatch="////",
+            linewidth=0,
+        )
+        axes.text(
+            0.5,
+            row,
+            "not published",
+            transform=axes.get_yaxis_transform(),
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color=style.INK,
+            bbox={"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 1.5},
+        )
+        return
+    first, *others = results
+    whole = interval(first, known)
+    if whole is None:
+        axes.plot(first.score, row, marker="o", color=style.BLUE, markersize=6)
+    else:
+        _whisker(axes, row, first.score, 100 * whole.low, 100 * whole.high, style.BLUE, "o")
+    for other in others:
+        if other.score != first.score:
+            axes.plot(
+                other.score,
+                row,
+                marker="D",
+                markersize=5.5,
+                markerfacecolor=style.BACKGROUND,
+                markeredgecolor=style.VERMILION,
+                markeredgewidth=1.4,
+                zorder=3,
+            )
+
+
+def _whisker(
+    axes, row: int, share: float, low: float, high: float, colour: str, marker: str
+) -> None:
+    axes.errorbar(
+        share,
+        row,
+        xerr=[[max(share - low, 0)], [max(high - share, 0)]],
+        color=colour,
+        marker=marker,
+        markersize=6,
+        capsize=3.5,
+        linewidth=1.8,
+    )
+
+
+def _size(benchmark: Benchmark) -> str:
+    return "no interval" if benchmark.problems is None else f"{benchmark.problems:,} problems"
+
+
+def _list(axes) -> list:
+    return list(axes) if hasattr(axes, "__len__") else [axes]
