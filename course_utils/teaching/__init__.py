@@ -16,6 +16,7 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     interval_chart({"QwQ-32B": score_interval(0.795, 30)})           # a dot and its interval
     price_chart({"one answer": [(45, Interval(0.9, 0.8, 0.95))]})    # accuracy against tokens
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
+    speed_bars({"QwQ-32B": 1.4}, {"QwQ-32B": 1.6})                   # tokens per second, ceilings
     where_are_we(["tokens", "attention", "logits"], lit="attention")
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
@@ -81,6 +82,7 @@ _HOMES = {
         "price_chart",
     ],
     "figures.memory": ["memory_bars", "describe_memory"],
+    "figures.running": ["speed_bars", "describe_speeds", "batch_chart", "quantisation_chart"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",

@@ -81,7 +81,7 @@ class CapacityPlanner(Panel):
             **label,
         )
         self.repack = ipywidgets.Checkbox(
-            value=False, description="Repacked copy of the weights (faster, not shared)", **label
+            value=False, description="Repacked copy of the weights", **label
         )
         self.machine = ipywidgets.Dropdown(
             options=list(self._machines), description="Memory:", **label

@@ -1,0 +1,124 @@
+"""How fast does a model run here, and what do fewer bits cost? Charts for notebook 06."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from course_utils.errors import OptionError
+from course_utils.intervals import wilson_interval
+from course_utils.teaching import style
+
+
+def speed_bars(
+    speeds: Mapping[str, float],
+    ceilings: Mapping[str, float] | float,
+    *,
+    title: str = "How fast does it write?",
+) -> Figure:
+    """One bar of tokens per second for each name, in a dashed frame that ends at its ceiling.
+
+    ceilings: what memory bandwidth allows, one for all or one for each name.
+    """
+    if not speeds:
+        raise OptionError("There is no speed to draw.", 'Give some: {"QwQ-32B": 1.4}.')
+    limit = dict.fromkeys(speeds, ceilings) if isinstance(ceilings, int | float) else ceilings
+    figure, axes = style.new_figure(7.4, 1.5 + 0.45 * len(speeds))
+    axes.barh(
+        range(len(speeds)),
+        [limit[name] for name in speeds],
+        color="none",
+        edgecolor=style.INK,
+        linestyle="--",
+        height=0.75,
+        label="at most, by memory bandwidth",
+    )
+    axes.barh(
+        range(len(speeds)), list(speeds.values()), color=style.BLUE, height=0.45, label="measured"
+    )
+    widest = max(*speeds.values(), *limit.values())
+    for row, (name, speed) in enumerate(speeds.items()):
+        axes.text(
+            max(speed, limit[name]) + 0.01 * widest,
+            row,
+            f"{speed:.1f} of {limit[name]:.1f}",
+            va="center",
+            fontsize=9.5,
+        )
+    axes.set_yticks(range(len(speeds)), [style.drawable(name) for name in speeds])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.25 * widest)
+    axes.set_xlabel("tokens per second")
+    axes.set_title(style.drawable(title))
+    figure.legend(loc="outside lower left", ncols=2)
+    return figure
+
+
+def describe_speeds(speeds: Mapping[str, float], ceilings: Mapping[str, float] | float) -> str:
+    """Alt text for ``speed_bars``."""
+    limit = dict.fromkeys(speeds, ceilings) if isinstance(ceilings, int | float) else ceilings
+    parts = (f"{name}: {speed:.1f} of at most {limit[name]:.1f}" for name, speed in speeds.items())
+    return f"Bars of tokens per second. {'; '.join(parts)}."
+
+
+def batch_chart(
+    speed_by_batch: Mapping[int, float], bytes_per_step: float, bandwidth: float
+) -> Figure:
+    """Prefill speed by tokens per step, beside the line that memory bandwidth allows.
+
+    bytes_per_step: weights read once for each step; bandwidth in bytes per second.
+    """
+    batches, speeds = list(speed_by_batch), list(speed_by_batch.values())
+    allowed = [batch * bandwidth / bytes_per_step for batch in batches]
+    figure, axes = style.new_figure(7.4, 4)
+    axes.plot(batches, speeds, marker="o", color=style.BLUE, label="measured")
+    axes.plot(batches, allowed, "--", color=style.GREY, label="what memory bandwidth allows")
+    axes.set(xscale="log", yscale="log", ylim=(0.5 * min(speeds), 4 * max(speeds)))
+    axes.set_xticks(batches, [str(batch) for batch in batches])
+    # Powers of ten would be typeset as formulas, which the house style turns off.
+    for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        formatter("{x:,.0f}")
+    axes.tick_params(axis="y", which="minor", labelsize=8)
+    axes.tick_params(axis="x", which="minor", bottom=False)
+    axes.set_xlabel("tokens per step (batch)")
+    axes.set_ylabel("tokens per second")
+    axes.set_title("When does arithmetic take over from memory?")
+    axes.grid()
+    figure.legend(loc="outside lower left", ncols=2)
+    return figure
+
+
+def quantisation_chart(
+    perplexity: Mapping[str, float],
+    divergence: Mapping[str, float],
+    right: Mapping[str, tuple[int, int]],
+    megabytes: Mapping[str, float],
+) -> Figure:
+    """Perplexity, KL divergence and accuracy of one model in several quantisations.
+
+    All are keyed by the quantisation's name, from most bits to fewest; the first is the reference,
+    whose divergence from itself is not drawn.  right: (right answers, questions).
+    """
+    kinds = list(perplexity)
+    shares = np.array([right[kind][0] / right[kind][1] for kind in kinds])
+    ends = np.array([wilson_interval(*right[kind]) for kind in kinds]).T
+    figure, (left, middle, last) = style.new_figure(9.5, 3.8, 1, 3)
+    left.plot(range(len(kinds)), [perplexity[kind] for kind in kinds], "o-", color=style.BLUE)
+    left.set(title="Perplexity", ylim=(1, 1.1 * max(perplexity.values())))
+    middle.plot(
+        range(1, len(kinds)), [divergence[k] for k in kinds[1:]], "s-", color=style.VERMILION
+    )
+    middle.set(title="KL divergence", yscale="log", xlim=(-0.3, len(kinds) - 0.7))
+    middle.yaxis.set_major_formatter("{x:g}")
+    middle.yaxis.set_minor_formatter("")
+    last.errorbar(
+        range(len(kinds)), shares, np.abs(ends - shares), marker="^", capsize=4, color=style.GREEN
+    )
+    last.set(title="Accuracy", ylim=(0, 1.05))
+    labels = [f"{kind}, {megabytes[kind]:.1f} MB" for kind in kinds]
+    for axes in (left, middle, last):
+        axes.set_xticks(range(len(kinds)), labels, rotation=60, ha="right", fontsize=8)
+        axes.grid()
+    return figure
