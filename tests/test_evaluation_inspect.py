@@ -92,8 +92,9 @@ def test_a_stopped_evaluation_goes_on_without_repeating_finished_answers(tmp_pat
     assert len(asked) <= 13
     assert report.correct.shape == (6, 2)
 
-    evaluate(engine, SUMS, tmp_path / "logs", samples=2)
+    again = evaluate(engine, SUMS, tmp_path / "logs", samples=2)
     assert engine.asked() == asked, "a finished evaluation was run again"
+    assert Path(again.log) == Path(report.log)
 
 
 def test_one_seed_gives_one_report_with_what_it_cost(tmp_path):

@@ -10,13 +10,16 @@ Inspect is imported on first use only; it takes some seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import numpy as np
 
@@ -146,13 +149,17 @@ def run_task(
         # Inspect's own notes must not stand between a notebook's lines.
         log_level="error",
     )
-    _, logs = _outside_any_event_loop(run, player.stop)
+    with _no_empty_widget() if display == "none" else contextlib.nullcontext():
+        _, logs = _outside_any_event_loop(run, player.stop)
     if not logs:
         raise OptionError(
             "The evaluation was stopped.",
             "Run it again with the same arguments; what is finished will not be repeated.",
         )
-    return logs[0].location
+    location = logs[0].location
+    if location.startswith("file://"):  # So it is called once the log has been taken up again.
+        location = url2pathname(urlparse(location).path)
+    return location
 
 
 def suite_task(questions: Sequence[Question], samples: int = 1, settings: dict | None = None):
@@ -235,6 +242,23 @@ def finished_log(log: str | Path):
 def answer_seed(seed: int, sample_id: object, epoch: int) -> int:
     """The seed of one answer: the same in every run, another for every question and answer."""
     return zlib.crc32(f"{seed} {sample_id} {epoch}".encode()) % (2**32 - 1)
+
+
+@contextlib.contextmanager
+def _no_empty_widget() -> Iterator[None]:
+    """In a notebook, Inspect's display leaves an empty widget behind even when it is "none"."""
+    import rich
+
+    console, reconfigure = rich.get_console(), rich.reconfigure
+    before = console.is_jupyter, console.quiet
+    console.is_jupyter, console.quiet = False, True
+    # Inspect sets the console up anew on its first run, and would find the notebook again.
+    rich.reconfigure = functools.partial(reconfigure, force_jupyter=False, quiet=True)
+    try:
+        yield
+    finally:
+        rich.reconfigure = reconfigure
+        console.is_jupyter, console.quiet = before
 
 
 def _outside_any_event_loop(run: Callable[[], tuple], stop: threading.Event) -> tuple:
