@@ -14,7 +14,7 @@ import numpy as np
 # Slips that leave a recognisable factor between an answer and the truth.
 _FACTORS = (
     (2, "It is twice too large. Is something counted twice?"),
-    (1 / 2, "It is half of what it should be. Is one of two parts missing, keys or values say?"),
+    (1 / 2, "It is half of what it should be. Is one of two parts missing?"),
     (100, "It is 100 times too large. A share or a percentage?"),
     (1 / 100, "It is 100 times too small. A share or a percentage?"),
     (10, "It is ten times too large. Count the zeros."),

@@ -37,7 +37,15 @@ def _check_top_p(answer) -> str | None:
                 "above still belongs to them."
             )
         if (values > 0).sum() > keep.sum():
-            return f"With p = {p} more tokens are left than needed to reach a sum of p."
+            return (
+                f"With p = {p} more tokens are left than needed to reach a sum of p. Do you sort "
+                "first, the likeliest at the front?"
+            )
+        if not np.allclose(values, wanted) and np.allclose(np.sort(values), np.sort(wanted)):
+            return (
+                "The numbers are right, but in the wrong places. Put each probability back where "
+                "its token stands."
+            )
         off = compare_probabilities(values, wanted)
         if off:
             return f"With p = {p}: {off}"
@@ -55,6 +63,8 @@ def _check_perplexity(answer) -> str | None:
             return "This is the mean surprise. One step is missing to turn it into perplexity."
         if compare_number(value, math.exp(-sum(logs)), relative=1e-6) is None:
             return "The surprises are added up, and not divided by how many there are."
+        if compare_number(value, math.exp(sum(logs) / len(logs)), relative=1e-6) is None:
+            return "Check the sign: the surprise is minus the log-probability."
         return compare_number(value, wanted, relative=1e-6)
     return None
 
@@ -66,14 +76,21 @@ def _check_order(answer) -> str | None:
     kept_last, kept_first = answer
     if (kept_last, kept_first) == (first, last):
         return "Both numbers are right, but the other way round: the first is for temperature last."
-    off = compare_number(kept_last, last, relative=0)
-    if off:
-        return f"With the temperature last: {off} Add up the probabilities as they are given."
-    off = compare_number(kept_first, first, relative=0)
-    return off and (
-        f"With the temperature first: {off} Apply it to the logits, the logarithms of the "
-        "probabilities, take the softmax, and only then add up."
-    )
+    if kept_last != last:
+        return (
+            f"With the temperature last: {_too_large_or_small(kept_last, last)} Add up the "
+            "probabilities as they are given."
+        )
+    if kept_first != first:
+        return (
+            f"With the temperature first: {_too_large_or_small(kept_first, first)} Apply it to the "
+            "logits, the logarithms of the probabilities, take the softmax, and only then add up."
+        )
+    return None
+
+
+def _too_large_or_small(count, wanted: int) -> str:
+    return f"{count} is too {'large' if count > wanted else 'small'}."
 
 
 def _softmax(logits) -> np.ndarray:
@@ -126,8 +143,8 @@ def softmax(logits):
 def top_p(probabilities, p):
     order = np.argsort(-probabilities)
     running_sum = np.cumsum(probabilities[order])
-    # Keep a token as long as those before it have not reached p.
-    kept = order[running_sum - probabilities[order] < p - 1e-12]
+    # Those whose sum stays below p, and the one that takes it to p or above.
+    kept = order[: int((running_sum < p).sum()) + 1]
     result = np.zeros_like(probabilities)
     result[kept] = probabilities[kept]
     return result / result.sum()
@@ -152,6 +169,20 @@ def top_p(probabilities, p):
                 "sum to 1",
             ),
             WrongExample("def top_p(q, p):\n    return q", "more tokens are left"),
+            WrongExample(
+                "def top_p(q, p):\n"
+                "    r = q.copy()\n"
+                "    r[int((np.cumsum(q) < p).sum()) + 1 :] = 0\n"
+                "    return r / r.sum()",
+                "Do you sort",
+            ),
+            WrongExample(
+                "def top_p(q, p):\n"
+                "    r = np.sort(q)[::-1]\n"
+                "    r[int((np.cumsum(r) < p).sum()) + 1 :] = 0\n"
+                "    return r / r.sum()",
+                "in the wrong places",
+            ),
         ),
     ),
     Exercise(
@@ -168,17 +199,16 @@ def top_p(probabilities, p):
         setup="import numpy as np\nfive = np.array([0.73, 0.095, 0.08, 0.055, 0.04])",
         solution="""
 def tokens_needed(probabilities):
-    return int(np.argmax(np.cumsum(probabilities) >= 0.95)) + 1
+    return int((np.cumsum(probabilities) < 0.95).sum()) + 1
 
 warm = np.exp(np.log(five) / 0.6)
-kept_last, kept_first = tokens_needed(five), tokens_needed(warm / warm.sum())
-kept = (kept_last, kept_first)
+kept = (tokens_needed(five), tokens_needed(warm / warm.sum()))
 """,
         wrong=(
             WrongExample("kept = (2, 4)", "other way round"),
             WrongExample("kept = (4, 4)", "With the temperature first"),
             WrongExample("kept = (3, 2)", "With the temperature last"),
-            WrongExample("kept = (4, 5)", "too large"),
+            WrongExample("kept = (4, 1)", "1 is too small"),
         ),
     ),
     Exercise(
@@ -189,22 +219,22 @@ kept = (kept_last, kept_first)
         right="A perplexity of 8 means: as undecided as between 8 equally likely tokens.",
         hints=(
             "The surprise at a token is its negative log-probability.",
-            "Take the mean surprise, then undo the logarithm with `math.exp`.",
+            "Take the mean surprise, then undo the natural logarithm with `np.exp`.",
         ),
-        setup="import math",
+        setup="import numpy as np",
         solution="""
 def perplexity(log_probabilities):
     mean_surprise = -sum(log_probabilities) / len(log_probabilities)
-    return math.exp(mean_surprise)
+    return np.exp(mean_surprise)
 """,
         wrong=(
             WrongExample(
-                "def perplexity(logs):\n    return math.exp(sum(logs) / len(logs))", "upside down"
+                "def perplexity(logs):\n    return np.exp(sum(logs) / len(logs))", "Check the sign"
             ),
             WrongExample(
                 "def perplexity(logs):\n    return -sum(logs) / len(logs)", "mean surprise"
             ),
-            WrongExample("def perplexity(logs):\n    return math.exp(-sum(logs))", "not divided"),
+            WrongExample("def perplexity(logs):\n    return np.exp(-sum(logs))", "not divided"),
         ),
     ),
 ]
