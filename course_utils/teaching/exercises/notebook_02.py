@@ -70,6 +70,13 @@ def _check_rotation(answer) -> str | None:
         off = compare_array(values, wanted)
         if off and compare_array(values, _rotate(pair, -angle)) is None:
             return "It turns the other way: check the signs of the two sines."
+        first, second = wanted
+        x_overwritten = first * math.sin(angle) + pair[1] * math.cos(angle)
+        y_overwritten = pair[0] * math.cos(angle) - second * math.sin(angle)
+        if off and compare_array(values, [first, x_overwritten]) is None:
+            return "The first number is right. Did you change x before you computed y with it?"
+        if off and compare_array(values, [y_overwritten, second]) is None:
+            return "The second number is right. Did you change y before you computed x with it?"
         if off:
             return f"For the pair {pair} at position {position}: {off}"
     return None
@@ -86,7 +93,13 @@ def _check_kv_cache(answer) -> str | None:
     # QwQ-32B at F16: 256 KiB per token (config: 64 layers, 8 key/value heads of 128).
     for tokens, layers, heads, dimension, size in ((8192, 64, 8, 128, 2), (100, 4, 2, 64, 1)):
         wanted = 2 * tokens * layers * heads * dimension * size
-        off = compare_number(answer(tokens, layers, heads, dimension, size), wanted, relative=1e-9)
+        value = answer(tokens, layers, heads, dimension, size)
+        off = compare_number(value, wanted, relative=1e-9)
+        if size > 1 and compare_number(value, wanted / size, relative=1e-9) is None:
+            one_byte = answer(tokens, layers, heads, dimension, 1)
+            if compare_number(one_byte, wanted / size, relative=1e-9) is None:
+                return "It is half of what it should be. Are the bytes of each number counted?"
+            return "It is half of what it should be. Keys and values are both kept."
         if off:
             return f"For {tokens} tokens, {layers} layers and {heads} key/value heads: {off}"
     return None
@@ -100,6 +113,11 @@ def _check_attention_parameters(answer) -> str | None:
         value = answer(hidden, heads, kv_heads, dimension)
         if compare_number(value, weights, relative=1e-9) is None:
             return "All four matrices are counted, but not the biases of Q, K and V."
+        if any(
+            compare_number(value, weights - queries * hidden + extra, relative=1e-9) is None
+            for extra in (0, biases)
+        ):
+            return "The output matrix is missing: it mixes the heads' results."
         if compare_number(value, weights + biases + hidden, relative=1e-9) is None:
             return "The output projection has no bias in this architecture."
         full = 4 * hidden * queries
@@ -140,6 +158,22 @@ def rotate_pair(pair, position, frequency):
                 "    return np.array([x * np.cos(a) - y * np.sin(a),"
                 " x * np.sin(a) + y * np.cos(a)])",
                 "other way",
+            ),
+            WrongExample(
+                "def rotate_pair(pair, position, f):\n"
+                "    x, y = pair\n"
+                "    x = x * np.cos(position * f) - y * np.sin(position * f)\n"
+                "    y = x * np.sin(position * f) + y * np.cos(position * f)\n"
+                "    return np.array([x, y])",
+                "change x before",
+            ),
+            WrongExample(
+                "def rotate_pair(pair, position, f):\n"
+                "    x, y = pair\n"
+                "    y = x * np.sin(position * f) + y * np.cos(position * f)\n"
+                "    x = x * np.cos(position * f) - y * np.sin(position * f)\n"
+                "    return np.array([x, y])",
+                "change y before",
             ),
             WrongExample("def rotate_pair(pair, position, f):\n    return pair", "off"),
             WrongExample(
@@ -218,7 +252,11 @@ def kv_cache_bytes(tokens, layers, kv_heads, head_dimension, bytes_per_number):
         wrong=(
             WrongExample(
                 "def kv_cache_bytes(t, layers, h, d, b):\n    return t * layers * h * d * b",
-                "half",
+                "Keys and values",
+            ),
+            WrongExample(
+                "def kv_cache_bytes(t, layers, h, d, b):\n    return 2 * t * layers * h * d",
+                "bytes of each number",
             ),
             WrongExample(
                 "def kv_cache_bytes(t, layers, h, d, b):\n    return 2 * t * h * d * b", "too small"
@@ -251,6 +289,11 @@ def attention_parameters(hidden, heads, kv_heads, head_dimension):
             WrongExample(
                 "def attention_parameters(n, h, k, d):\n    return 2 * n * h * d + 2 * n * k * d",
                 "biases",
+            ),
+            WrongExample(
+                "def attention_parameters(n, h, k, d):\n"
+                "    return n * h * d + 2 * n * k * d + h * d + 2 * k * d",
+                "output matrix",
             ),
             WrongExample(
                 "def attention_parameters(n, h, k, d):\n    return 4 * n * h * d + 3 * h * d",

@@ -20,11 +20,13 @@ def memory_bars(
     *,
     available_bytes: float | None = None,
     title: str = "Does it fit into memory?",
+    machine_name: str = "this machine",
 ) -> Figure:
     """One stacked bar for each plan, and a line where the machine's memory ends.
 
     plans: name to its parts in bytes: ``{"Q4_K_M, 8k": {"weights": 19.8e9, "KV cache": 2.1e9}}``.
     machine_bytes: all memory of the machine; available_bytes: what is free of it now.
+    machine_name: what the line stands for, when it is not this machine.
     """
     if not plans or not any(plans.values()):
         raise OptionError(
@@ -61,7 +63,8 @@ def memory_bars(
             zorder=4,
         )
     axes.axvline(end, color=style.INK, lw=2)
-    axes.text(end, -0.62, f" this machine: {end:.1f} {unit_name}", fontsize=9.5)
+    label = f" {style.drawable(machine_name)}: {end:.1f} {unit_name}"
+    axes.text(end, -0.62, label, fontsize=9.5)
     if available_bytes is not None:
         axes.axvline(available_bytes / unit, color=style.INK, lw=1.3, linestyle="--")
         axes.text(
