@@ -172,7 +172,7 @@ def _draw_cell(
     first, *others = results
     whole = interval(first, known)
     if whole is None:
-        axes.plot(first.score, row, marker="o", color=style.BLUE, markersize=6)
+        axes.plot(first.score, row, marker="o", color=style.BLUE, markersize=6, zorder=4)
     else:
         _whisker(axes, row, first.score, 100 * whole.low, 100 * whole.high, style.BLUE, "o")
     for other in others:
@@ -181,7 +181,7 @@ def _draw_cell(
                 other.score,
                 row,
                 marker="D",
-                markersize=5.5,
+                markersize=7,
                 markerfacecolor=style.BACKGROUND,
                 markeredgecolor=style.VERMILION,
                 markeredgewidth=1.4,
@@ -199,6 +199,7 @@ def _whisker(
         color=colour,
         marker=marker,
         markersize=6,
+        zorder=4,  # The dot stays in sight where another measurement lies beside it.
         capsize=3.5,
         linewidth=1.8,
     )

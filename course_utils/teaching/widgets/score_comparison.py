@@ -39,13 +39,13 @@ class ScoreComparison(Panel):
 
     def __init__(self, score_a: float, score_b: float, problems: int, names: tuple[str, str]):
         self.names = names
-        wide = {"style": {"description_width": "9em"}, "layout": {"width": "34em"}}
+        wide = {"style": {"description_width": "12em"}, "layout": {"width": "38em"}}
         slider = {"min": 0.0, "max": 100.0, "step": 0.1, "readout_format": ".1f", **wide}
         self.score_a = ipywidgets.FloatSlider(
-            value=100 * score_a, description=f"{names[0]}, percent:", **slider
+            value=100 * score_a, description=f"{names[0]} (%):", **slider
         )
         self.score_b = ipywidgets.FloatSlider(
-            value=100 * score_b, description=f"{names[1]}, percent:", **slider
+            value=100 * score_b, description=f"{names[1]} (%):", **slider
         )
         self.problems = ipywidgets.SelectionSlider(
             options=[(f"{size:,}", size) for size in sorted({*SIZES, problems})],
