@@ -1,1 +1,1 @@
-"""How good is a model, and how sure are we? Graders, sandbox, statistics, published results."""
+"""How good is a model, and how sure are we? Graders, statistics, published results."""

@@ -2,7 +2,7 @@
 
 A grader reads a model's reply and the true answer, and says not only yes or no but what it read
 and why.  Each takes the whole reply: a thought, if there is one, is set aside first, since only
-the answer counts.  Other graders: ``instructions.py``, ``function_calls.py``, ``sandbox.py``.
+the answer counts.  Other graders: ``instructions.py``, ``function_calls.py``.
 """
 
 from __future__ import annotations
@@ -42,6 +42,14 @@ def final_part(reply: str) -> str:
     if "</think>" in reply:
         return reply.rsplit("</think>", 1)[1]
     return "" if "<think>" in reply else reply
+
+
+def extract_code(reply: str) -> str | None:
+    """The last code block of a reply (its thought set aside); None if there is none."""
+    blocks = re.findall(
+        r"^```(?:python|py)?[ \t]*\n(.*?)^```", final_part(reply), flags=re.DOTALL | re.MULTILINE
+    )
+    return blocks[-1] if blocks else None
 
 
 def extract_boxed(text: str) -> str | None:

@@ -27,9 +27,9 @@ from course_utils.engines.protocol import Engine, Reply
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError
 from course_utils.evaluation.function_calls import offer_functions, parse_function_calls
-from course_utils.evaluation.sandbox import Sandbox
 from course_utils.evaluation.statistics import Interval, pass_at_1
 from course_utils.evaluation.suite import Question, scores
+from course_utils.sandbox import Sandbox
 
 PROVIDER = "course"
 """Inspect knows our engines as ``course/NAME``."""

@@ -14,8 +14,8 @@ from random import Random
 from course_utils.errors import OptionError
 from course_utils.evaluation.graders import Grade
 from course_utils.evaluation.questions import calls, code, instructions, integers
-from course_utils.evaluation.sandbox import Sandbox
 from course_utils.evaluation.statistics import Interval, score_interval
+from course_utils.sandbox import Sandbox
 
 _FAMILIES = {
     "integers": integers,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from course_utils.evaluation.graders import Grade
-from course_utils.evaluation.sandbox import Case, Sandbox, extract_code, run_code
+from course_utils.evaluation.graders import Grade, extract_code
+from course_utils.sandbox import Case, Sandbox, run_code
 
 LEVELS = 4
 CASES = 8

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from course_utils.errors import OptionError
-from course_utils.evaluation.graders import final_part
 
 Verdict = Literal[
     "passed",
@@ -211,14 +210,6 @@ def run_code(
     """Run code once in a sandbox of its own; see ``Sandbox.run``. For many runs, keep a Sandbox."""
     with Sandbox(limits) as sandbox:
         return sandbox.run(code, cases, function=function, inputs=inputs)
-
-
-def extract_code(reply: str) -> str | None:
-    """The last code block of a reply (its thought set aside); None if there is none."""
-    blocks = re.findall(
-        r"^```(?:python|py)?[ \t]*\n(.*?)^```", final_part(reply), flags=re.DOTALL | re.MULTILINE
-    )
-    return blocks[-1] if blocks else None
 
 
 def _verdict(error) -> Verdict:

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from course_utils.errors import OptionError
-from course_utils.evaluation.sandbox import Case, Limits, Sandbox, extract_code, run_code
+from course_utils.evaluation.graders import extract_code
+from course_utils.sandbox import Case, Limits, Sandbox, run_code
 
 FAST = Limits(seconds=0.5, memory_bytes=32 * 2**20, output_bytes=1000, recursion=100)
 
@@ -172,8 +173,7 @@ def test_closing_leaves_no_child_behind():
 
 def test_breaking_a_limit_writes_nothing_to_the_terminal():
     script = (
-        "from course_utils.evaluation.sandbox import run_code\n"
-        "print(run_code(\"'a' * (10**8) * 2\").verdict)"
+        "from course_utils.sandbox import run_code\nprint(run_code(\"'a' * (10**8) * 2\").verdict)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("memory limit\n", "")
