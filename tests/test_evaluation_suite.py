@@ -13,7 +13,7 @@ from course_utils.errors import OptionError
 from course_utils.evaluation import suite
 from course_utils.evaluation.instructions import Instruction
 from course_utils.evaluation.questions import code, integers
-from course_utils.evaluation.sandbox import Case, Sandbox
+from course_utils.sandbox import Case, Sandbox
 
 
 @pytest.fixture(scope="module")

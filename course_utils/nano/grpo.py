@@ -4,15 +4,18 @@ For each problem the model writes a group of solutions.  A verifier gives each a
 solution better than its group's mean is made likelier, a worse one less likely.  Group relative
 policy optimisation is from DeepSeekMath, arXiv 2402.03300.  As in DAPO, arXiv 2503.14476, the
 loss is a mean over tokens, the upper clip is wider than the lower, and there is no KL penalty.
+``Settings`` switches each of these choices, so that a learner can take one away and see.
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any, Literal
 
 import torch
 from tokenizers import Tokenizer
@@ -28,7 +31,15 @@ from course_utils.nano.tokenizer import END, decode, render, split_reply
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run depends on: each step draws ``group`` solutions of each of ``problems``."""
+    """What a run depends on: each step draws ``group`` solutions of each of ``problems``.
+
+    The switches of an ablation: ``baseline`` subtracts the group's mean reward, ``deviation``
+    divides by its standard deviation (Dr. GRPO, arXiv 2503.20783, does not), ``clip`` bounds the
+    ratio.  ``mean_over`` says what the loss is a mean over: all "tokens" of a batch (DAPO), each
+    "solution" and then the solutions (GRPO as first published), or a "constant" number of tokens,
+    ``max_tokens`` per solution (Dr. GRPO).  ``kl`` weighs a penalty for leaving the model that
+    training began with.
+    """
 
     steps: int = 40
     problems: int = 32
@@ -42,15 +53,21 @@ class Settings:
     micro_batch: int = 128  # solutions per backward pass; sets the memory, not the result
     evaluate_every: int = 10
     seed: int = 1
+    baseline: bool = True
+    deviation: bool = True
+    clip: bool = True
+    mean_over: Literal["tokens", "solution", "constant"] = "tokens"
+    kl: float = 0.0
 
 
-def advantages(rewards: Tensor) -> Tensor:
+def advantages(rewards: Tensor, *, baseline: bool = True, deviation: bool = True) -> Tensor:
     """How much better each solution is than its group's mean, in standard deviations.
 
     ``rewards``: (problems, group).  A group of equal rewards has advantage 0: it teaches nothing.
+    Without ``baseline`` the mean is not subtracted, without ``deviation`` nothing is divided.
     """
-    centred = rewards - rewards.mean(dim=1, keepdim=True)
-    return centred / (rewards.std(dim=1, keepdim=True) + 1e-4)
+    result = rewards - rewards.mean(dim=1, keepdim=True) if baseline else rewards
+    return result / (rewards.std(dim=1, keepdim=True) + 1e-4) if deviation else result
 
 
 def clipped_objective(
@@ -64,6 +81,16 @@ def clipped_objective(
     ratio = (log_probs - old_log_probs).exp()
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     return torch.minimum(ratio * advantage, clipped * advantage)
+
+
+def kl_penalty(log_probs: Tensor, reference: Tensor) -> Tensor:
+    """How far each token's probability has moved from the reference's: shapes (rows, T).
+
+    An estimate of the Kullback-Leibler divergence that is never negative and has little variance:
+    r - log r - 1 with r the reference's probability over the model's (DeepSeekMath, equation 4).
+    """
+    ratio = reference - log_probs
+    return ratio.exp() - ratio - 1
 
 
 def reward(problem: Problem, text: str) -> float:
@@ -94,52 +121,72 @@ def update(
     samples: Samples,
     advantage: Tensor,
     settings: Settings,
+    reference: Transformer | None = None,
 ) -> None:
     """Make the better solutions likelier, in ``settings.updates`` steps over parts of them.
 
     ``prompts``: one per solution.  ``advantage``: (rows,).  Solutions with advantage 0 have no
-    gradient, so they are not computed; they still count in the mean.
+    gradient, so they are not computed; they still count in the mean.  ``reference``: the model
+    that ``settings.kl`` holds on to.
     """
     texts, mask = samples.texts(), samples.mask()
+    clips = (settings.clip_low, settings.clip_high) if settings.clip else (1.0, float("inf"))
     for start in range(settings.updates):
         part = torch.arange(start, len(texts), settings.updates)
-        tokens = mask[part].sum()
-        telling = part[advantage[part] != 0]
+        telling = part if reference else part[advantage[part] != 0]
         if not len(telling):
             continue
+        weights = token_weights(mask, part, settings)
         # Solutions of similar length side by side need little padding.
         telling = telling[samples.lengths[telling].argsort()]
         optimizer.zero_grad()
         for rows in telling.split(settings.micro_batch):
             chosen = rows.tolist()
-            new = log_probabilities(model, [prompts[r] for r in chosen], [texts[r] for r in chosen])
+            chosen_texts = [prompts[r] for r in chosen], [texts[r] for r in chosen]
+            new = log_probabilities(model, *chosen_texts)
             old = samples.log_probs[rows, : new.shape[1]]
-            gain = clipped_objective(
-                new, old, advantage[rows, None], settings.clip_low, settings.clip_high
-            )
-            loss = -(gain * mask[rows, : new.shape[1]]).sum() / tokens
+            gain = clipped_objective(new, old, advantage[rows, None], *clips)
+            if reference:
+                with torch.no_grad():
+                    before = log_probabilities(reference, *chosen_texts)
+                gain = gain - settings.kl * kl_penalty(new, before)
+            loss = -(gain * weights[rows, : new.shape[1]]).sum()
             loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
 
+def token_weights(mask: Tensor, part: Tensor, settings: Settings) -> Tensor:
+    """(rows, T) what each token of the solutions ``part`` counts in the loss; 0 in the padding."""
+    if settings.mean_over == "tokens":
+        return mask / mask[part].sum()
+    if settings.mean_over == "solution":
+        return mask / (mask.sum(dim=1, keepdim=True) * len(part))
+    return mask / (settings.max_tokens * len(part))
+
+
 def train(
     model: Transformer,
     tokenizer: Tokenizer,
-    draw: Callable[[Random], Problem],
+    draw: Callable[[Random], Any],
     settings: Settings | None = None,
     *,
-    held_out: Sequence[Problem] = (),
+    reward: Callable[[Any, str], float] = reward,
+    watch: Callable[[Sequence, Sequence[str]], dict[str, float]] | None = None,
+    held_out: Sequence = (),
     state_file: Path | None = None,
     log_file: Path | None = None,
 ) -> Iterator[dict]:
     """Train ``model`` in place, yielding one record per step, with a sample to read.
 
-    ``draw`` gives a problem.  Accuracy is measured on ``held_out`` every ``evaluate_every`` steps
-    with the likeliest tokens.  Each step depends on the seed and its number alone, so a stopped
-    run goes on from ``state_file`` exactly.
+    ``draw`` gives a problem: anything with a ``question``.  ``reward(problem, text)`` values a
+    solution's whole text, thought included.  ``watch(problems, texts)`` adds columns to the
+    record, from the solutions drawn.  The mean reward on ``held_out`` with the likeliest tokens is
+    the record's ``accuracy``, every ``evaluate_every`` steps.  Each step depends on the seed and
+    its number alone, so a stopped run goes on from ``state_file`` exactly.
     """
     settings = settings or Settings()
+    reference = copy.deepcopy(model) if settings.kl else None
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
@@ -166,8 +213,14 @@ def train(
         texts = [decode(tokenizer, text) for text in samples.texts()]
         owners = [i for i in range(len(problems)) for _ in range(settings.group)]
         rewards = torch.tensor([reward(problems[i], t) for i, t in zip(owners, texts, strict=True)])
-        advantage = advantages(rewards.view(settings.problems, settings.group)).flatten()
-        update(model, optimizer, [prompts[i] for i in owners], samples, advantage, settings)
+        advantage = advantages(
+            rewards.view(settings.problems, settings.group),
+            baseline=settings.baseline,
+            deviation=settings.deviation,
+        ).flatten()
+        update(
+            model, optimizer, [prompts[i] for i in owners], samples, advantage, settings, reference
+        )
         seconds += time.perf_counter() - started
         record = {
             "step": step,
@@ -177,8 +230,11 @@ def train(
             "length": round(samples.lengths.float().mean().item(), 1),
             "entropy": round((samples.entropy.sum() / samples.mask().sum()).item(), 4),
         }
+        if watch:
+            record |= watch([problems[i] for i in owners], texts)
         if held_out and (step % settings.evaluate_every == 0 or step == settings.steps):
-            record["accuracy"] = round(accuracy(model, tokenizer, held_out, settings.max_tokens), 4)
+            share = accuracy(model, tokenizer, held_out, settings.max_tokens, reward=reward)
+            record["accuracy"] = round(share, 4)
         log.append(record)
         if log_file:
             write_log(log_file, log)
@@ -189,9 +245,14 @@ def train(
 
 
 def accuracy(
-    model: Transformer, tokenizer: Tokenizer, problems: Sequence[Problem], max_tokens: int = 96
+    model: Transformer,
+    tokenizer: Tokenizer,
+    problems: Sequence,
+    max_tokens: int = 96,
+    *,
+    reward: Callable[[Any, str], float] = reward,
 ) -> float:
-    """Share of problems solved with the likeliest tokens (temperature 0)."""
+    """Share of problems solved with the likeliest tokens (temperature 0): their mean reward."""
     prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
     stop = tokenizer.token_to_id(END)
     samples = sample(model, prompts, stop=stop, max_tokens=max_tokens, temperature=0)

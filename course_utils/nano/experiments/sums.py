@@ -1,0 +1,103 @@
+"""What is the smallest world in which reward teaches? Sums of two-digit numbers, on one core.
+
+The base models of the scaling experiment read sums that are all right.  Some come with written
+working, most with the bare answer, as most pages of the web do.  Working a sum is easy to learn,
+knowing its answer at once is hard: the larger the model and the longer it reads, the better it
+does.  What a model answers without reinforcement learning therefore depends on its size.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from random import Random
+
+from course_utils.nano import grpo, pretrain, tasks
+from course_utils.nano.model import Shape
+from course_utils.nano.tokenizer import END, END_OF_TEXT, END_THINK, render
+
+WORKED_SHARE = 0.4
+"""Share of the sums that the base models read which come with their working."""
+
+MAX_TOKENS = 48
+"""Room for a reply: a worked sum takes about 35 tokens, a bare answer 6."""
+
+
+def shape_of_width(width: int, layers: int) -> Shape:
+    """QwQ's shape at a small size: heads of 32 numbers, two query heads to a key head."""
+    heads = width // 32
+    return Shape(width=width, layers=layers, heads=heads, kv_heads=heads // 2, ffn_width=2 * width)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model's shape, and the learning rate that suits it: smaller for wider models."""
+
+    shape: Shape
+    learning_rate: float
+
+
+SIZES = {
+    "0.2M": Size(shape_of_width(64, 3), 5e-3),
+    "0.7M": Size(shape_of_width(128, 3), 3e-3),
+    "1.5M": Size(shape_of_width(192, 4), 2e-3),
+    "3.5M": Size(shape_of_width(256, 5), 1.5e-3),
+}
+"""The dense models of the scaling experiment, by their parameters."""
+
+
+def held_out(first: int, second: int) -> bool:
+    """Is this pair kept from all training? One pair in eight is."""
+    return zlib.crc32(f"{first}+{second}".encode()) % 8 == 0
+
+
+def problem(random: Random, *, testing: bool = False) -> tasks.Problem:
+    """A sum of two numbers from 10 to 99; ``testing`` asks for a held-out pair."""
+    while True:
+        first, second = random.randint(10, 99), random.randint(10, 99)
+        if held_out(first, second) == testing:
+            return tasks.Problem("addition", "en", f"{first}+{second}=?", first, "+", second)
+
+
+def exam(n: int = 400, seed: int = 2026) -> list[tasks.Problem]:
+    """``n`` different problems that no model has trained on."""
+    random, found = Random(f"exam {seed}"), {}
+    while len(found) < n:
+        drawn = problem(random, testing=True)
+        found[drawn.question] = drawn
+    return list(found.values())
+
+
+def document(random: Random, worked: float = WORKED_SHARE) -> str:
+    """A sum in QwQ's chat format, answered rightly: after its working, or at once."""
+    drawn = problem(random)
+    if random.random() < worked:
+        text = tasks.completion(drawn, "careful", random)
+    else:
+        text = f"{END_THINK}\n\n{drawn.answer}{END}"
+    return render(drawn.question) + text + END_OF_TEXT
+
+
+def pretraining(size: str, *, steps: int = 1300, seed: int = 1) -> pretrain.Settings:
+    """How a base model of one size is pretrained: 2,048 tokens a step, on short rows."""
+    return pretrain.Settings(
+        steps=steps,
+        tokens_per_step=2048,
+        row_length=96,
+        long_share=0.0,
+        learning_rate=SIZES[size].learning_rate,
+        seed=seed,
+        evaluate_every=100,
+    )
+
+
+def reinforcement(*, steps: int = 60, seed: int = 1, **changes) -> grpo.Settings:
+    """How a model of this laboratory is trained with GRPO; ``changes`` go to its settings."""
+    settings = {
+        "problems": 16,
+        "group": 8,
+        "learning_rate": 5e-4,
+        "max_tokens": MAX_TOKENS,
+        "evaluate_every": 5,
+    }
+    return grpo.Settings(steps=steps, seed=seed, **(settings | changes))
