@@ -2,7 +2,8 @@
 
 ``to_gguf`` writes the weights, the tokenizer and the chat format into one GGUF file;
 ``from_gguf`` reads such a file back into PyTorch; ``quantise`` lets llama.cpp itself store the
-weights in fewer bits.
+weights in fewer bits.  Both know llama.cpp's ``qwen2`` (``nano.model``), and ``qwen3moe`` with its
+dense counterpart ``qwen3`` (``nano.moe``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 
 from course_utils.errors import ModelFileError, OptionError
 from course_utils.nano.model import Shape, Transformer
+from course_utils.nano.moe import MixtureShape, MixtureTransformer
 from course_utils.nano.tokenizer import (
     CHAT_TEMPLATE,
     CONTROL_TOKENS,
@@ -27,7 +29,12 @@ from course_utils.nano.tokenizer import (
     THINK_TOKENS,
 )
 
-ARCHITECTURE = "qwen2"
+KINDS: dict[str, tuple[type[Shape], type[Transformer]]] = {
+    "qwen2": (Shape, Transformer),
+    "qwen3": (MixtureShape, MixtureTransformer),
+    "qwen3moe": (MixtureShape, MixtureTransformer),
+}
+"""llama.cpp's name of each architecture, and what holds it in PyTorch."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +53,19 @@ def to_gguf(
 ) -> None:
     """Write ``model`` as a GGUF file with 32-bit weights, or 16-bit matrices if ``half``.
 
-    Norms and biases stay in 32 bits in either case, as in every llama.cpp file: they are few.
+    Norms, biases and routers stay in 32 bits in either case, as in every llama.cpp file: they
+    are few.  Raises OptionError for a mixture with a shared expert, which ``qwen3moe`` lacks.
     """
     shape = model.shape
-    writer = gguf.GGUFWriter(path, ARCHITECTURE)
+    architecture = "qwen2"
+    if isinstance(shape, MixtureShape):
+        architecture = shape.architecture.family
+        if shape.shared_width:
+            raise OptionError(
+                "llama.cpp's qwen3moe has no shared expert.",
+                "Export a mixture with shared_width=0; this one runs in PyTorch only.",
+            )
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_type("model")
     writer.add_name(about.name)
     writer.add_description(about.description)
@@ -66,9 +82,16 @@ def to_gguf(
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_layer_norm_rms_eps(shape.norm_epsilon)
     writer.add_rope_freq_base(shape.rope_theta)
+    if architecture != "qwen2":
+        writer.add_key_length(shape.head_width)
+        writer.add_value_length(shape.head_width)
+    if architecture == "qwen3moe":
+        writer.add_expert_count(shape.experts)
+        writer.add_expert_used_count(shape.used)
+        writer.add_expert_feed_forward_length(shape.expert_width)
     _add_tokenizer(writer, tokenizer, shape.vocabulary)
     for name, tensor in model.state_dict().items():
-        matrix = tensor.dim() == 2
+        matrix = tensor.dim() >= 2 and "ffn_gate_inp" not in name  # that one is the router
         writer.add_tensor(
             name, tensor.to(torch.float16 if half and matrix else torch.float32).numpy()
         )
@@ -108,18 +131,28 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer, vocabulary: in
 def from_gguf(path: str | Path) -> Transformer:
     """The model in a GGUF file as PyTorch, its weights turned to 32 bits.
 
-    Quantised files can be read as well.  Raises ModelFileError unless it is a ``qwen2`` model.
+    Quantised files can be read as well.  Raises ModelFileError for an architecture that is not
+    among ``KINDS``.
     """
     from course_utils.engines.gguf_header import read_header
 
     header = read_header(path)
-    if header.architecture != ARCHITECTURE:
+    if header.architecture not in KINDS:
         raise ModelFileError(
-            f"{Path(path).name} holds a {header.architecture} model, not a {ARCHITECTURE} one.",
-            "Open one of the dense models in models/nano/.",
+            f"{Path(path).name} holds a {header.architecture} model.",
+            f"Open one of: {', '.join(KINDS)}. Those in models/nano/ all are.",
         )
+    kind, network = KINDS[header.architecture]
+    experts = {}
+    if kind is MixtureShape:
+        experts = {"experts": header.get("expert_count", 0)}
+    if experts.get("experts"):
+        experts |= {
+            "used": header.get("expert_used_count"),
+            "expert_width": header.get("expert_feed_forward_length"),
+        }
     embedding = header.tensor("token_embd.weight")
-    shape = Shape(
+    shape = kind(
         vocabulary=embedding.shape[0],
         layers=header.get("block_count"),
         width=header.get("embedding_length"),
@@ -130,8 +163,9 @@ def from_gguf(path: str | Path) -> Transformer:
         rope_theta=header.get("rope.freq_base"),
         # GGUF stores it in 32 bits: 1e-5 comes back as 0.00000999999975.
         norm_epsilon=float(f"{header.get('attention.layer_norm_rms_epsilon'):.6g}"),
+        **experts,
     )
-    model = Transformer(shape)
+    model = network(shape)
     weights = {
         tensor.name: torch.from_numpy(
             gguf.quants.dequantize(tensor.data, tensor.tensor_type).copy()
@@ -142,7 +176,7 @@ def from_gguf(path: str | Path) -> Transformer:
     if missing:
         raise ModelFileError(
             f"{Path(path).name} has other tensors than this model: {', '.join(sorted(missing))}.",
-            "Open one of the dense models in models/nano/.",
+            "Open one of the models in models/nano/.",
         )
     model.load_state_dict(weights)
     return model
