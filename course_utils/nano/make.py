@@ -1,7 +1,8 @@
 """How is every shipped nano model made again? ``python -m course_utils.nano.make`` (``make nano``).
 
-Makes the tokenizer, then the base model, then the thinker, with their logs and cards, in
-``models/nano/``.  A run that was stopped goes on where it was; ``--only base`` makes one part.
+Makes the tokenizer, then the base model, the thinker and the mixture of experts, with their logs
+and cards, in ``models/nano/``.  A run that was stopped goes on where it was; ``--only base`` makes
+one part.
 """
 
 from __future__ import annotations
@@ -17,8 +18,19 @@ import torch
 from tqdm import tqdm
 
 from course_utils.machine import usable_cores
-from course_utils.nano import cards, corpus, export, grpo, measure, pretrain, tasks, tokenizer
+from course_utils.nano import (
+    cards,
+    corpus,
+    export,
+    grpo,
+    measure,
+    moe_training,
+    pretrain,
+    tasks,
+    tokenizer,
+)
 from course_utils.nano.model import Shape
+from course_utils.nano.moe import MixtureShape
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder, repository_root
 
@@ -31,6 +43,12 @@ BASE_MIXTURE = corpus.Mixture()
 
 THINKER_SETTINGS = grpo.Settings(steps=60, seed=1)
 THINKER_TASKS = {"addition": 0.5, "subtraction": 0.2, "story": 0.3}
+
+MOE_SHAPE = MixtureShape(experts=8, used=2, expert_width=128)
+# As many tokens as the base model has read, in more and smaller steps.
+MOE_SETTINGS = pretrain.Settings(
+    steps=2080, tokens_per_step=2048, learning_rate=3e-3, seed=1, evaluate_every=80
+)
 
 
 def make_tokenizer(folder: Path) -> None:
@@ -129,10 +147,56 @@ def make_thinker(folder: Path) -> None:
     state.unlink()
 
 
+def make_moe(folder: Path) -> None:
+    """Pretrain the mixture of experts on the base model's documents."""
+    pieces = load(folder / "tokenizer.json")
+    state, log_file = _state_file("moe"), folder / "moe-pretraining.csv"
+    model = moe_training.new_mixture(MOE_SHAPE, MOE_SETTINGS.seed)
+    run = moe_training.train(
+        model,
+        pieces,
+        MOE_SETTINGS,
+        document=lambda random: corpus.document(random, BASE_MIXTURE),
+        state_file=state,
+        log_file=log_file,
+    )
+    seconds = _follow(run, "pretraining", MOE_SETTINGS.steps, "train_loss", log_file)
+    path = folder / "moe.gguf"
+    about = export.About(
+        "nano moe", "A small mixture of experts, pretrained on generated sentences and worked sums."
+    )
+    export.to_gguf(model, pieces, path, about, half=True)
+    active = MOE_SHAPE.architecture.active_parameters()
+    facts = {
+        "title": "nano moe",
+        "summary": "A mixture of experts: in each layer a router sends a token to "
+        f"{MOE_SHAPE.used} of {MOE_SHAPE.experts} experts, so that {active:,} parameters serve it. "
+        "It has read the base model's documents, as many tokens of them, and nothing else: it "
+        "works sums with a written thought, and often wrongly. It has been pretrained only.",
+        "made_from": "random weights",
+        "command": COMMAND.format("moe"),
+        "seconds": seconds,
+        "cores": usable_cores(),
+        "training": {"tokens": MOE_SETTINGS.steps * MOE_SETTINGS.tokens_per_step}
+        | asdict(MOE_SETTINGS)
+        | {
+            "experts": MOE_SHAPE.experts,
+            "experts_used": MOE_SHAPE.used,
+            "expert_width": MOE_SHAPE.expert_width,
+            "active_parameters": active,
+            "balancing_loss_weight": moe_training.BALANCE,
+        },
+        "data": asdict(BASE_MIXTURE),
+    }
+    cards.write_card(path, facts, CARD_PROBLEMS)
+    state.unlink()
+
+
 PARTS: dict[str, Callable[[Path], None]] = {
     "tokenizer": make_tokenizer,
     "base": make_base,
     "thinker": make_thinker,
+    "moe": make_moe,
 }
 
 

@@ -1,0 +1,255 @@
+"""The nano mixture: PyTorch and llama.cpp agree, and its router can be read and trained."""
+
+import csv
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from course_utils.engines import open_model
+from course_utils.engines.runtime import Batch, Context, Model
+from course_utils.errors import OptionError
+from course_utils.nano import (
+    cards,
+    corpus,
+    export,
+    make,
+    moe_training,
+    pretrain,
+    sample,
+    tokenizer,
+)
+from course_utils.nano.model import Cache
+from course_utils.nano.moe import MixtureShape, MixtureTransformer, without_expert
+from course_utils.paths import nano_folder
+
+ABOUT = export.About("test model", "A model for a test.")
+TINY = MixtureShape(vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, expert_width=32)
+SHARED = MixtureShape(
+    vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, expert_width=32, shared_width=32
+)
+DENSE = MixtureShape(
+    vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, experts=0, ffn_width=64
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def nano():
+    return tokenizer.load()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return export.from_gguf(nano_folder() / "moe.gguf")
+
+
+def random_model(shape: MixtureShape = TINY, seed: int = 0) -> MixtureTransformer:
+    torch.manual_seed(seed)
+    model = MixtureTransformer(shape)
+    for parameter in model.parameters():  # the gains of the norms must matter in these tests
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def llama_cpp_logits(path, texts: list[list[int]]):
+    """(T, vocabulary) logits after every token of each text."""
+    model = Model(path, repack=False, check_weights=True, on_progress=lambda share: None)
+    context = Context(model, context=1024, threads=1, kv_type="f32")
+    for ids in texts:
+        batch = Batch(512)
+        for position, token in enumerate(ids):
+            batch.add(token, position, logits=True)
+        context.clear()
+        context.decode(batch)
+        yield np.stack([context.logits(row).copy() for row in range(len(ids))])
+        batch.close()
+    context.close()
+    model.close()
+
+
+@torch.no_grad()
+def test_pytorch_and_llama_cpp_agree_on_the_shipped_mixture(shipped, nano, tmp_path):
+    export.to_gguf(shipped, nano, tmp_path / "f32.gguf", ABOUT)
+    random = Random(11)
+    texts = [nano.encode(corpus.document(random)).ids for _ in range(40)]
+    for ids, theirs in zip(texts, llama_cpp_logits(tmp_path / "f32.gguf", texts), strict=True):
+        ours = shipped(torch.tensor([ids]))[0].numpy()
+        assert np.abs(ours - theirs).max() < 1e-3
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("experts", [8, 0])
+def test_they_agree_on_random_weights_for_the_mixture_and_its_dense_twin(experts, nano, tmp_path):
+    model = random_model(MixtureShape(layers=2, experts=experts))
+    export.to_gguf(model, nano, tmp_path / "random.gguf", ABOUT)
+    ids = torch.randint(0, 1024, (60,), generator=torch.Generator().manual_seed(0)).tolist()
+    (theirs,) = llama_cpp_logits(tmp_path / "random.gguf", [ids])
+    ours = model(torch.tensor([ids]))[0].numpy()
+    assert np.abs(ours - theirs).max() < 1e-3 * np.abs(ours).max()
+
+
+def test_llama_cpps_callback_shows_the_choices_that_pytorch_makes(shipped):
+    text = "Mia has 24 apples. 小明有52本书。"
+    seen = open_model("nano-moe").routing(text)
+    ours = shipped.routing([token.id for token in seen.tokens]).numpy()
+    assert seen.experts.shape == ours.shape == (3, len(seen.tokens), 2)
+    same = np.sort(seen.experts, axis=-1) == np.sort(ours, axis=-1)
+    assert same.mean() > 0.98  # the file has 16-bit weights: a near tie may fall the other way
+    np.testing.assert_allclose(seen.weights.sum(-1), 1, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_token_gets_the_weighted_sum_of_its_two_best_experts():
+    block = random_model().blk[0]
+    tokens = torch.randn(50, TINY.width)
+    choice = block.choose(tokens)
+    mixed = block.mix(tokens, choice)
+    gate, up, down = (
+        part.weight for part in (block.ffn_gate_exps, block.ffn_up_exps, block.ffn_down_exps)
+    )
+    for token, row in zip(tokens, mixed, strict=True):
+        probabilities = block.ffn_gate_inp(token).softmax(-1)
+        best = probabilities.argsort(descending=True)[:2]
+        share = probabilities[best] / probabilities[best].sum()
+        expected = sum(
+            weight * (down[e] @ (F.silu(gate[e] @ token) * (up[e] @ token)))
+            for weight, e in zip(share, best, strict=True)
+        )
+        assert torch.allclose(row, expected, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shape", [TINY, SHARED, DENSE])
+def test_the_kv_cache_changes_nothing(shape):
+    model = random_model(shape)
+    tokens = torch.randint(0, 512, (3, 40))
+    whole = model(tokens)
+    cache = Cache(shape, rows=3, capacity=40)
+    parts = [model(tokens[:, a:b], cache) for a, b in ((0, 17), (17, 18), (18, 40))]
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [TINY, SHARED, DENSE, MixtureShape()])
+def test_the_architecture_counts_every_parameter(shape):
+    assert MixtureTransformer(shape).parameter_count() == shape.architecture.parameters
+
+
+def test_export_and_import_give_the_same_weights(nano, tmp_path):
+    for shape in (MixtureShape(layers=2), MixtureShape(layers=2, experts=0)):
+        model = random_model(shape)
+        export.to_gguf(model, nano, tmp_path / "m.gguf", ABOUT)
+        again = export.from_gguf(tmp_path / "m.gguf")
+        assert again.shape.architecture == shape.architecture
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_a_shared_expert_is_refused_in_a_file_that_could_not_hold_it(nano, tmp_path):
+    with pytest.raises(OptionError, match="shared expert"):
+        export.to_gguf(random_model(SHARED), nano, tmp_path / "m.gguf", ABOUT)
+    assert not (tmp_path / "m.gguf").exists()
+
+
+@torch.no_grad()
+def test_the_balancing_loss_is_1_for_an_even_load_and_4_for_a_collapsed_one():
+    model = random_model(MixtureShape(vocabulary=512, layers=1, width=64, heads=2, kv_heads=1))
+    block = model.blk[0]
+    block.ffn_gate_inp.weight.zero_()
+    even = block.choose(torch.randn(4096, 64))
+    assert even.balance_loss().item() == pytest.approx(1)
+    block.ffn_gate_inp.weight[:2] = 10  # two experts take every token of positive sum
+    collapsed = block.choose(torch.rand(4096, 64))
+    assert collapsed.balance_loss().item() == pytest.approx(4, rel=1e-3)
+    assert collapsed.load().tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
+
+
+def test_the_balancing_loss_evens_the_load_out(nano):
+    """From the same start on the same data, with and without it."""
+    settings = pretrain.Settings(
+        steps=40, tokens_per_step=512, row_length=64, warmup_steps=5, evaluate_every=40
+    )
+    unevenness = {}
+    for balance in (0.0, 0.1):
+        model = moe_training.new_mixture(MixtureShape(layers=1, width=64, heads=2, kv_heads=1), 1)
+        *_, last = moe_training.train(model, nano, settings, balance=balance)
+        unevenness[balance] = last["balance_loss"]
+    assert unevenness[0.1] < unevenness[0.0] - 0.05
+
+
+@torch.no_grad()
+def test_a_removed_expert_is_never_chosen_and_comes_back():
+    model, tokens = random_model(), torch.randint(0, 512, (2, 30))
+    before = model(tokens)
+    with without_expert(model, layer=1, expert=3):
+        assert not torch.allclose(model(tokens), before)
+        assert 3 not in model.choices()[1].experts
+    assert torch.equal(model(tokens), before)
+    assert 3 in model.choices()[1].experts
+
+
+def test_a_stopped_run_goes_on_as_if_it_never_had_been(nano, tmp_path):
+    settings = pretrain.Settings(
+        steps=6, tokens_per_step=256, row_length=64, warmup_steps=2, evaluate_every=3
+    )
+    shape = MixtureShape(layers=1, width=64, heads=2, kv_heads=1)
+    *_, whole = moe_training.train(moe_training.new_mixture(shape, 1), nano, settings)
+    state = tmp_path / "state.pt"
+    stopped = moe_training.train(
+        moe_training.new_mixture(shape, 1), nano, settings, state_file=state
+    )
+    for record in stopped:
+        if record["step"] == 4:
+            break
+    *_, resumed = moe_training.train(
+        moe_training.new_mixture(shape, 1), nano, settings, state_file=state
+    )
+    assert {k: v for k, v in resumed.items() if k != "seconds"} == {
+        k: v for k, v in whole.items() if k != "seconds"
+    }
+
+
+def test_the_shipped_mixture_is_what_its_card_says():
+    card, path = cards.read_card("moe"), nano_folder() / "moe.gguf"
+    assert card["sha256"] == cards.sha256(path)
+    assert card["bytes"] == path.stat().st_size < 5e6
+    assert card["architecture"] == "qwen3moe"
+    assert card["parameters"] == make.MOE_SHAPE.architecture.parameters
+    assert card["training"]["active_parameters"] == make.MOE_SHAPE.architecture.active_parameters()
+    assert card["training"]["steps"] == make.MOE_SETTINGS.steps
+    assert (nano_folder() / "moe.md").read_text(encoding="utf-8") == cards.as_markdown(card)
+
+
+def test_the_training_log_tells_the_run_on_the_card():
+    with (nano_folder() / "moe-pretraining.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[-1]["tokens"]) == cards.read_card("moe")["training"]["tokens"]
+    assert int(rows[-1]["tokens"]) == cards.read_card("base")["training"]["tokens"]
+    assert float(rows[-1]["held_out_loss"]) < float(rows[0]["held_out_loss"]) / 2
+
+
+def test_nano_moe_talks():
+    reply = open_model("nano-moe").chat("Hello!").finish()
+    assert reply.stop_reason == "end"
+    assert "Hello" in reply.answer
+
+
+@torch.no_grad()
+def test_samples_come_from_the_mixture_as_from_a_dense_model(shipped, nano):
+    prompt = nano.encode(tokenizer.render("Hello!")).ids
+    stop = nano.token_to_id(tokenizer.END)
+    samples = sample.sample(shipped, [prompt], stop=stop, max_tokens=40, temperature=0)
+    (text,) = samples.texts()
+    ids = list(prompt)
+    for _ in text:
+        ids.append(int(shipped(torch.tensor([ids]))[0, -1].argmax()))
+    assert ids[len(prompt) :] == text
