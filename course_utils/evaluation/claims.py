@@ -200,11 +200,13 @@ def memory_and_work() -> dict[str, str]:
     """What the two models need to be stored, and for one token."""
     qwq, r1 = _architecture("qwq-32b"), _architecture("deepseek-r1")
     half_a_byte = {"QwQ-32B": qwq.parameters / 2e9, "DeepSeek-R1": r1.parameters / 2e9}
-    work = {"QwQ-32B": qwq.flops_per_token() / 1e9, "DeepSeek-R1": r1.flops_per_token() / 1e9}
     rows = {f"{m}: weights at 4 bits": f"{size:.0f} GB" for m, size in half_a_byte.items()}
     rows["memory, DeepSeek-R1 to QwQ-32B"] = f"{r1.parameters / qwq.parameters:.1f} to 1"
-    rows |= {f"{m}: work per token": f"{size:.0f} billion operations" for m, size in work.items()}
-    rows["work, DeepSeek-R1 to QwQ-32B"] = f"{work['DeepSeek-R1'] / work['QwQ-32B']:.2f} to 1"
+    for place, context in {"at the start of a text": 0, "after 8,192 tokens": 8192}.items():
+        ours, theirs = qwq.flops_per_token(context) / 1e9, r1.flops_per_token(context) / 1e9
+        rows[f"QwQ-32B: work per token, {place}"] = f"{ours:.0f} billion operations"
+        rows[f"DeepSeek-R1: work per token, {place}"] = f"{theirs:.0f} billion operations"
+        rows[f"work, DeepSeek-R1 to QwQ-32B, {place}"] = f"{theirs / ours:.2f} to 1"
     return rows
 
 
