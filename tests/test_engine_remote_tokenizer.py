@@ -15,7 +15,6 @@ from course_utils.engines import open_model, remote_tokenizer
 from course_utils.engines.gguf_header import read_header
 from course_utils.errors import DownloadError, ModelFileError, NotSupportedError
 from course_utils.nano import corpus
-from course_utils.nano.tokenizer import SPLIT
 from course_utils.paths import nano_folder
 from tests.loopback_hub import Fault, LoopbackHub
 from tests.tiny_models import tiny_model, vocabulary
@@ -233,7 +232,3 @@ def test_a_vocabulary_that_contradicts_itself_is_refused(tmp_path):
     ):
         with pytest.raises(ModelFileError, match=r"tiny\.gguf"):
             remote_tokenizer.tokenizer_from_header(_header_with(tmp_path, **change))
-
-
-def test_texts_are_cut_by_the_expression_that_the_nano_models_were_trained_with():
-    assert remote_tokenizer.QWEN2_SPLIT == SPLIT

@@ -8,10 +8,9 @@ import time
 
 import pytest
 
-from course_utils import catalogue
 from course_utils.architectures import Architecture
 from course_utils.capacity import memory_need
-from course_utils.catalogue import find_model, models, predicted_file_bytes
+from course_utils.catalogue import find_model, predicted_file_bytes
 from course_utils.engines.rehearsal import rehearse
 from course_utils.errors import MachineError, OptionError
 from course_utils.machine import Machine
@@ -155,23 +154,6 @@ def test_with_little_memory_a_few_layers_are_run_and_it_says_so(small_model):
     # A figure for the whole model: more memory and less speed than what was run.
     assert found.resident_bytes > found.measured.resident_bytes
     assert found.decode_tokens_per_second < found.measured.decode_tokens_per_second
-
-
-@pytest.fixture
-def small_model(monkeypatch):
-    """A catalogue entry of a few MB, so that a rehearsal takes a second."""
-    known = models()
-    small = known["r1-distill-qwen-1.5b"]
-    config = dict(small.config) | {
-        "hidden_size": 256,
-        "intermediate_size": 512,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "vocab_size": 1024,
-    }
-    entry = dataclasses.replace(small, name="small-model", config=config, files={})
-    monkeypatch.setattr(catalogue, "models", lambda: known | {"small-model": entry})
-    return "small-model"
 
 
 def test_an_interrupt_ends_a_rehearsal_and_leaves_nothing():

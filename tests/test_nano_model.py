@@ -16,18 +16,7 @@ from course_utils.paths import nano_folder
 ABOUT = export.About("test model", "A model for a test.")
 TINY = Shape(vocabulary=512, layers=2, width=256, heads=4, kv_heads=2, ffn_width=256)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def nano():
-    return tokenizer.load()
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -17,18 +17,7 @@ PRETRAINING = pretrain.Settings(
 )
 REINFORCEMENT = grpo.Settings(steps=2, problems=4, group=6, max_tokens=48, learning_rate=1e-3)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def nano():
-    return tokenizer.load()
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def draw(random: Random) -> tasks.Problem:

@@ -200,9 +200,27 @@ def test_accuracy_bars_carry_wilsons_interval():
 def test_memory_bars_say_in_words_what_fits():
     plans = {"small": {"weights": 10 * 2**30}, "large": {"weights": 20 * 2**30, "KV": 8 * 2**30}}
     texts = _texts(teaching.memory_bars(plans, 24 * 2**30, available_bytes=8 * 2**30))
-    assert "10.0 GiB, fits once other programs make room" in texts
+    assert "10.0 GiB, fits once\nother programs make room" in texts
     assert "28.0 GiB, does not fit" in texts
-    assert "large needs 28.0 GiB and does not fit" in teaching.describe_memory(plans, 24 * 2**30)
+    words = teaching.describe_memory(plans, 24 * 2**30)
+    assert "a machine with 24.0 GiB" in words and "large needs 28.0 GiB and does not fit" in words
+    words = teaching.describe_memory(
+        plans, 24 * 2**30, available_bytes=8 * 2**30, machine_name="free on a laptop"
+    )
+    assert "against 24.0 GiB (free on a laptop), 8.0 GiB of it free now" in words
+    assert "small needs 10.0 GiB and fits once other programs make room" in words
+
+
+def test_the_words_of_a_memory_bar_do_not_cross_the_machines_line():
+    plans = {"short": {"weights": 2e10}, "just": {"weights": 2.4e10}, "long": {"weights": 4e10}}
+    figure = teaching.memory_bars(plans, 2.5e10)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    line = axes.transData.transform((2.5e10 / 2**30, 0))[0]
+    for text in axes.texts:
+        if "GiB, " in text.get_text():
+            box = text.get_window_extent()
+            assert not box.x0 < line < box.x1, text.get_text()
 
 
 def test_the_lit_box_is_told_by_its_frame_and_letters_not_by_colour_alone():

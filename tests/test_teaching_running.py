@@ -1,15 +1,13 @@
 """Do the planner and the rehearsal button show what plan and rehearse give, for any machine?"""
 
-import dataclasses
 import re
 
 import ipywidgets
 import pytest
 
 import course_utils.teaching as teaching
-from course_utils import catalogue
 from course_utils.capacity import plan
-from course_utils.catalogue import find_model, models
+from course_utils.catalogue import find_model
 from course_utils.engines.rehearsal import rehearse
 from course_utils.errors import OptionError
 from course_utils.machine import Machine
@@ -83,23 +81,6 @@ def test_the_planner_refuses_what_plan_does_not_know():
         teaching.capacity_planner(quantisation="Q4", machine=machine(8))
     with pytest.raises(OptionError, match="context"):
         teaching.capacity_planner(context=0, machine=machine(8))
-
-
-@pytest.fixture
-def small_model(monkeypatch):
-    """A catalogue entry of a few MB, so that a rehearsal takes a second."""
-    known = models()
-    small = known["r1-distill-qwen-1.5b"]
-    config = dict(small.config) | {
-        "hidden_size": 256,
-        "intermediate_size": 512,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "vocab_size": 1024,
-    }
-    entry = dataclasses.replace(small, name="small-model", config=config, files={})
-    monkeypatch.setattr(catalogue, "models", lambda: known | {"small-model": entry})
-    return "small-model"
 
 
 def test_the_button_rehearses_in_the_background_and_shows_the_result(small_model):

@@ -65,9 +65,9 @@ def test_a_widgets_text_is_stable_and_names_its_plain_code(panel):
 def test_the_sampling_lab_moves_its_chart_without_asking_the_model_again(engine):
     lab = teaching.sampling_lab(engine, "a cat", QWQ)
     calls, before = engine.calls["next_tokens"], lab.chart.value
-    lab.temperature.value = 1.5
+    lab.sliders.temperature.value = 1.5
     assert lab.chart.value != before
-    lab.top_k.value = 2
+    lab.sliders.top_k.value = 2
     assert (lab.probabilities > 0).sum() == 2
     assert "2 of " in lab.summary.value
     assert engine.calls["next_tokens"] == calls
@@ -77,7 +77,7 @@ def test_the_sampling_lab_moves_its_chart_without_asking_the_model_again(engine)
 
 def test_the_sampling_labs_plain_code_gives_the_same_numbers(engine):
     lab = teaching.sampling_lab(engine, "a cat")
-    lab.temperature.value, lab.top_p.value = 0.6, 0.9
+    lab.sliders.temperature.value, lab.sliders.top_p.value = 0.6, 0.9
     candidates = engine.next_tokens("a cat", engine.info.vocabulary)
     sampling = Sampling(temperature=0.6, top_k=0, top_p=0.9)
     assert np.array_equal(lab.probabilities, apply_sampling(logits_of(candidates), sampling))

@@ -28,7 +28,7 @@ def test_the_sampling_lab_covers_the_whole_vocabulary(engine):
     assert len(lab.probabilities) == engine.info.vocabulary
     assert lab.probabilities.sum() == pytest.approx(1)
     before = lab.chart.value
-    lab.temperature.value = 0.3
+    lab.sliders.temperature.value = 0.3
     assert lab.chart.value != before
 
 

@@ -18,6 +18,7 @@ from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from course_utils.engines.remote_tokenizer import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, PromptError
 from course_utils.paths import nano_folder
 
@@ -28,12 +29,6 @@ CONTROL_TOKENS = (END_OF_TEXT, START, END)
 THINK, END_THINK = "<think>", "</think>"
 THINK_TOKENS = (THINK, END_THINK)
 """Around the thought; visible text, as in QwQ's own tokenizer."""
-
-# llama.cpp's expression for "qwen2", written for the tokenizers library.
-SPLIT = (
-    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
-    r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 
 CHAT_TEMPLATE = """\
 {%- for message in messages %}
@@ -57,7 +52,7 @@ def train(texts: Iterable[str], vocabulary: int = 1024) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.Split(Regex(QWEN2_SPLIT), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -53,8 +53,9 @@ def memory_bars(
             )
             left += width
         words = f"{left:.1f} {unit_name}, {_verdict(plan, machine_bytes, available_bytes)}"
+        words = words.replace(" other", "\nother")  # the long verdict takes two lines
         axes.text(
-            left + 0.012 * longest,
+            _beside(left, words, end, longest),
             row,
             words,
             va="center",
@@ -94,18 +95,33 @@ def memory_bars(
     return figure
 
 
-def describe_memory(plans: Mapping[str, Mapping[str, float]], machine_bytes: float) -> str:
-    """Alt text for ``memory_bars``: each plan's total, and whether it fits."""
+def describe_memory(
+    plans: Mapping[str, Mapping[str, float]],
+    machine_bytes: float,
+    *,
+    available_bytes: float | None = None,
+    machine_name: str | None = None,
+) -> str:
+    """Alt text for ``memory_bars``, with its arguments: each plan's total, and whether it fits."""
     unit, unit_name = _unit(max(machine_bytes, *(sum(plan.values()) for plan in plans.values())))
     lines = [
         f"{name} needs {sum(plan.values()) / unit:.1f} {unit_name} and "
-        f"{_verdict(plan, machine_bytes, None)}"
+        f"{_verdict(plan, machine_bytes, available_bytes)}"
         for name, plan in plans.items()
     ]
-    return (
-        f"Stacked memory bars against a machine with {machine_bytes / unit:.1f} {unit_name}: "
-        f"{'; '.join(lines)}."
-    )
+    size = f"{machine_bytes / unit:.1f} {unit_name}"
+    against = f"{size} ({machine_name})" if machine_name else f"a machine with {size}"
+    if available_bytes is not None:
+        against += f", {available_bytes / unit:.1f} {unit_name} of it free now"
+    return f"Stacked memory bars against {against}: {'; '.join(lines)}."
+
+
+def _beside(bar_end: float, words: str, line: float, longest: float) -> float:
+    """Where a bar's words begin: right of the bar, or of the machine's line if they would cross."""
+    gap = 0.012 * longest
+    # A letter of this size takes about a fortieth of the longest bar.
+    end_of_words = bar_end + gap + max(map(len, words.splitlines())) * longest / 40
+    return gap + (line if bar_end < line < end_of_words else bar_end)
 
 
 def _verdict(plan: Mapping[str, float], machine_bytes: float, available_bytes: float | None) -> str:

@@ -117,9 +117,10 @@ class CapacityPlanner(Panel):
         planned = self.plan
         bars = {f"{planned.title} {planned.mix}": planned.memory.parts()}
         total = planned.machine.total_memory_bytes
+        free = planned.machine.available_memory_bytes
         self.chart.value = image_html(
-            memory_bars(bars, total, available_bytes=planned.machine.available_memory_bytes),
-            describe_memory(bars, total),
+            memory_bars(bars, total, available_bytes=free),
+            describe_memory(bars, total, available_bytes=free),
         )
         lines = html.escape(str(planned)).splitlines()
         self.words.value = f'<p role="status">{"<br>".join(lines)}</p>'

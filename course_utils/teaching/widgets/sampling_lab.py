@@ -13,6 +13,7 @@ from course_utils.teaching.distribution import apply_sampling, entropy_bits, log
 from course_utils.teaching.figures.tokens import describe_next_tokens, next_token_chart
 from course_utils.teaching.page import image_html
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
+from course_utils.teaching.widgets.sampling_sliders import SamplingSliders
 
 # As many as OpenAI-compatible servers reveal, where the vocabulary's size is unknown.
 _CANDIDATES_OF_A_SERVER = 20
@@ -41,7 +42,6 @@ class SamplingLab(Panel):
         self.engine = engine
         self.bars = bars
         self._candidates: list[NextToken] = []
-        wide = ipywidgets.Layout(width="30em")
         # Several lines, since a one-line box would drop a prompt's line breaks.
         self.text_box = ipywidgets.Textarea(
             value=text,
@@ -51,51 +51,15 @@ class SamplingLab(Panel):
             continuous_update=False,
             layout=ipywidgets.Layout(width="95%"),
         )
-        self.temperature = ipywidgets.FloatSlider(
-            value=sampling.temperature,
-            min=0,
-            max=2,
-            step=0.05,
-            description="Temperature",
-            layout=wide,
-            style={"description_width": "7em"},
-        )
-        self.top_k = ipywidgets.IntSlider(
-            value=sampling.top_k,
-            min=0,
-            max=100,
-            description="Top-k (0: all)",
-            layout=wide,
-            style={"description_width": "7em"},
-        )
-        self.top_p = ipywidgets.FloatSlider(
-            value=sampling.top_p,
-            min=0.01,
-            max=1,
-            step=0.01,
-            description="Top-p (1: all)",
-            layout=wide,
-            style={"description_width": "7em"},
-        )
-        self.min_p = ipywidgets.FloatSlider(
-            value=sampling.min_p,
-            min=0,
-            max=0.99,
-            step=0.01,
-            description="Min-p (0: all)",
-            layout=wide,
-            style={"description_width": "7em"},
-        )
+        self.sliders = SamplingSliders(sampling)
         self.summary = ipywidgets.HTML()
         self.chart = ipywidgets.HTML()
         self.error = ErrorLine()
         redraw, reread = self.error.guard(self._redraw), self.error.guard(self._read_text)
-        sliders = [self.temperature, self.top_k, self.top_p, self.min_p]
-        for slider in sliders:
-            slider.observe(lambda _: redraw(), names="value")
+        self.sliders.on_change(redraw)
         self.text_box.observe(lambda _: reread(), names="value")
         super().__init__(
-            ipywidgets.VBox([self.text_box, *sliders, self.error, self.summary, self.chart]),
+            ipywidgets.VBox([self.text_box, self.sliders, self.error, self.summary, self.chart]),
             "Sampling lab (a widget): sliders for temperature, top-k, top-p and min-p.\n"
             "In code: next_token_chart(candidates[:12], "
             "apply_sampling(logits_of(candidates), Sampling(...))[:12])",
@@ -105,12 +69,7 @@ class SamplingLab(Panel):
     @property
     def sampling(self) -> Sampling:
         """The settings that the sliders show."""
-        return Sampling(
-            temperature=self.temperature.value,
-            top_k=self.top_k.value,
-            top_p=self.top_p.value,
-            min_p=self.min_p.value,
-        )
+        return self.sliders.sampling
 
     @property
     def probabilities(self) -> np.ndarray:

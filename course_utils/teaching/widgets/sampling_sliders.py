@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ipywidgets
 
 from course_utils.engines.sampling import QWQ, Sampling
@@ -72,6 +74,11 @@ class SamplingSliders(ipywidgets.VBox):
     def sampling(self) -> Sampling:
         """The settings that the sliders show, with what was given besides."""
         return self._given.but(**{name: getattr(self, name).value for name in _SETTINGS})
+
+    def on_change(self, do: Callable[[], None]) -> None:
+        """Call ``do`` whenever a slider has moved."""
+        for name in _SETTINGS:
+            getattr(self, name).observe(lambda _: do(), names="value")
 
     def show(self, sampling: Sampling) -> None:
         """Move the sliders to these settings."""
