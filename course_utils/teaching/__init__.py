@@ -17,6 +17,9 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     price_chart({"one answer": [(45, Interval(0.9, 0.8, 0.95))]})    # accuracy against tokens
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
     speed_bars({"QwQ-32B": 1.4}, {"QwQ-32B": 1.6})                   # tokens per second, ceilings
+    routing_chart(engine.routing(text))                              # experts by tokens
+    load_chart({"balanced": loads})                                  # (layers, experts)
+    loss_by_size({"dense": (0.7, [0.41, 0.42, 0.41])})               # one loss per seed
     where_are_we(["tokens", "attention", "logits"], lit="attention")
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
@@ -40,6 +43,7 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     capacity_planner("qwq-32b", context=8192, quantisation="Q4_K_M")
     rehearsal_button("qwq-32b")
     claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
+    records = watch_router(train(...))                               # the load while it learns
     for batch in progress(batches, "Training"): ...
 
 A conversation is kept as a file of its messages: ``save_conversation(history, "talk.json")``, and
@@ -83,6 +87,14 @@ _HOMES = {
     ],
     "figures.memory": ["memory_bars", "describe_memory"],
     "figures.running": ["speed_bars", "describe_speeds", "batch_chart", "quantisation_chart"],
+    "figures.routing": [
+        "routing_chart",
+        "describe_routing",
+        "load_chart",
+        "describe_load",
+        "value_table",
+        "loss_by_size",
+    ],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",
@@ -111,6 +123,7 @@ _HOMES = {
     "widgets.rehearsal_button": ["rehearsal_button"],
     "widgets.claim_vote": ["claim_vote", "claim_on_page", "claim_score_card"],
     "widgets.progress": ["progress"],
+    "widgets.router_training": ["watch_router", "load_of"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -114,8 +114,8 @@ def run(
     folder: Path | None = None,
     state_file: Path | None = None,
     exam_problems: int = EXAM_PROBLEMS,
-) -> list[dict]:
-    """Train one model with one seed, write its log, and give the log's rows.
+) -> Iterator[dict]:
+    """Train one model with one seed, write its log, and yield the log's rows as they come.
 
     Rows are as ``moe_training.train`` makes them, with ``model``, ``seed``, and how many of
     ``asked`` additions were ``right``.
@@ -138,7 +138,7 @@ def run(
         state_file=state_file,
         log_file=log_path(name, seed, folder),
     )
-    return [record for record in training if "held_out_loss" in record]
+    yield from (record for record in training if "held_out_loss" in record)
 
 
 def read_runs(folder: Path | None = None) -> list[dict]:
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if path.exists() and not state.exists() and not chosen.quick:
                 print(f"{path.name} is there already.", flush=True)
                 continue
-            rows = run(
+            *_, last = run(
                 name,
                 seed,
                 QUICK if chosen.quick else SETTINGS,
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 exam_problems=2 if chosen.quick else EXAM_PROBLEMS,
             )
             state.unlink(missing_ok=True)
-            print(f"{path.name}: {rows[-1]}", flush=True)
+            print(f"{path.name}: {last}", flush=True)
 
 
 if __name__ == "__main__":

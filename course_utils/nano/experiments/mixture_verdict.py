@@ -1,0 +1,74 @@
+"""Who wins under which budget? What the mixture experiment's logs say, with three seeds' doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean, stdev
+
+from course_utils.errors import OptionError
+from course_utils.nano.experiments.mixture import MODELS
+
+STUDENT_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
+"""How many standard errors a 95 % interval reaches, by the number of seeds (Student's t)."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second model, the mean over seeds and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def clear(self) -> bool:
+        """Does the interval leave zero out?"""
+        return self.low > 0 or self.high < 0
+
+
+def last_rows(rows: Sequence[dict], model: str) -> dict[int, dict]:
+    """The last row of each of a model's runs, by seed."""
+    found = {int(row["seed"]): row for row in rows if row["model"] == model}
+    if not found:
+        raise OptionError(f"There is no run of {model!r}.", f"Choose from: {', '.join(MODELS)}.")
+    return found
+
+
+def difference(
+    rows: Sequence[dict], first: str, second: str, column: str = "held_out_loss"
+) -> Difference:
+    """Compare two models' last rows seed by seed: both read the same documents with a seed.
+
+    Raises OptionError with fewer than two seeds in common.
+    """
+    ours, theirs = last_rows(rows, first), last_rows(rows, second)
+    seeds = sorted(ours.keys() & theirs.keys())
+    if len(seeds) not in STUDENT_T:
+        raise OptionError(f"{len(seeds)} seeds in common do not make an interval.", "Train more.")
+    gaps = [ours[seed][column] - theirs[seed][column] for seed in seeds]
+    reach = STUDENT_T[len(seeds)] * stdev(gaps) / len(seeds) ** 0.5
+    return Difference(mean(gaps), mean(gaps) - reach, mean(gaps) + reach)
+
+
+def cost_to_reach(
+    rows: Sequence[dict], model: str, loss: float, column: str = "tokens"
+) -> list[float | None]:
+    """What each seed had spent (``column``: tokens, flops, seconds) when it first got to ``loss``.
+
+    Straight lines between the logged points; None for a run that never got there.
+    """
+    spent = []
+    for seed in sorted(last_rows(rows, model)):
+        log = [row for row in rows if row["model"] == model and row["seed"] == seed]
+        at = None
+        for before, after in pairwise(log):
+            if after["held_out_loss"] <= loss < before["held_out_loss"]:
+                share = (before["held_out_loss"] - loss) / (
+                    before["held_out_loss"] - after["held_out_loss"]
+                )
+                at = before[column] + share * (after[column] - before[column])
+                break
+        spent.append(at)
+    return spent
