@@ -1,0 +1,434 @@
+"""What goes wrong on the way to a reasoning model, and what cures it? Four failures, measured.
+
+Each failure starts with a base model that has read a corpus of its own (``failure_tasks``).  The
+stage "zero" is GRPO on accuracy alone, from the base, as in R1-Zero.  The stage "cured" differs in
+one thing: a second reward (language consistency or length), or, for unreadable thoughts, a cold
+start before the same GRPO.  After each stage the same held-out sums are asked.
+
+``python -m course_utils.nano.experiments.failures --only loops --seed 1`` runs one failure with one
+seed and writes ``models/nano/runs/failure-loops-*.csv``.  A run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import torch
+from tokenizers import Tokenizer
+
+from course_utils.nano import export, grpo, pretrain, readability, sample, tokenizer, verifiers
+from course_utils.nano.experiments import failure_tasks, sums
+from course_utils.nano.model import Transformer
+from course_utils.nano.tasks import Problem
+from course_utils.nano.verifiers import Verifier
+from course_utils.paths import nano_folder, repository_root
+
+SEEDS = (1, 2, 3)
+SHAPE = sums.shape_of_width(64, 3)
+"""The model of 0.2 M parameters of the scaling experiment."""
+
+STAGES = ("base", "zero", "cold", "cured")
+SHIPPED = {
+    ("mixing", "zero"): "mixer",
+    ("mixing", "cured"): "mixer-cured",
+    ("loops", "zero"): "looper",
+    ("loops", "cured"): "looper-cured",
+    ("shorthand", "zero"): "scribbler",
+    ("shorthand", "cured"): "scribbler-cured",
+    ("overthinking", "zero"): "overthinker",
+    ("overthinking", "cured"): "overthinker-cured",
+}
+"""The first seed's models that come with the course, by failure and stage."""
+
+ASKED = 300
+"""Held-out problems after each stage; each is answered once."""
+TEMPERATURES = {"greedy": 0.0, "drawn": 0.6}
+"""Greedy, and drawn at the temperature of QwQ's card, without its top-p and top-k."""
+
+PRETRAINING = pretrain.Settings(
+    steps=1300,
+    tokens_per_step=2048,
+    row_length=128,
+    long_share=0.0,
+    learning_rate=5e-3,
+    evaluate_every=100,
+)
+COLD_DOCUMENTS = 200
+COLD_START = replace(PRETRAINING, steps=40, learning_rate=1e-3, warmup_steps=4, evaluate_every=40)
+REINFORCEMENT = grpo.Settings(
+    steps=60, problems=16, group=8, learning_rate=5e-4, max_tokens=64, evaluate_every=10**6
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failure: what the base reads, what is asked, how it shows, and what cures it.
+
+    ``shows(problem, text)`` says whether a reply has the failure.  ``cure(pieces)`` is the cured
+    stage's reward.  With ``cold_start`` a few such replies are read before.  ``room`` is the
+    longest reply in GRPO, ``patience`` in the exam, in tokens; ``row_length`` is how much is read
+    at once.  ``parts`` are the levels that the exam counts apart.  ``headline`` is where the
+    failure is told: the stage that has it, the way of drawing, and the part.
+    """
+
+    title: str
+    draw: Callable[..., Problem]
+    reply: Callable[[Random, Problem], str]
+    shows: Callable[[Problem, str], bool]
+    cure: Callable[[Tokenizer], Verifier]
+    room: int
+    patience: int
+    headline: tuple[str, str, str] = ("zero", "drawn", "all")
+    row_length: int = 128
+    cold_start: Callable[[Random, Problem], str] | None = None
+    parts: tuple[str, ...] = ("all",)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(stage for stage in STAGES if stage != "cold" or self.cold_start)
+
+    def document(self, random: Random) -> str:
+        """A document of this failure's base corpus."""
+        problem = self.draw(random)
+        return failure_tasks.document(problem, self.reply(random, problem))
+
+
+def thought_of(text: str) -> str:
+    return tokenizer.split_reply(text)[0]
+
+
+def mixes(problem: Problem, text: str) -> bool:
+    """Language mixing: both scripts stand in the thought."""
+    return readability.mixes_scripts(thought_of(text))
+
+
+def never_closes(problem: Problem, text: str) -> bool:
+    """An endless loop: the thought is not closed when the room for it is used up."""
+    return tokenizer.END_THINK not in text
+
+
+def unreadable(problem: Problem, text: str) -> bool:
+    """Fewer than half of the thought's lines are steps that a reader knows."""
+    return readability.known_steps(thought_of(text)) < 0.5
+
+
+def checks_in_vain(problem: Problem, text: str) -> bool:
+    """Over-thinking: the right result stands there already, and the thought checks again."""
+    return readability.checks_when_right(thought_of(text), problem.answer) > 0
+
+
+def consistent(pieces: Tokenizer) -> Verifier:
+    """Accuracy plus language consistency, with equal weights as in DeepSeek-R1."""
+    return verifiers.weighted((1.0, verifiers.accuracy), (1.0, verifiers.language_consistency))
+
+
+def short(free: int, limit: int) -> Callable[[Tokenizer], Verifier]:
+    """Accuracy times a price on length: a wrong answer gains nothing by being short."""
+
+    def cure(pieces: Tokenizer) -> Verifier:
+        return verifiers.product(verifiers.accuracy, verifiers.length_aware(pieces, free, limit))
+
+    return cure
+
+
+FAILURES = {
+    "mixing": Failure(
+        "language mixing",
+        failure_tasks.mixing_problem,
+        failure_tasks.mixing_reply,
+        mixes,
+        consistent,
+        room=64,
+        patience=64,
+    ),
+    "loops": Failure(
+        "endless loops",
+        sums.problem,
+        failure_tasks.loops_reply,
+        never_closes,
+        short(40, 192),
+        room=192,
+        patience=384,
+        headline=("zero", "greedy", "all"),
+        row_length=400,
+    ),
+    "shorthand": Failure(
+        "unreadable thoughts",
+        sums.problem,
+        failure_tasks.shorthand_reply,
+        unreadable,
+        lambda pieces: verifiers.accuracy,
+        room=64,
+        patience=64,
+        cold_start=failure_tasks.readable_reply,
+    ),
+    "overthinking": Failure(
+        "over-thinking",
+        failure_tasks.overthinking_problem,
+        failure_tasks.overthinking_reply,
+        checks_in_vain,
+        short(10, 192),
+        room=192,
+        patience=256,
+        headline=("zero", "drawn", "easy"),
+        row_length=256,
+        parts=failure_tasks.LEVELS,
+    ),
+}
+
+
+def runs_folder() -> Path:
+    return nano_folder() / "runs"
+
+
+def exam(name: str, n: int = ASKED, seed: int = 2026) -> list[Problem]:
+    """``n`` problems of each part of a failure's exam, none of them trained on.
+
+    Sums of one digit are the exception: they are too few to hold any out.
+    """
+    failure, random = FAILURES[name], Random(f"{name} {seed}")
+    return [
+        failure.draw(random, testing=True, **({} if part == "all" else {"level": part}))
+        for part in failure.parts
+        for _ in range(n)
+    ]
+
+
+def replies(
+    model: Transformer,
+    pieces: Tokenizer,
+    problems: Sequence[Problem],
+    *,
+    temperature: float,
+    max_tokens: int,
+    seed: int = 2026,
+) -> list[str]:
+    """One reply to each problem, its end token included where it came."""
+    samples = sample.sample(
+        model,
+        [pieces.encode(tokenizer.render(problem.question)).ids for problem in problems],
+        stop=pieces.token_to_id(tokenizer.END),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    return [tokenizer.decode(pieces, text) for text in samples.texts()]
+
+
+def count(name: str, pieces: Tokenizer, problems: Sequence[Problem], texts: Iterable[str]) -> dict:
+    """One row of counts: how many replies have the failure, are right, closed, and how long."""
+    texts = list(texts)
+    tokens = [pieces.encode(text).ids for text in texts]
+    both = list(zip(problems, texts, strict=True))
+    repeated = sum(readability.repeated_ngrams(ids) for ids in tokens) / len(texts)
+    return {
+        "asked": len(texts),
+        "failed": sum(FAILURES[name].shows(*pair) for pair in both),
+        "right": sum(verifiers.accuracy(*pair) == 1 for pair in both),
+        "closed": sum(not never_closes(*pair) for pair in both),
+        "tokens": sum(map(len, tokens)),
+        "checks": sum(readability.checks(thought_of(text)) for text in texts),
+        "repeated": round(repeated, 4),
+        "own_language": round(
+            sum(verifiers.language_consistency(*pair) for pair in both) / len(texts), 4
+        ),
+    }
+
+
+def sit_exam(
+    name: str, model: Transformer, pieces: Tokenizer, n: int = ASKED, seed: int = 2026
+) -> list[dict]:
+    """A row of counts per way of drawing and part of the exam."""
+    failure, rows = FAILURES[name], []
+    problems = exam(name, n, seed)
+    for sampling, temperature in TEMPERATURES.items():
+        texts = replies(
+            model, pieces, problems, temperature=temperature, max_tokens=failure.patience, seed=seed
+        )
+        for number, part in enumerate(failure.parts):
+            own = slice(number * n, (number + 1) * n)
+            counted = count(name, pieces, problems[own], texts[own])
+            rows.append({"sampling": sampling, "part": part} | counted)
+    return rows
+
+
+def pretrained(name: str, seed: int, pieces: Tokenizer, **files: Path) -> Transformer:
+    """The base model of one failure."""
+    failure = FAILURES[name]
+    model = pretrain.new_model(SHAPE, seed)
+    settings = replace(PRETRAINING, seed=seed, row_length=failure.row_length)
+    run = pretrain.pretrain(model, pieces, settings, document=failure.document, **files)
+    for _ in run:
+        pass
+    return model
+
+
+def cold_start(name: str, model: Transformer, pieces: Tokenizer, seed: int) -> None:
+    """Show ``model`` the same few good replies again and again."""
+    failure, random, documents = FAILURES[name], Random(f"cold start {seed}"), []
+    for _ in range(COLD_DOCUMENTS):
+        problem = failure.draw(random)
+        documents.append(failure_tasks.document(problem, failure.cold_start(random, problem)))
+    settings = replace(COLD_START, seed=seed)
+    for _ in pretrain.pretrain(model, pieces, settings, document=lambda r: r.choice(documents)):
+        pass
+
+
+def reinforce(
+    name: str,
+    model: Transformer,
+    pieces: Tokenizer,
+    stage: str,
+    seed: int,
+    settings: grpo.Settings = REINFORCEMENT,
+    **files: Path,
+):
+    """Train ``model`` in place as ``stage`` asks, yielding GRPO's records.
+
+    They say, beside the reward, which share of the replies drawn is ``right`` and has ``failed``.
+    """
+    failure = FAILURES[name]
+
+    def watch(problems: Sequence[Problem], texts: Sequence[str]) -> dict[str, float]:
+        both = list(zip(problems, texts, strict=True))
+        return {
+            "right": round(sum(verifiers.accuracy(*pair) for pair in both) / len(both), 4),
+            "failed": round(sum(failure.shows(*pair) for pair in both) / len(both), 4),
+        }
+
+    yield from grpo.train(
+        model,
+        pieces,
+        failure.draw,
+        replace(settings, seed=seed, max_tokens=failure.room),
+        reward=failure.cure(pieces) if stage == "cured" else verifiers.accuracy,
+        watch=watch,
+        **files,
+    )
+
+
+def run(
+    name: str, seed: int, *, folder: Path, cache: Path, keep: Callable | None = None
+) -> list[dict]:
+    """All stages of one failure with one seed; writes the logs and the exams' rows.
+
+    ``keep(stage, model)`` is given each trained model.
+    """
+    pieces, failure, rows, models = tokenizer.load(), FAILURES[name], [], {}
+    command = f"python -m course_utils.nano.experiments.failures --only {name} --seed {seed}"
+    for stage in failure.stages:
+        started = time.perf_counter()
+        state = {"state_file": cache / f"failure-{name}-{stage}-{seed}.pt"}
+        if stage == "base":
+            models[stage] = pretrained(name, seed, pieces, **state)
+        else:
+            before = "cold" if stage == "cured" and failure.cold_start else "base"
+            models[stage] = copy.deepcopy(models[before])
+            if stage == "cold":
+                cold_start(name, models[stage], pieces, seed)
+            else:
+                log = {"log_file": folder / f"failure-{name}-{stage}-{seed}.csv"}
+                for _ in reinforce(name, models[stage], pieces, stage, seed, **state, **log):
+                    pass
+        seconds = round(time.perf_counter() - started, 1)
+        print(f"{name} {seed} {stage}: {seconds} s", flush=True)
+        for row in sit_exam(name, models[stage], pieces):
+            rows.append({"failure": name, "stage": stage, "seed": seed} | row)
+            rows[-1] |= {"seconds": seconds, "command": command}
+            print({k: v for k, v in rows[-1].items() if k != "command"}, flush=True)
+        if keep:
+            keep(stage, models[stage])
+    pretrain.write_log(folder / f"failure-{name}-{seed}.csv", rows)
+    return rows
+
+
+def read_results(name: str, folder: Path | None = None) -> list[dict]:
+    """The exams of one failure, all committed seeds: counts and shares as numbers."""
+    rows = []
+    for seed in SEEDS:
+        path = (folder or runs_folder()) / f"failure-{name}-{seed}.csv"
+        if path.exists():
+            with path.open(newline="") as file:
+                rows += [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    return rows
+
+
+def read_log(name: str, stage: str, folder: Path | None = None) -> list[dict]:
+    """The steps of one stage of GRPO, all committed seeds, each row with its seed and stage."""
+    rows = []
+    for seed in SEEDS:
+        path = (folder or runs_folder()) / f"failure-{name}-{stage}-{seed}.csv"
+        if path.exists():
+            with path.open(newline="") as file:
+                rows += [
+                    {k: _number(v) for k, v in row.items()} | {"seed": seed, "stage": stage}
+                    for row in csv.DictReader(file)
+                ]
+    return rows
+
+
+def headline(name: str, stage: str, folder: Path | None = None) -> list[dict]:
+    """One row per seed: the exam of a stage where the failure is told."""
+    _, sampling, part = FAILURES[name].headline
+    wanted = (stage, sampling, part)
+    return [
+        row
+        for row in read_results(name, folder)
+        if (row["stage"], row["sampling"], row["part"]) == wanted
+    ]
+
+
+def pooled(rows: Sequence[dict], what: str = "failed") -> tuple[int, int]:
+    """How many of how many, over all seeds: ``(failed, asked)``."""
+    return sum(row[what] for row in rows), sum(row["asked"] for row in rows)
+
+
+def _number(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=FAILURES, help="only this failure")
+    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    cache = repository_root() / ".cache" / "nano"
+    cache.mkdir(parents=True, exist_ok=True)
+    runs_folder().mkdir(parents=True, exist_ok=True)
+    for name in [chosen.only] if chosen.only else FAILURES:
+        for seed in [chosen.seed] if chosen.seed else SEEDS:
+            run(name, seed, folder=runs_folder(), cache=cache, keep=_shipper(name, seed))
+
+
+def _shipper(name: str, seed: int) -> Callable[[str, Transformer], None]:
+    """What is done with a stage's model: those of ``SHIPPED``, of the first seed, become files."""
+
+    def ship(stage: str, model: Transformer) -> None:
+        if seed == SEEDS[0] and (name, stage) in SHIPPED:
+            file = SHIPPED[name, stage]
+            words = FAILURES[name].title
+            about = export.About(
+                f"nano {file}",
+                f"A small model {'cured of' if stage == 'cured' else 'that shows'} {words}.",
+            )
+            path = nano_folder() / f"{file}.gguf"
+            export.to_gguf(model, tokenizer.load(), path, about, half=True)
+
+    return ship
+
+
+if __name__ == "__main__":
+    main()
