@@ -135,7 +135,9 @@ def value_table(
             f"The values have the shape {values.shape}, the names {len(rows)} by {len(columns)}.",
             "Give a name for each row and each column.",
         )
-    figure, axes = style.new_figure(2.6 + 0.58 * len(columns), 1.3 + 0.34 * len(rows))
+    names = 0.085 * max(len(name) for name in rows)
+    width = max(names + 1.8 + 0.58 * len(columns), 0.5 + 0.1 * len(title))
+    figure, axes = style.new_figure(width, 1.4 + 0.36 * len(rows))
     shown = values * (100 if percent else 1)
     top = max(shown.max(), 1e-9)
     image = axes.imshow(shown, cmap="Blues", vmin=0, vmax=top, aspect="auto")
@@ -147,7 +149,7 @@ def value_table(
     axes.set_yticks(range(len(rows)), [style.drawable(name) for name in rows])
     axes.grid(visible=False)
     axes.tick_params(length=0)
-    axes.set_title(style.drawable(title))
+    figure.suptitle(style.drawable(title))
     figure.colorbar(image, ax=axes, label=unit)
     return figure
 
