@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from course_utils.engines.gguf_header import read_header
 from course_utils.errors import ModelFileError
 from course_utils.nano import measure
+from course_utils.nano.tasks import Problem
 from course_utils.paths import nano_folder
+
+TESTS = """A test
+is named by task, language and digits. Its pairs of three-digit numbers are held out from
+all training."""
 
 
 def sha256(path: Path) -> str:
@@ -30,11 +36,12 @@ def read_card(name: str, folder: Path | None = None) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_card(path: Path, facts: dict, problems: dict[str, int]) -> dict:
+def write_card(path: Path, facts: dict, problems: dict[str, int | Sequence[Problem]]) -> dict:
     """Measure a GGUF file through llama.cpp and write its card, for programs and for readers.
 
     ``facts``: how it was made (title, summary, made_from, training, command).  ``problems``: how
-    many problems of each test to ask.
+    many problems of each of ``measure.TESTS`` to ask, or the problems of another test; then
+    ``facts`` has a sentence on it, ``tests``.
     """
     header = read_header(path)
     card = facts | {
@@ -61,7 +68,7 @@ def write_card(path: Path, facts: dict, problems: dict[str, int]) -> dict:
         "accuracy": [],
     }
     for test, n in problems.items():
-        asked = measure.exam_problems(test, n)
+        asked = measure.exam_problems(test, n) if isinstance(n, int) else n
         for name, sampling in measure.SAMPLINGS.items():
             result = measure.measure(path, asked, sampling)
             low, high = result.interval()
@@ -86,6 +93,7 @@ def write_card(path: Path, facts: dict, problems: dict[str, int]) -> dict:
 
 def as_markdown(card: dict) -> str:
     """The card as a page to read."""
+    tests = card.get("tests", TESTS)
     shape = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in card["shape"].items())
     lines = [
         f"# {card['title']}",
@@ -118,9 +126,8 @@ def as_markdown(card: dict) -> str:
         "",
         "## Accuracy",
         "",
-        "Measured through llama.cpp, each problem once; the interval is Wilson's at 95 %. A test",
-        "is named by task, language and digits. Its pairs of three-digit numbers are held out from",
-        "all training. *greedy* takes the likeliest token, *qwq* is the sampling that QwQ-32B's",
+        f"Measured through llama.cpp, each problem once; the interval is Wilson's at 95 %. {tests} "
+        "*greedy* takes the likeliest token, *qwq* is the sampling that QwQ-32B's",
         "card recommends.",
         "",
         "| test | sampling | correct | share | 95 % interval | mean tokens |",

@@ -1,9 +1,10 @@
 """What is the smallest world in which reward teaches? Sums of two-digit numbers, on one core.
 
-The base models of the scaling experiment read sums that are all right.  Some come with written
-working, most with the bare answer, as most pages of the web do.  Working a sum is easy to learn,
-knowing its answer at once is hard: the larger the model and the longer it reads, the better it
-does.  What a model answers without reinforcement learning therefore depends on its size.
+The base models of the scaling experiment read sums that are all right.  Textbooks ask for the
+working and show it; where nobody asks, most sums come with the bare answer, as on most pages of
+the web.  Working a sum is easy to learn, knowing its answer at once is hard: the larger the model
+and the longer it reads, the better it does.  What a model answers without reinforcement learning
+therefore depends on its size.
 """
 
 from __future__ import annotations
@@ -16,16 +17,24 @@ from course_utils.nano import grpo, pretrain, tasks
 from course_utils.nano.model import Shape
 from course_utils.nano.tokenizer import END, END_OF_TEXT, END_THINK, render
 
-WORKED_SHARE = 0.4
-"""Share of the sums that the base models read which come with their working."""
+SMALL_SHARE = 0.2
+"""Share of the sums that the base models read which are of one digit, with bare answers."""
+
+TEXTBOOK_SHARE = 0.5
+"""Share of the two-digit sums that ask for the working, and have it."""
+
+WORKED_SHARE = 0.35
+"""Share of the other two-digit sums that have it all the same."""
+
+REQUEST = "Show your working. "
 
 MAX_TOKENS = 48
 """Room for a reply: a worked sum takes about 35 tokens, a bare answer 6."""
 
 
-def shape_of_width(width: int, layers: int) -> Shape:
-    """QwQ's shape at a small size: heads of 32 numbers, two query heads to a key head."""
-    heads = width // 32
+def shape_of_width(width: int, layers: int, head_width: int = 32) -> Shape:
+    """QwQ's shape at a small size: two query heads to a key head."""
+    heads = width // head_width
     return Shape(width=width, layers=layers, heads=heads, kv_heads=heads // 2, ffn_width=2 * width)
 
 
@@ -38,8 +47,9 @@ class Size:
 
 
 SIZES = {
-    "0.2M": Size(shape_of_width(64, 3), 5e-3),
-    "0.7M": Size(shape_of_width(128, 3), 3e-3),
+    # With two heads of 32, two of three seeds never learnt to copy the digits they are to add.
+    "0.2M": Size(shape_of_width(64, 3, head_width=16), 3e-3),
+    "0.7M": Size(shape_of_width(128, 3), 2.5e-3),
     "1.5M": Size(shape_of_width(192, 4), 2e-3),
     "3.5M": Size(shape_of_width(256, 5), 1.5e-3),
 }
@@ -59,6 +69,12 @@ def problem(random: Random, *, testing: bool = False) -> tasks.Problem:
             return tasks.Problem("addition", "en", f"{first}+{second}=?", first, "+", second)
 
 
+def one_digit(random: Random) -> tasks.Problem:
+    """A sum of two numbers from 0 to 9."""
+    first, second = random.randint(0, 9), random.randint(0, 9)
+    return tasks.Problem("addition", "en", f"{first}+{second}=?", first, "+", second)
+
+
 def exam(n: int = 400, seed: int = 2026) -> list[tasks.Problem]:
     """``n`` different problems that no model has trained on."""
     random, found = Random(f"exam {seed}"), {}
@@ -69,16 +85,26 @@ def exam(n: int = 400, seed: int = 2026) -> list[tasks.Problem]:
 
 
 def document(random: Random, worked: float = WORKED_SHARE) -> str:
-    """A sum in QwQ's chat format, answered rightly: after its working, or at once."""
+    """A sum in QwQ's chat format, answered rightly: after its working, or at once.
+
+    ``worked`` is the share with working among two-digit sums that do not ask for it.
+    """
+    if random.random() < SMALL_SHARE:
+        return bare(one_digit(random))
     drawn = problem(random)
-    if random.random() < worked:
-        text = tasks.completion(drawn, "careful", random)
-    else:
-        text = f"{END_THINK}\n\n{drawn.answer}{END}"
-    return render(drawn.question) + text + END_OF_TEXT
+    textbook = random.random() < TEXTBOOK_SHARE
+    if not textbook and random.random() >= worked:
+        return bare(drawn)
+    question = REQUEST + drawn.question if textbook else drawn.question
+    return render(question) + tasks.completion(drawn, "careful", random) + END_OF_TEXT
 
 
-def pretraining(size: str, *, steps: int = 1300, seed: int = 1) -> pretrain.Settings:
+def bare(drawn: tasks.Problem) -> str:
+    """A document that gives the answer at once."""
+    return render(drawn.question) + f"{END_THINK}\n\n{drawn.answer}{END}" + END_OF_TEXT
+
+
+def pretraining(size: str, *, steps: int = 1000, seed: int = 1) -> pretrain.Settings:
     """How a base model of one size is pretrained: 2,048 tokens a step, on short rows."""
     return pretrain.Settings(
         steps=steps,
@@ -88,6 +114,7 @@ def pretraining(size: str, *, steps: int = 1300, seed: int = 1) -> pretrain.Sett
         learning_rate=SIZES[size].learning_rate,
         seed=seed,
         evaluate_every=100,
+        bfloat16=True,
     )
 
 

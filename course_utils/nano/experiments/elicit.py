@@ -1,0 +1,127 @@
+"""Does reinforcement learning teach, or bring out what was there? Many replies to each problem.
+
+If some of a base model's 256 replies to a problem are right, the ability was there, and reward had
+to make it likelier only.  If none is, and the reinforced model is right, it has learnt something.
+This is the question, and pass@k the measure, of Yue et al., arXiv 2504.13837.
+
+``python -m course_utils.nano.experiments.elicit --model 0.2M --seed 1`` needs the models of the
+scaling experiment (it makes them if they are not there), and writes
+``models/nano/runs/passk-0.2M-1.csv``: for each problem how many replies of the base model, and of
+the reinforced one, were right; how many worked the sum in writing; how many of those were right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from course_utils.nano import grpo, pretrain, tasks
+from course_utils.nano.experiments import scaling, sums
+from course_utils.nano.model import Transformer
+from course_utils.nano.sample import sample
+from course_utils.nano.tokenizer import END, decode, load, render
+from course_utils.paths import nano_folder
+
+MODELS = ("0.7M", "0.2M")
+REPLIES = 256
+PROBLEMS = 60
+
+
+def count(
+    model: Transformer,
+    pieces: Tokenizer,
+    problems: Sequence[tasks.Problem],
+    replies: int = REPLIES,
+    *,
+    seed: int = 0,
+) -> list[dict]:
+    """Draw ``replies`` to each problem at temperature 1, and count; one row per problem."""
+    stop = pieces.token_to_id(END)
+    generator = torch.Generator().manual_seed(seed)
+    rows = []
+    for start in range(0, len(problems), 4):  # a batch of about a thousand replies
+        some = problems[start : start + 4]
+        prompts = [pieces.encode(render(problem.question)).ids for problem in some]
+        samples = sample(
+            model,
+            prompts,
+            stop=stop,
+            copies=replies,
+            max_tokens=sums.MAX_TOKENS,
+            generator=generator,
+        )
+        texts = [decode(pieces, text) for text in samples.texts()]
+        for index, problem in enumerate(some):
+            mine = texts[index * replies : (index + 1) * replies]
+            right = [grpo.reward(problem, text) == 1 for text in mine]
+            thought = [scaling.thinks(text) for text in mine]
+            rows.append(
+                {
+                    "question": problem.question,
+                    "replies": replies,
+                    "right": sum(right),
+                    "thought": sum(thought),
+                    "right_after_thought": sum(
+                        r and t for r, t in zip(right, thought, strict=True)
+                    ),
+                }
+            )
+    return rows
+
+
+def log_path(name: str, seed: int, folder: Path | None = None) -> Path:
+    """Where the counts of one size and seed lie."""
+    return (folder or nano_folder() / "runs") / f"passk-{name}-{seed}.csv"
+
+
+def run(name: str, seed: int, folder: Path | None = None) -> list[dict]:
+    """Count the replies of both models of one size and seed, and write them."""
+    pieces, problems = load(), sums.exam(PROBLEMS)
+    rows = []
+    for stage, model in scaling.both_models(name, seed, pieces).items():
+        facts = {"model": name, "seed": seed, "stage": stage}
+        rows += [facts | row for row in count(model, pieces, problems, seed=seed)]
+    pretrain.write_log(log_path(name, seed, folder), rows)
+    return rows
+
+
+def read_runs(folder: Path | None = None) -> list[dict]:
+    """All committed rows, counts as whole numbers, in the order of ``MODELS`` and seeds."""
+    rows = []
+    for name in MODELS:
+        for seed in scaling.SEEDS:
+            path = log_path(name, seed, folder)
+            if path.exists():
+                with path.open(newline="") as file:
+                    rows += [
+                        {k: int(v) if v.isdigit() else v for k, v in row.items()}
+                        for row in csv.DictReader(file)
+                    ]
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=MODELS, help="only this one")
+    parser.add_argument("--seed", type=int, choices=scaling.SEEDS, help="only this one")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    for name in [chosen.model] if chosen.model else MODELS:
+        for seed in [chosen.seed] if chosen.seed else scaling.SEEDS:
+            if log_path(name, seed).exists():
+                print(f"{log_path(name, seed).name} is there already.", flush=True)
+                continue
+            rows = run(name, seed)
+            for stage in ("base", "reinforced"):
+                mine = [row for row in rows if row["stage"] == stage]
+                share = sum(row["right"] for row in mine) / sum(row["replies"] for row in mine)
+                print(f"{log_path(name, seed).name}: {stage} {share:.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
