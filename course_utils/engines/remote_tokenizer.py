@@ -19,6 +19,7 @@ from course_utils.catalogue import find_file
 from course_utils.download import RetryPolicy, describe_remote, find_downloaded, read_range
 from course_utils.engines.gguf_header import GgufHeader, damaged, parse_header, read_header
 from course_utils.engines.protocol import Token
+from course_utils.engines.word_splitting import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, NotSupportedError
 
 READ_AT_ONCE = 4 * 2**20
@@ -27,12 +28,6 @@ READ_AT_ONCE = 4 * 2**20
 IMPATIENT = RetryPolicy(attempts=2, timeout_seconds=10.0)
 """For a notebook: without a network, say so after seconds rather than minutes."""
 
-# Where byte-pair merges may not cross: llama.cpp's expression for "qwen2" (src/llama-vocab.cpp).
-# Every digit stands alone: \p{N} has no plus sign.
-QWEN2_SPLIT = (
-    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
-    r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 # QwQ, and the Qwen models distilled from DeepSeek-R1, which llama.cpp cuts by the same expression.
 _QWEN2_NAMES = ("qwen2", "deepseek-r1-qwen")
 
