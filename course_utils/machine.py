@@ -27,8 +27,9 @@ from course_utils.errors import MachineError
 from course_utils.paths import repository_root
 
 MIB = 1024**2
-# Where the size of the last-level cache is not known, suppose a large one.
-UNKNOWN_CACHE_BYTES = 64 * MIB
+# A virtual machine is told the size of its own share of the cache, while the processor below it
+# may have hundreds of MiB: a smaller buffer would partly be read from there.
+LEAST_BUFFER_BYTES = 1024 * MIB
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,10 @@ def _bandwidth_of_this_process(seconds: float) -> float:
 def measure_memory_bandwidth(seconds: float = 1.0, threads: int | None = None) -> float:
     """Measure the read bandwidth of main memory, in bytes per second.
 
-    ``threads`` threads (one per usable core by default) each read their share of a buffer several
-    times larger than the processor's last-level cache, folding it with a bitwise "or", which is
-    far faster than memory.  Returns the median over passes, so that a short disturbance does not
-    count, while a machine that is busy all the time shows the bandwidth that is left.
+    ``threads`` threads (one per usable core by default) each read their share of a buffer much
+    larger than any processor's cache, folding it with a bitwise "or", which is far faster than
+    memory.  Returns the median over passes, so that a short disturbance does not count, while a
+    machine that is busy all the time shows the bandwidth that is left.
 
     Raises MachineError where there is not even memory for the buffer.
     """
@@ -178,8 +179,8 @@ def _smaller(of_machine: int, of_container: int | None) -> int:
 
 
 def _buffer_bytes() -> int:
-    """Four times the last-level cache, at least 256 MiB, at most a quarter of what is free."""
-    wanted = max(256 * MIB, 4 * _last_level_cache_bytes())
+    """1 GiB, or four times a larger cache; at most a quarter of what is free."""
+    wanted = max(LEAST_BUFFER_BYTES, 4 * _last_level_cache_bytes())
     return max(8 * MIB, min(wanted, available_memory_bytes() // 4))
 
 
@@ -192,7 +193,7 @@ def _last_level_cache_bytes() -> int:
             sizes.append(int(text[:-1]) * units[text[-1]])
         except (OSError, ValueError, KeyError, IndexError):
             continue
-    return max(sizes, default=UNKNOWN_CACHE_BYTES)
+    return max(sizes, default=0)
 
 
 def _cpu_name_linux() -> str:

@@ -1,14 +1,21 @@
 """A model that memory cannot hold is refused before loading, and repacked only where it fits."""
 
+from dataclasses import replace
+
 import gguf
 import pytest
 
+from course_utils.capacity import plan, repacked_bytes
+from course_utils.catalogue import find_model
 from course_utils.engines import loading, open_model
 from course_utils.engines.gguf_check import check_gguf
 from course_utils.errors import MachineError
+from course_utils.machine import Machine
+from course_utils.standin import sparse_files_work, standin
 from tests.tiny_models import tiny_model
 
 GIB = 2**30
+MACHINE = Machine(8, 64 * GIB, 61 * GIB, 40e9, 100 * GIB)
 
 
 def test_a_model_that_memory_cannot_hold_is_refused_unless_forced(tmp_path, monkeypatch):
@@ -50,3 +57,20 @@ def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path):
     assert settings["repack"] is False
     assert "repacks" in settings["repack_reason"]
     assert open_model(path, repack=True).info.settings["repack"] is True
+
+
+def test_the_engine_and_the_plan_count_the_same_copy(tmp_path):
+    if not sparse_files_work(tmp_path):
+        pytest.skip("this file system has no sparse files")
+    qwq = find_model("qwq-32b").architecture
+    with standin("qwq-32b", folder=tmp_path) as file:
+        header = check_gguf(file.path)
+    # The published file's metadata is a little longer than the stand-in's.
+    weights = header.file_bytes
+    room = loading.decide_loading(header, context=8192, available_bytes=61 * GIB)
+    assert room.repack and room.copy_bytes == repacked_bytes(qwq, "Q4_K_M")
+    planned = plan("qwq-32b", repack=True, machine=MACHINE).memory
+    assert room.need == replace(planned, weights=weights)
+    assert weights == pytest.approx(planned.weights, rel=1e-3)
+    tight = loading.decide_loading(header, context=8192, available_bytes=21 * GIB)
+    assert not tight.repack and tight.need == replace(planned, weights=weights, repacked=0)

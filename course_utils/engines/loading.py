@@ -8,10 +8,13 @@ back by the system; the copy is private to one.  For QwQ-32B in Q4_K_M it is 13.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from course_utils.architectures import Architecture
 from course_utils.capacity import (
+    BATCH,
     REPACKED_TYPES,
+    MemoryNeed,
     RepackChoice,
     choose_repacking,
     memory_need,
@@ -22,20 +25,32 @@ from course_utils.errors import CourseError
 from course_utils.machine import available_memory_bytes
 
 
-def plan_loading(
+class Loading(NamedTuple):
+    """What a file takes in memory, and whether its weights are repacked.
+
+    ``need`` includes the ``copy_bytes`` of the repacked copy only where ``repack`` is true.
+    """
+
+    need: MemoryNeed
+    copy_bytes: int
+    repack: bool
+    reason: str
+
+
+def decide_loading(
     header: GgufHeader,
     *,
-    name: str,
     context: int,
-    kv_type: str,
-    batch: int,
-    repack: bool | None,
-    kernels: int,
-    force: bool,
-) -> RepackChoice:
-    """Count the memory, and choose whether to repack if ``repack`` leaves it open.
+    available_bytes: int,
+    kv_type: str = "f16",
+    batch: int = BATCH,
+    repack: bool | None = None,
+    kernels: int = 1,
+) -> Loading:
+    """Count what a file takes, and choose whether to repack if ``repack`` leaves it open.
 
-    Raises MachineError where memory cannot hold the model, unless ``force``.
+    context in tokens; available_bytes: the memory that is free.  The engine asks this before it
+    loads; ask it yourself to learn what it would do on another machine.
     """
     try:
         architecture = Architecture.from_metadata(header.metadata, header.shapes)
@@ -55,12 +70,21 @@ def plan_loading(
         kv_type=kv_type,
         batch=batch,
     )
-    free = available_memory_bytes()
     if repack is None:
-        choice = choose_repacking(need, copy, free, kernels=kernels)
+        choice = choose_repacking(need, copy, available_bytes, kernels=kernels)
     else:
         choice = RepackChoice(repack, "You chose it.")
     if choice.repack:
         need = replace(need, repacked=copy)
-    refuse_if_swapping(need, name=name, available_bytes=free, force=force)
-    return choice
+    return Loading(need, copy, choice.repack, choice.reason)
+
+
+def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> Loading:
+    """``decide_loading`` for this machine as it is now, with the same settings.
+
+    Raises MachineError where memory cannot hold the model, unless ``force``.
+    """
+    free = available_memory_bytes()
+    loading = decide_loading(header, available_bytes=free, **settings)
+    refuse_if_swapping(loading.need, name=name, available_bytes=free, force=force)
+    return loading

@@ -19,10 +19,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 from course_utils.architectures import Architecture
 from course_utils.capacity import (
@@ -36,7 +36,7 @@ from course_utils.capacity import (
 )
 from course_utils.catalogue import find_model, predicted_file_bytes
 from course_utils.errors import MachineError, ModelLoadError, OptionError
-from course_utils.machine import Machine, this_machine
+from course_utils.machine import Machine, measure_memory_bandwidth, this_machine
 from course_utils.paths import repository_root
 from course_utils.progress import Progress
 from course_utils.quantisation import bytes_read_per_token
@@ -143,14 +143,19 @@ def rehearse(
 
     When the model fits only with a Q8_0 cache and a shorter context, it is rehearsed with those.
     layers: run only so many layers, and extrapolate.
-    machine: by default this machine as it is now; its free memory decides what is run.
+    machine: by default this machine as it is now; its free memory decides what is run.  Its memory
+    bandwidth is measured before and after the run, and the plan is made with the mean, since what
+    other programs leave of it changes within a minute.  A machine that you give is taken as it is.
     on_progress: called with the percentage done, instead of a progress bar.
 
     Raises OptionError for an unknown name, MachineError where not even one layer fits,
     ModelLoadError where the stand-in's process fails.
     """
     started = time.perf_counter()
-    machine = machine or this_machine()
+    bandwidths = []
+    if machine is None:
+        bandwidths.append(measure_memory_bandwidth())
+        machine = replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidths[0])
     planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
     lighter = planned.instead
     if not repack and lighter is not None and _same_file(lighter, planned):
@@ -161,6 +166,9 @@ def rehearse(
     with standin(planned.model, planned.mix, layers=shown) as file:
         write_seconds = time.perf_counter() - wrote
         measured = _measure_in_own_process(file.path, options, on_progress)
+    if bandwidths:
+        bandwidths.append(measure_memory_bandwidth())
+        planned = planned.with_bandwidth(mean(bandwidths))
     return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
 
 

@@ -2,7 +2,14 @@
 
 import sys
 
-from tests.benchmarks import decoding, full_size, nano_quantisation, recording, streaming
+from tests.benchmarks import (
+    decoding,
+    full_size,
+    nano_quantisation,
+    one_and_two_threads,
+    recording,
+    streaming,
+)
 
 BENCHMARKS = {
     "streaming": streaming.main,
@@ -10,6 +17,7 @@ BENCHMARKS = {
     "nano-quantisation": nano_quantisation.main,
     "full-size": full_size.main,
     "decoding": decoding.main,
+    "one-and-two-threads": one_and_two_threads.main,
 }
 
 

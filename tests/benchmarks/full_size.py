@@ -1,91 +1,103 @@
 """How fast are the large models on this machine, and did the plan foresee it?
 
-Rehearses QwQ-32B and Qwen3-30B-A3B at full size (each about a minute, 20 GB of memory), and both
-with a few layers with and without llama.cpp's repacked copy.  The rows go to
-``models/full_size.csv``, which notebooks 05 and 06 draw, marked with the machine they are from.
+Rehearses QwQ-32B and Qwen3-30B-A3B at full size (each about a minute, 20 GB of memory).  Then both
+with a few layers, by turns without and with llama.cpp's repacked copy, so that whatever else the
+machine does slows both alike.  Notebooks 05 and 06 show the rows, marked with their machine.
 Promise: resident memory within 3 % of the plan, decoding speed within 15 %.
 """
 
-import csv
-import dataclasses
-from pathlib import Path
+from __future__ import annotations
+
+from statistics import median
 
 from course_utils.engines.rehearsal import Rehearsal, rehearse
-from course_utils.machine import Machine, measure_memory_bandwidth, this_machine
-from course_utils.paths import models_folder
+from course_utils.machine import this_machine
+from tests.benchmarks.report import show_place, write_report
 
-REPORT = models_folder() / "full_size.csv"
-COMMAND = "python -m tests.benchmarks full-size"
-
-RUNS = (
-    {"model": "qwq-32b"},
-    {"model": "qwen3-30b-a3b"},
-    {"model": "qwq-32b", "layers": 8, "context": 2048},
-    {"model": "qwq-32b", "layers": 8, "context": 2048, "repack": True},
-    {"model": "qwen3-30b-a3b", "layers": 8, "context": 2048},
-    {"model": "qwen3-30b-a3b", "layers": 8, "context": 2048, "repack": True},
-)
+MODELS = ("qwq-32b", "qwen3-30b-a3b")
+FEW_LAYERS = {"layers": 8, "context": 2048}
+ROUNDS = 3
 
 
-def measured_now() -> Machine:
-    """This machine, its bandwidth measured afresh: a busy neighbour changes it in a minute."""
-    return dataclasses.replace(
-        this_machine(), memory_bandwidth_bytes_per_second=measure_memory_bandwidth()
-    )
+def row(runs: list[Rehearsal], shared: list[Rehearsal] | None = None) -> dict[str, object]:
+    """One row of the report: the medians of these runs, and their ratios to ``shared`` ones.
 
+    ``shared``: the runs without the copy, each made just before the run of the same place.
+    """
+    first = runs[0]
+    planned = first.plan
 
-def row(found: Rehearsal) -> dict[str, object]:
-    """One rehearsal as a row of the report."""
-    planned, machine = found.plan, found.plan.machine
+    def middle(name: str) -> float:
+        return median(getattr(found, name) for found in runs)
+
+    def ratio(name: str) -> float:
+        pairs = zip(runs, shared or runs, strict=True)
+        return median(getattr(found, name) / getattr(before, name) for found, before in pairs)
+
+    bandwidth = median(each.plan.machine.memory_bandwidth_bytes_per_second for each in runs)
     return {
-        "cpu": machine.cpu_name,
-        "cores": machine.cores,
-        "memory_gib": round(machine.total_memory_bytes / 2**30, 1),
-        "bandwidth_gb_per_second": round(machine.memory_bandwidth_bytes_per_second / 1e9, 2),
+        "bandwidth_gb_per_second": round(bandwidth / 1e9, 2),
         "model": planned.model,
         "quantisation": planned.mix,
-        "layers": found.layers,
-        "all_layers": found.all_layers,
+        "layers": first.layers,
+        "all_layers": first.all_layers,
         "context": planned.context,
         "kv_type": planned.kv_type,
-        "repack": found.measured.settings["repack"],
+        "repack": first.measured.settings["repack"],
+        "runs": len(runs),
         "file_gb": round(planned.memory.weights / 1e9, 3),
-        "disk_mb": round(found.disk_bytes / 1e6, 1),
+        "disk_mb": round(first.disk_bytes / 1e6, 1),
         "gb_per_token": round(planned.bytes_per_token / 1e9, 3),
-        "load_seconds": round(found.load_seconds, 1),
+        "load_seconds": round(middle("load_seconds"), 1),
         "planned_memory_gib": round(planned.memory.total / 2**30, 2),
-        "memory_gib_resident": round(found.resident_bytes / 2**30, 2),
-        "memory_gib_private": round(found.measured.private_bytes / 2**30, 2),
-        "prefill_tokens_per_second": round(found.prefill_tokens_per_second, 2),
-        "ceiling_tokens_per_second": round(planned.ceiling, 3),
-        "planned_tokens_per_second": round(planned.tokens_per_second, 3),
-        "decode_tokens_per_second": round(found.decode_tokens_per_second, 3),
-        "seconds": round(found.seconds, 1),
-        "command": COMMAND,
+        "memory_gib_resident": round(middle("resident_bytes") / 2**30, 2),
+        "memory_gib_private": round(
+            median(each.measured.private_bytes for each in runs) / 2**30, 2
+        ),
+        "prefill_tokens_per_second": round(middle("prefill_tokens_per_second"), 2),
+        "ceiling_tokens_per_second": round(median(each.plan.ceiling for each in runs), 3),
+        "planned_tokens_per_second": round(median(each.plan.tokens_per_second for each in runs), 3),
+        "decode_tokens_per_second": round(middle("decode_tokens_per_second"), 3),
+        "share_of_read_bandwidth": round(middle("share_of_bandwidth"), 3),
+        "prefill_to_shared": round(ratio("prefill_tokens_per_second"), 3),
+        "decode_to_shared": round(ratio("decode_tokens_per_second"), 3),
+        "seconds": round(middle("seconds"), 1),
     }
 
 
-def write(rows: list[dict[str, object]], path: Path = REPORT) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def whole(model: str) -> list[dict[str, object]]:
+    """The row of a model at full size, or with as many layers as the memory holds."""
+    found = rehearse(model)
+    print(found)
+    print(f"  {found.share_of_bandwidth:.3f} of the read bandwidth")
+    if not found.extrapolated:
+        print(
+            f"  against the plan: memory {found.memory_against_plan - 1:+.1%} (promised 3 %), "
+            f"decoding {found.speed_against_plan - 1:+.1%} (promised 15 %)"
+        )
+    print(flush=True)
+    return [row([found])]
+
+
+def few_layers(model: str) -> list[dict[str, object]]:
+    """Two rows, without and with the copy, measured by turns."""
+    shared, repacked = [], []
+    for _ in range(ROUNDS):
+        shared.append(rehearse(model, repack=False, **FEW_LAYERS))
+        repacked.append(rehearse(model, repack=True, **FEW_LAYERS))
+    rows = [row(shared), row(repacked, shared)]
+    print(
+        f"{model}, {FEW_LAYERS['layers']} layers, repacked against shared: "
+        f"decoding {rows[1]['decode_to_shared']:.2f}, prefill {rows[1]['prefill_to_shared']:.2f}\n",
+        flush=True,
+    )
+    return rows
 
 
 def main() -> None:
-    rows = []
-    for run in RUNS:
-        found = rehearse(**run, machine=measured_now())
-        print(found)
-        if not found.extrapolated:
-            print(
-                f"  against the plan: memory {found.memory_against_plan - 1:+.1%} (promised 3 %), "
-                f"decoding {found.speed_against_plan - 1:+.1%} (promised 15 %)"
-            )
-        print(flush=True)
-        rows.append(row(found))
-    write(rows)
-    print(f"written to {REPORT.relative_to(models_folder().parent)}")
+    rows = [line for model in MODELS for line in whole(model)]
+    rows += [line for model in MODELS for line in few_layers(model)]
+    show_place(write_report("full-size", rows, this_machine()))
 
 
 if __name__ == "__main__":

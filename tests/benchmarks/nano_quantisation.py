@@ -1,6 +1,6 @@
 """How much worse is the nano thinker with fewer bits? Its accuracy on problems it never saw.
 
-Every quantisation is made by llama.cpp from the shipped 16-bit file and asked the same problems,
+Every other type is made by llama.cpp from the shipped 16-bit file and asked the same problems,
 greedily, so that nothing but the weights differs.  Notebook 06 measures perplexity and
 divergence itself, and takes the accuracy from here, since that needs many answers.
 """
@@ -18,7 +18,7 @@ from course_utils.paths import nano_folder
 from course_utils.progress import Progress
 from tests.benchmarks.report import show_place, write_report
 
-KINDS = ("F16", "Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M", "Q2_K")
+KINDS = ("F32", "F16", "Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M", "Q2_K")
 PROBLEMS = 300
 
 

@@ -27,11 +27,14 @@ def about(machine: Machine) -> dict[str, object]:
 def write_report(
     name: str, rows: Sequence[Mapping], machine: Machine, *, folder: Path | None = None
 ) -> Path:
-    """Write ``models/NAME.csv`` with the machine in front of each row and the command behind."""
+    """Write ``models/NAME.csv`` with the machine in front of each row and the command behind.
+
+    A row that was measured at a bandwidth of its own says so in ``bandwidth_gb_per_second``.
+    """
     path = (folder or models_folder()) / f"{name.replace('-', '_')}.csv"
     command = {"command": f"python -m tests.benchmarks {name}"}
     with path.open("w", newline="", encoding="utf-8") as file:
-        names = [*about(machine), *rows[0], *command]
+        names = list(about(machine) | dict(rows[0]) | command)
         writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(about(machine) | dict(row) | command for row in rows)
