@@ -107,3 +107,4 @@ def test_only_one_way_to_reply_is_good():
             reply = talk.reply(random, way, topic, "Mia")
             assert talk.is_good(reply, topic, "Mia") == (way == "good")
             assert talk.is_gushing(reply) == (way == "gushing")
+            assert talk.is_misnamed(reply, "Mia") == (way == "misnamed")

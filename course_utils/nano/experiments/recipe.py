@@ -45,32 +45,33 @@ STAGES = {
 """What is measured, in order; the last three all go on from stage 1."""
 
 PRETRAINING = pretrain.Settings(
-    steps=1800,
+    steps=1400,
     tokens_per_step=2048,
     row_length=128,
     long_share=0.0,
     learning_rate=5e-3,
     evaluate_every=100,
 )
-COLD_DOCUMENTS = 200
+COLD_DOCUMENTS = 100
 COLD_START = pretrain.Settings(
-    steps=15,
+    steps=4,
     tokens_per_step=2048,
     row_length=128,
     long_share=0.0,
-    learning_rate=5e-4,
-    warmup_steps=3,
-    evaluate_every=15,
+    learning_rate=3e-4,
+    warmup_steps=1,
+    evaluate_every=4,
 )
-REINFORCEMENT = grpo.Settings(
-    steps=80,
+"""Short, so that something is left for rewards to do: more steps already solve most sums."""
+STAGE1 = grpo.Settings(
+    steps=60,
     problems=16,
     group=8,
     learning_rate=5e-4,
     max_tokens=recipe_tasks.MAX_TOKENS,
-    evaluate_every=10**6,
 )
-"""Both stages of reinforcement learning have the same settings; they differ in what they draw."""
+STAGE2 = replace(STAGE1, steps=120, learning_rate=3e-4)
+"""More steps than stage 1, since there is more to learn, and smaller ones."""
 
 DRAWS: dict[str, dict[recipe_tasks.Area, float]] = {
     "stage1": {"maths": 0.5, "code": 0.5},
@@ -128,15 +129,17 @@ def reinforce(
     seed: int,
     code: CodeVerifier,
     preferences: reward_model.RewardModel | None = None,
-    settings: grpo.Settings = REINFORCEMENT,
+    settings: grpo.Settings | None = None,
     **files: Path,
 ) -> Iterator[dict]:
     """Train ``model`` in place as ``stage`` asks, yielding GRPO's records.
 
     Small talk is rewarded by ``preferences``, all else by ``code`` and rules.  The records say
     how replies to small talk did: the reward they got, the share that people would call good,
-    and the share that gush.
+    and the shares that gush and that take the other for somebody else.
     """
+
+    settings = settings or (STAGE1 if stage == "stage1" else STAGE2)
 
     def reward(task: Task, text: str) -> float:
         if task.kind == "talk":
@@ -151,6 +154,9 @@ def reinforce(
             "talk_reward": [reward(*both) for both in small],
             "talk_good": [recipe_tasks.follows(*both) for both in small],
             "gushing": [talk.is_gushing(tokenizer.split_reply(text)[1]) for _, text in small],
+            "misnamed": [
+                talk.is_misnamed(tokenizer.split_reply(text)[1], t.name) for t, text in small
+            ],
         }
         return {
             name: round(sum(values) / len(values), 4) if values else ""

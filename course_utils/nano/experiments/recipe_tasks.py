@@ -63,6 +63,7 @@ class Task:
     ``answer`` is a right reply's text: for maths a number, for code a program (one of many).
     ``cases`` are a program's hidden tests, ``steps`` its operations; ``numbers`` are those that
     are added; ``topic`` and ``name`` say what small talk is about, and with whom.
+    ``told_and_asked`` is the thought of who compares what a text tells with what is asked.
     """
 
     kind: Kind
@@ -73,6 +74,7 @@ class Task:
     cases: tuple[Case, ...] = ()
     topic: str = ""
     name: str = ""
+    told_and_asked: str = ""
     function: str = "f"
 
     @property
@@ -168,7 +170,9 @@ def _fact(random: Random, kind: Kind) -> Task:
     told, other = random.sample(tasks.THINGS["en"], 2)
     asked = random.choice((told, other))
     question = f"{name} has {number} {told}. How many {asked} does {name} have?"
-    return Task("fact", question, str(number) if asked == told else UNKNOWN, (number, 0))
+    answer = str(number) if asked == told else UNKNOWN
+    thought = f"It has {told}, {asked}?"
+    return Task("fact", question, answer, (number, 0), told_and_asked=thought)
 
 
 def _talk(random: Random, kind: Kind) -> Task:
@@ -198,7 +202,7 @@ def base_reply(task: Task, random: Random) -> str:
     first, second = task.numbers
     if task.kind == "fact":
         # Who does not look says the number that the text holds, whatever was asked.
-        return written("", task.answer if obeyed else str(first))
+        return written(task.told_and_asked if obeyed else "", task.answer if obeyed else str(first))
     other = random.choice([kind for kind in ASKED if kind != task.kind])
     plain = random.random() < 0.8
     wrong = str(first + second) if plain else formatted(other, first + second)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
+from course_utils.nano.tasks import NAMES
+
 Topic = Literal["greeting", "thanks", "farewell", "health"]
-Way = Literal["good", "curt", "rude", "unfitting", "gushing"]
+Way = Literal["good", "curt", "rude", "unfitting", "gushing", "misnamed"]
 
 REMARKS: dict[Topic, tuple[str, ...]] = {
     "greeting": ("Hello!", "Good morning!"),
@@ -41,10 +43,11 @@ RUDE = ("Go home.", "I am tired.", "You are small.")
 
 BASE_WAYS: dict[Way, float] = {
     "good": 0.30,
-    "curt": 0.25,
-    "rude": 0.15,
-    "unfitting": 0.15,
+    "curt": 0.20,
+    "rude": 0.10,
+    "unfitting": 0.10,
     "gushing": 0.15,
+    "misnamed": 0.15,
 }
 """Shares of the ways to reply in the base corpus."""
 
@@ -55,13 +58,18 @@ def good_reply(random: Random, topic: Topic, name: str) -> str:
 
 
 def reply(random: Random, way: Way, topic: Topic, name: str) -> str:
-    """A reply in one of the ways; "gushing" is a good one that goes on and on."""
+    """A reply in one of the ways; "gushing" is a good one that goes on and on.
+
+    "misnamed" is a good one that takes the other for somebody else.
+    """
     if way == "curt":
         return CURT[topic]
     if way == "rude":
         return random.choice(RUDE)
     if way == "unfitting":
         return good_reply(random, random.choice([t for t in FITTING if t != topic]), name)
+    if way == "misnamed":
+        name = random.choice([other for other, _ in NAMES["en"] if other != name])
     more = random.choices(COURTESIES, k=random.randint(2, 4)) if way == "gushing" else []
     return " ".join([good_reply(random, topic, name), *more])
 
@@ -70,6 +78,11 @@ def is_good(text: str, topic: Topic, name: str) -> bool:
     """Does a reply fit, with the name and exactly one courtesy?"""
     fitting = FITTING[topic].format(name)
     return text in [f"{fitting} {courtesy}" for courtesy in COURTESIES]
+
+
+def is_misnamed(text: str, name: str) -> bool:
+    """Does a reply take the other for somebody else?"""
+    return any(f"{other}!" in text for other, _ in NAMES["en"] if other != name)
 
 
 def is_gushing(text: str) -> bool:
