@@ -39,6 +39,21 @@ def test_the_command_in_a_committed_report_exists(path):
         assert row["cpu"] and int(row["cores"]) > 0 and float(row["bandwidth_gb_per_second"]) > 0
 
 
+def test_the_plan_foresaw_what_the_large_stand_ins_took_and_gave():
+    rows = [r for r in _rows(models_folder() / "full_size.csv") if r["layers"] == r["all_layers"]]
+    assert [row["model"] for row in rows] == ["qwq-32b", "qwen3-30b-a3b"]
+    for row in rows:
+        planned, found = float(row["planned_memory_gib"]), float(row["memory_gib_resident"])
+        assert found == pytest.approx(planned, rel=0.03), row["model"]
+        planned, found = (float(row[f"{kind}_tokens_per_second"]) for kind in ("planned", "decode"))
+        assert found == pytest.approx(planned, rel=0.15), row["model"]
+
+
+def test_the_engine_decodes_the_large_stand_in_as_fast_as_a_bare_loop():
+    (row,) = (r for r in _rows(models_folder() / "decoding.csv") if r["loop"] == "engine")
+    assert float(row["share_of_bare_loop"]) >= 0.98 and row["layers_run"] == "64"
+
+
 def test_an_unknown_benchmark_is_refused_with_the_names_there_are(capsys):
     assert main(["speed"]) == 2
     assert "full-size" in capsys.readouterr().out
