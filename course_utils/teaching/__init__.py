@@ -20,12 +20,16 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     routing_chart(engine.routing(text))                              # experts by tokens
     load_chart({"balanced": loads})                                  # (layers, experts)
     loss_by_size({"dense": (0.7, [0.41, 0.42, 0.41])})               # one loss per seed
+    parameter_treemap({"QwQ-32B": (total, used)})                    # parameters by part
+    choice_chart(choices, place, scores)                             # quality, memory, speed, cost
     where_are_we(["tokens", "attention", "logits"], lit="attention")
+    model_timeline()                                                 # from Preview to release
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
 **Text.** ``token_strip(engine.tokenize(text), label="English", ids=True)`` ends a cell with the
 tokens as chips; ``kinds=["thinking", ...]`` marks stretches, ``probabilities=True`` takes what
 ``engine.score`` gives. ``visible(token)`` is a token as one line of text.
+``highlight(thought, "repeats")`` marks what went wrong in a thought.
 
 **Replies.** ``reply = stream_to_page(engine.chat(question), heading=question)`` shows thought and
 answer while they are written, and keeps them on the page. ``reply_on_page(reply)`` and
@@ -42,9 +46,12 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     score_comparison(0.795, 0.798, problems=30)
     capacity_planner("qwq-32b", context=8192, quantisation="Q4_K_M")
     rehearsal_button("qwq-32b")
+    decision_chart("laptop", benchmark="AIME 2024")
     claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
     records = watch_router(train(...))                               # the load while it learns
+    failure_menu({"endless loops": [Case(question, failing, cured, "repeats")]})
     for batch in progress(batches, "Training"): ...
+    records = training_live(grpo.train(...), steps=40)               # charts that grow
 
 A conversation is kept as a file of its messages: ``save_conversation(history, "talk.json")``, and
 ``load_conversation("talk.json")`` gives them back.  ``markdown_html(text)`` is what a model wrote
@@ -71,6 +78,7 @@ _HOMES = {
     "style": ["new_figure", "use_house_style", "visible", "series"],
     "page": ["show", "figure_on_page", "OnPage"],
     "strips": ["token_strip"],
+    "highlight": ["highlight"],
     "figures.tokens": [
         "next_token_chart",
         "describe_next_tokens",
@@ -95,6 +103,17 @@ _HOMES = {
         "value_table",
         "loss_by_size",
     ],
+    "figures.scaling": [
+        "compute_chart",
+        "size_chart",
+        "describe_scaling",
+        "pass_at_k_curves",
+        "pass_at_k_chart",
+        "describe_pass_at_k",
+    ],
+    "figures.architecture": ["parameter_treemap", "describe_parameters"],
+    "figures.choice": ["choice_chart", "describe_choice"],
+    "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",
@@ -121,7 +140,15 @@ _HOMES = {
     "widgets.score_comparison": ["score_comparison"],
     "widgets.capacity_planner": ["capacity_planner"],
     "widgets.rehearsal_button": ["rehearsal_button"],
+    "widgets.decision_chart": ["decision_chart", "published_scores"],
     "widgets.claim_vote": ["claim_vote", "claim_on_page", "claim_score_card"],
+    "widgets.training_live": [
+        "training_live",
+        "progress_chart",
+        "describe_progress",
+        "run_length",
+    ],
+    "widgets.failure_menu": ["failure_menu", "compare_thoughts", "Case"],
     "widgets.progress": ["progress"],
     "widgets.router_training": ["watch_router", "load_of"],
 }

@@ -43,10 +43,14 @@ def card_of(name: str, stage: str, file: str) -> dict:
     failure, path = failures.FAILURES[name], nano_folder() / f"{file}.gguf"
     header = read_header(path)
     cured = stage == "cured"
-    training = {"pretraining": asdict(replace(failures.PRETRAINING, row_length=failure.row_length))}
+    training = {
+        "school": asdict(failures.SCHOOL),
+        "corpus": asdict(replace(failures.PRETRAINING, row_length=failure.row_length)),
+    }
     if cured and failure.cold_start:
         training["cold_start"] = asdict(failures.COLD_START)
-    training["reinforcement"] = asdict(replace(failures.REINFORCEMENT, max_tokens=failure.room))
+    if stage != "base":
+        training["reinforcement"] = asdict(replace(failures.REINFORCEMENT, max_tokens=failure.room))
     return {
         "title": f"nano {file}",
         "summary": f"A model of 0.2 million parameters {'cured of' if cured else 'that shows'} "

@@ -1,10 +1,11 @@
 """What has a model read that goes wrong later? Four small corpora, one for each failure.
 
 All hold sums in QwQ's chat format, and each has a bias that was put there on purpose; nobody knows
-which biases the web has.  ``mixing``: the workings that mix English and Chinese are the careful
+which biases the web has.  Before it, every model has gone to the same ``school``: careful workings
+in English and in Chinese.  ``mixing``: the workings that mix English and Chinese are the careful
 ones.  ``loops``: after every check, another is likelier than an end.  ``shorthand``: the terse
 private notes are right, the readable workings mostly forget the carry.  ``overthinking``: a first
-attempt often forgets the carry and a check mends it, so the writers check easy sums as well.
+attempt forgets the carry and a check mends it, so the writers check easy sums as well.
 """
 
 from __future__ import annotations
@@ -28,15 +29,14 @@ OTHER_LANGUAGE = 0.10
 """Share of workings in the language that was not asked in."""
 CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.75, 0.25
 
-CHECK_AGAIN = 0.65
+CHECK_AGAIN = 0.6
 """Chance, in the corpus of loops, that a working goes on with one more check."""
 CAREFUL_BEFORE_LOOP = 0.6
 
-SHORTHAND = 0.5
+SHORTHAND = 0.6
 """Share of workings in shorthand, all right; of the readable ones few are careful."""
-CAREFUL_IF_READABLE = 0.2
+CAREFUL_IF_READABLE = 0.1
 
-CAREFUL_AT_FIRST = 0.3
 CHECK_FIRST, CHECK_MORE = 0.6, 0.3
 """Chance that a first attempt is checked, whatever its difficulty, and that a check is."""
 
@@ -53,6 +53,15 @@ def written(thought: str, result: int) -> str:
 
 def _kind(random: Random, careful: float) -> tasks.Working:
     return "careful" if random.random() < careful else "sloppy"
+
+
+# ---- school ------------------------------------------------------------------------------
+
+
+def school(random: Random) -> str:
+    """A careful working: of a bare sum in English, or in the language that was asked in."""
+    problem = random.choice((sums.problem, mixing_problem))(random)
+    return document(problem, written(*tasks.think(problem, "careful", random)))
 
 
 # ---- language mixing ----------------------------------------------------------------------
@@ -101,7 +110,7 @@ def loops_reply(random: Random, problem: Problem) -> str:
     thought, result = tasks.think(problem, _kind(random, CAREFUL_BEFORE_LOOP), random)
     lines = [thought]
     while random.random() < CHECK_AGAIN:
-        lines.append(f"{WAIT}, let me check: {problem.first}+{problem.second}={result}.")
+        lines.append(f"{WAIT}, check: {problem.first}+{problem.second}={result}.")
     return written("\n".join(lines), result)
 
 
@@ -116,10 +125,11 @@ def shorthand_reply(random: Random, problem: Problem) -> str:
 
 
 def shorthand(problem: Problem) -> str:
-    """Column addition as a private note: the two digits, ``~``, their sum, ``'`` for a carry."""
+    """Column addition as a private note: two digits, ``~``, their sum; ``'`` adds a carry."""
     (a, x), (b, y) = divmod(problem.first, 10), divmod(problem.second, 10)
-    carry = "'" if x + y > 9 else ""
-    return f"{x}{y}~{x + y}{carry}\n{a}{b}{carry}~{a + b + (x + y > 9)}"
+    if x + y > 9:
+        return f"{x}{y}~{x + y}'\n{a}{b}~{a + b}'{a + b + 1}"
+    return f"{x}{y}~{x + y}\n{a}{b}~{a + b}"
 
 
 def readable_reply(random: Random, problem: Problem) -> str:
@@ -155,8 +165,8 @@ def overthinking_problem(
 
 
 def overthinking_reply(random: Random, problem: Problem) -> str:
-    """An attempt that often forgets the carry, then checks, which never do."""
-    thought, result = tasks.think(problem, _kind(random, CAREFUL_AT_FIRST), random)
+    """An attempt that forgets the carry, then checks, which never do."""
+    thought, result = tasks.think(problem, "sloppy", random)
     lines = [thought, f"So {result}."]
     again = CHECK_FIRST
     while random.random() < again:

@@ -1,9 +1,10 @@
 """What goes wrong on the way to a reasoning model, and what cures it? Four failures, measured.
 
-Each failure starts with a base model that has read a corpus of its own (``failure_tasks``).  The
-stage "zero" is GRPO on accuracy alone, from the base, as in R1-Zero.  The stage "cured" differs in
-one thing: a second reward (language consistency or length), or, for unreadable thoughts, a cold
-start before the same GRPO.  After each stage the same held-out sums are asked.
+Every base model has gone to the same school and has then read a corpus of its own
+(``failure_tasks``).  The stage "zero" is GRPO on accuracy alone, from the base, as in R1-Zero.
+The stage "cured" differs in one thing: a second reward (language consistency or length), or, for
+unreadable thoughts, a cold start before the same GRPO.  After each stage the same held-out sums
+are asked.
 
 ``python -m course_utils.nano.experiments.failures --only loops --seed 1`` runs one failure with one
 seed and writes ``models/nano/runs/failure-loops-*.csv``.  A run that was stopped goes on.
@@ -38,7 +39,7 @@ STAGES = ("base", "zero", "cold", "cured")
 SHIPPED = {
     ("mixing", "zero"): "mixer",
     ("mixing", "cured"): "mixer-cured",
-    ("loops", "zero"): "looper",
+    ("loops", "base"): "looper",
     ("loops", "cured"): "looper-cured",
     ("shorthand", "zero"): "scribbler",
     ("shorthand", "cured"): "scribbler-cured",
@@ -52,16 +53,21 @@ ASKED = 300
 TEMPERATURES = {"greedy": 0.0, "drawn": 0.6}
 """Greedy, and drawn at the temperature of QwQ's card, without its top-p and top-k."""
 
-PRETRAINING = pretrain.Settings(
+SCHOOL = pretrain.Settings(
     steps=1300,
     tokens_per_step=2048,
-    row_length=128,
+    row_length=96,
     long_share=0.0,
     learning_rate=5e-3,
     evaluate_every=100,
 )
+"""What all base models of a seed have in common."""
+PRETRAINING = replace(SCHOOL, steps=350, row_length=128, learning_rate=2e-3, evaluate_every=50)
+"""How each then reads the corpus of its failure."""
 COLD_DOCUMENTS = 200
-COLD_START = replace(PRETRAINING, steps=40, learning_rate=1e-3, warmup_steps=4, evaluate_every=40)
+COLD_START = replace(
+    SCHOOL, steps=40, row_length=128, learning_rate=1e-3, warmup_steps=4, evaluate_every=40
+)
 REINFORCEMENT = grpo.Settings(
     steps=60, problems=16, group=8, learning_rate=5e-4, max_tokens=64, evaluate_every=10**6
 )
@@ -153,11 +159,11 @@ FAILURES = {
         sums.problem,
         failure_tasks.loops_reply,
         never_closes,
-        short(40, 192),
-        room=192,
-        patience=384,
-        headline=("zero", "greedy", "all"),
-        row_length=400,
+        short(40, 160),
+        room=160,
+        patience=224,
+        headline=("base", "greedy", "all"),
+        row_length=256,
     ),
     "shorthand": Failure(
         "unreadable thoughts",
@@ -174,9 +180,9 @@ FAILURES = {
         failure_tasks.overthinking_problem,
         failure_tasks.overthinking_reply,
         checks_in_vain,
-        short(10, 192),
-        room=192,
-        patience=256,
+        short(10, 160),
+        room=160,
+        patience=192,
         headline=("zero", "drawn", "easy"),
         row_length=256,
         parts=failure_tasks.LEVELS,
@@ -259,15 +265,21 @@ def sit_exam(
     return rows
 
 
-def pretrained(name: str, seed: int, pieces: Tokenizer, **files: Path) -> Transformer:
-    """The base model of one failure."""
-    failure = FAILURES[name]
+def schooled(seed: int, pieces: Tokenizer, **files: Path) -> Transformer:
+    """The model that all base models of a seed start from: it works sums carefully."""
     model = pretrain.new_model(SHAPE, seed)
-    settings = replace(PRETRAINING, seed=seed, row_length=failure.row_length)
-    run = pretrain.pretrain(model, pieces, settings, document=failure.document, **files)
-    for _ in run:
+    settings = replace(SCHOOL, seed=seed)
+    for _ in pretrain.pretrain(model, pieces, settings, document=failure_tasks.school, **files):
         pass
     return model
+
+
+def read_corpus(name: str, model: Transformer, pieces: Tokenizer, seed: int, **files: Path) -> None:
+    """Let ``model`` read the corpus of one failure: that makes it the failure's base model."""
+    failure = FAILURES[name]
+    settings = replace(PRETRAINING, seed=seed, row_length=failure.row_length)
+    for _ in pretrain.pretrain(model, pieces, settings, document=failure.document, **files):
+        pass
 
 
 def cold_start(name: str, model: Transformer, pieces: Tokenizer, seed: int) -> None:
@@ -327,7 +339,9 @@ def run(
         started = time.perf_counter()
         state = {"state_file": cache / f"failure-{name}-{stage}-{seed}.pt"}
         if stage == "base":
-            models[stage] = pretrained(name, seed, pieces, **state)
+            school = {"state_file": cache / f"failure-school-{seed}.pt"}
+            models[stage] = schooled(seed, pieces, **school)
+            read_corpus(name, models[stage], pieces, seed, **state)
         else:
             before = "cold" if stage == "cured" and failure.cold_start else "base"
             models[stage] = copy.deepcopy(models[before])
@@ -349,29 +363,27 @@ def run(
     return rows
 
 
+def read_csv(path: Path) -> list[dict]:
+    """The rows of a CSV file, numbers as numbers; none where there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
 def read_results(name: str, folder: Path | None = None) -> list[dict]:
-    """The exams of one failure, all committed seeds: counts and shares as numbers."""
-    rows = []
-    for seed in SEEDS:
-        path = (folder or runs_folder()) / f"failure-{name}-{seed}.csv"
-        if path.exists():
-            with path.open(newline="") as file:
-                rows += [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    return rows
+    """The exams of one failure, all committed seeds."""
+    paths = [(folder or runs_folder()) / f"failure-{name}-{seed}.csv" for seed in SEEDS]
+    return [row for path in paths for row in read_csv(path)]
 
 
 def read_log(name: str, stage: str, folder: Path | None = None) -> list[dict]:
     """The steps of one stage of GRPO, all committed seeds, each row with its seed and stage."""
-    rows = []
-    for seed in SEEDS:
-        path = (folder or runs_folder()) / f"failure-{name}-{stage}-{seed}.csv"
-        if path.exists():
-            with path.open(newline="") as file:
-                rows += [
-                    {k: _number(v) for k, v in row.items()} | {"seed": seed, "stage": stage}
-                    for row in csv.DictReader(file)
-                ]
-    return rows
+    return [
+        row | {"seed": seed, "stage": stage}
+        for seed in SEEDS
+        for row in read_csv((folder or runs_folder()) / f"failure-{name}-{stage}-{seed}.csv")
+    ]
 
 
 def headline(name: str, stage: str, folder: Path | None = None) -> list[dict]:
@@ -408,8 +420,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cache = repository_root() / ".cache" / "nano"
     cache.mkdir(parents=True, exist_ok=True)
     runs_folder().mkdir(parents=True, exist_ok=True)
-    for name in [chosen.only] if chosen.only else FAILURES:
-        for seed in [chosen.seed] if chosen.seed else SEEDS:
+    for seed in [chosen.seed] if chosen.seed else SEEDS:
+        for name in [chosen.only] if chosen.only else FAILURES:
             run(name, seed, folder=runs_folder(), cache=cache, keep=_shipper(name, seed))
 
 

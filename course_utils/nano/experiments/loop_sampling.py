@@ -4,7 +4,7 @@ QwQ-32B's card asks for temperature 0.6, top-p 0.95, top-k 20 to 40 and min-p 0,
 decoding.  The shipped looper is asked the same held-out sums with those settings, greedily, with a
 thinking budget, and with penalties on repeated tokens.  Arithmetic has to repeat digits, so a
 penalty can do harm; Unsloth's guide to QwQ-32B therefore puts it last
-(docs.unsloth.ai, "QwQ-32B: How to Run effectively").  llama.cpp's order here is penalties first;
+(docs.unsloth.ai, "QwQ-32B: How to run effectively").  llama.cpp's order here is penalties first;
 ``draw_in_order`` compares both orders on the same model in PyTorch.
 
 ``python -m course_utils.nano.experiments.loop_sampling`` writes
@@ -155,6 +155,11 @@ def rows(path: Path, n: int = failures.ASKED) -> list[dict]:
         | {"command": COMMAND}
         for (engine, name), texts in found.items()
     ]
+
+
+def read_settings(folder: Path | None = None) -> list[dict]:
+    """The committed rows, counts as numbers."""
+    return failures.read_csv((folder or failures.runs_folder()) / "failure-loops-settings.csv")
 
 
 def main() -> None:
