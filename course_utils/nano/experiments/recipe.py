@@ -45,7 +45,7 @@ STAGES = {
 """What is measured, in order; the last three all go on from stage 1."""
 
 PRETRAINING = pretrain.Settings(
-    steps=1400,
+    steps=1100,
     tokens_per_step=2048,
     row_length=128,
     long_share=0.0,
@@ -70,7 +70,7 @@ STAGE1 = grpo.Settings(
     learning_rate=5e-4,
     max_tokens=recipe_tasks.MAX_TOKENS,
 )
-STAGE2 = replace(STAGE1, steps=120, learning_rate=3e-4)
+STAGE2 = replace(STAGE1, steps=100, learning_rate=3e-4)
 """More steps than stage 1, since there is more to learn, and smaller ones."""
 
 DRAWS: dict[str, dict[recipe_tasks.Area, float]] = {
@@ -100,12 +100,12 @@ def log_path(stage: str, seed: int, folder: Path | None = None) -> Path:
     return (folder or runs_folder()) / f"recipe-{stage}-{seed}.csv"
 
 
-def pretrained(seed: int, pieces: Tokenizer, state_file: Path | None = None) -> Transformer:
-    """The base model of one seed."""
+def pretrained(seed: int, pieces: Tokenizer, **files: Path) -> Transformer:
+    """The base model of one seed; ``files`` are ``pretrain.pretrain``'s."""
     model = pretrain.new_model(SHAPE, seed)
     settings = replace(PRETRAINING, seed=seed)
     document = recipe_tasks.document
-    for _ in pretrain.pretrain(model, pieces, settings, document=document, state_file=state_file):
+    for _ in pretrain.pretrain(model, pieces, settings, document=document, **files):
         pass
     return model
 
@@ -213,7 +213,11 @@ def run(seed: int, *, folder: Path, cache: Path) -> None:
             if saved.exists():
                 model.load_state_dict(torch.load(saved))
             elif stage == "base":
-                model = pretrained(seed, pieces, cache / f"recipe-pretraining-{seed}.pt")
+                files = {
+                    "log_file": log_path("pretraining", seed, folder),
+                    "state_file": cache / f"recipe-pretraining-{seed}.pt",
+                }
+                model = pretrained(seed, pieces, **files)
             else:
                 before = {"cold": "base", "stage1": "cold"}.get(stage, "stage1")
                 model.load_state_dict(torch.load(cache / f"recipe-{before}-{seed}.pt"))

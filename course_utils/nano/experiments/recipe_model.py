@@ -1,0 +1,73 @@
+"""Where can a rerun of the recipe begin? At the first seed's cold-started model, kept as a file.
+
+``python -m course_utils.nano.experiments.recipe_model`` writes ``models/nano/recipe-cold.gguf`` and
+its card after the recipe has run with seed 1, whose saved models it reads.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from course_utils.nano import cards, export, measure, pretrain, tokenizer
+from course_utils.nano.experiments import recipe, recipe_tasks, sums
+from course_utils.paths import nano_folder, repository_root
+
+NAME = "recipe-cold"
+SEED = 1
+SUMS = 500
+
+
+def write(state: Path, folder: Path) -> dict:
+    """Export a saved cold-started model and measure it through llama.cpp; returns its card."""
+    pieces, path = tokenizer.load(), folder / f"{NAME}.gguf"
+    model = pretrain.new_model(recipe.SHAPE, SEED)
+    model.load_state_dict(torch.load(state))
+    about = export.About(
+        "nano recipe, cold start", "A tiny model after its cold start, before any reward."
+    )
+    export.to_gguf(model, pieces, path, about, half=True)
+    log = recipe.read_log("pretraining", SEED, folder / "runs")
+    facts = {
+        "title": "nano recipe, cold start",
+        "summary": "Where reinforcement learning begins in the recipe of two stages: it has read "
+        "right and wrong ways to work sums, write programs and follow instructions, and then a "
+        "few careful solutions in maths and code.",
+        "made_from": "random weights",
+        "command": f"python -m course_utils.nano.experiments.recipe --seed {SEED}, then "
+        "python -m course_utils.nano.experiments.recipe_model",
+        "seconds": log[-1]["seconds"],
+        "cores": 1,
+        "training": asdict(recipe.PRETRAINING)
+        | {"seed": SEED}
+        | {f"cold_start_{name}": value for name, value in asdict(recipe.COLD_START).items()},
+        "data": dict(recipe_tasks.SHARES),
+    }
+    card = cards.write_card(path, facts, {})
+    exam = sums.exam(SUMS)
+    for name, sampling in measure.SAMPLINGS.items():
+        result = measure.measure(path, exam, sampling, max_tokens=recipe_tasks.MAX_TOKENS)
+        low, high = result.interval()
+        card["accuracy"].append(
+            {
+                "test": "addition-en-2, held out",
+                "sampling": name,
+                "correct": result.correct,
+                "n": result.n,
+                "share": round(result.share, 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+                "mean_tokens": round(result.tokens, 1),
+            }
+        )
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    path.with_name(f"{NAME}.card.json").write_text(text, encoding="utf-8")
+    path.with_name(f"{NAME}.md").write_text(cards.as_markdown(card), encoding="utf-8")
+    return card
+
+
+if __name__ == "__main__":
+    print(write(repository_root() / ".cache" / "nano" / f"recipe-cold-{SEED}.pt", nano_folder()))
