@@ -41,7 +41,8 @@ def choice_chart(
             if value is not None:
                 axes.barh(row, value, color=look.colour, hatch=look.hatch, edgecolor="white")
             words = blank if value is None else form.format(value)
-            axes.text((value or 0) + 0.03 * most, row, words, va="center", fontsize=9)
+            box = {"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 1}
+            axes.text((value or 0) + 0.05 * most, row, words, va="center", fontsize=9, bbox=box)
         axes.set_xlim(0, 1.45 * most)
         axes.set_title(style.drawable(title), fontsize=10.5)
         axes.tick_params(labelsize=9)

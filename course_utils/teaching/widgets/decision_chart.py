@@ -104,7 +104,7 @@ class DecisionChart(Panel):
             ),
             "Decision chart (a widget): quality, memory, speed and cost of three models on a "
             f"{place}.\n"
-            f'In code: [choose(name, PLACES["{place}"]) for name in MODELS]',
+            f"In code: [choose(name, {_code_of(place)}) for name in MODELS]",
         )
         self._redraw_safely()
 
@@ -149,3 +149,7 @@ class DecisionChart(Panel):
             for c in choices
         ]
         self.words.value = f'<p role="status">{"<br>".join(map(html.escape, lines))}</p>'
+
+
+def _code_of(place: str) -> str:
+    return "place_of(this_machine())" if place == HERE else f'PLACES["{place}"]'
