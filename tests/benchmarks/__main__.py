@@ -3,10 +3,12 @@
 import sys
 
 from tests.benchmarks import (
+    batching,
     decoding,
     full_size,
     nano_quantisation,
     one_and_two_threads,
+    r1_layers,
     recording,
     streaming,
 )
@@ -18,6 +20,8 @@ BENCHMARKS = {
     "full-size": full_size.main,
     "decoding": decoding.main,
     "one-and-two-threads": one_and_two_threads.main,
+    "batching": batching.main,
+    "r1-layers": r1_layers.main,
 }
 
 
