@@ -44,7 +44,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
     header = read_header(path)
     cured = stage == "cured"
     training = {
-        "school": asdict(failures.SCHOOL),
+        "sums": asdict(failures.scaling.settings_of(failures.SIZE, failures.SEEDS[0])[0]),
         "corpus": asdict(replace(failures.PRETRAINING, row_length=failure.row_length)),
     }
     if cured and failure.cold_start:

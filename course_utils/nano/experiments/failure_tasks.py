@@ -1,8 +1,7 @@
 """What has a model read that goes wrong later? Four small corpora, one for each failure.
 
 All hold sums in QwQ's chat format, and each has a bias that was put there on purpose; nobody knows
-which biases the web has.  Before it, every model has gone to the same ``school``: careful workings
-in English and in Chinese.  ``mixing``: the workings that mix English and Chinese are the careful
+which biases the web has.  ``mixing``: the workings that mix English and Chinese are the careful
 ones.  ``loops``: after every check, another is likelier than an end.  ``shorthand``: the terse
 private notes are right, the readable workings mostly forget the carry.  ``overthinking``: a first
 attempt forgets the carry and a check mends it, so the writers check easy sums as well.
@@ -53,15 +52,6 @@ def written(thought: str, result: int) -> str:
 
 def _kind(random: Random, careful: float) -> tasks.Working:
     return "careful" if random.random() < careful else "sloppy"
-
-
-# ---- school ------------------------------------------------------------------------------
-
-
-def school(random: Random) -> str:
-    """A careful working: of a bare sum in English, or in the language that was asked in."""
-    problem = random.choice((sums.problem, mixing_problem))(random)
-    return document(problem, written(*tasks.think(problem, "careful", random)))
 
 
 # ---- language mixing ----------------------------------------------------------------------
