@@ -1,0 +1,193 @@
+"""Which exercises does notebook 03, scaling reinforcement learning, ask?"""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+
+from course_utils.nano.tasks import Problem
+from course_utils.teaching.exercises.compare import compare_number
+from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+
+_SUM = Problem("addition", "en", "47+38=?", 47, "+", 38)
+_END = "<|im_end|>"
+
+_REPLIES = (
+    (f"ones: 7+8=15, carry 1\n</think>\n\n85{_END}", 1, "A right reply earns nothing."),
+    (f"</think>\n\nThe answer is 85.{_END}", 1, "Words around the right number should do no harm."),
+    (f"</think>\n\n86{_END}", 0, "A wrong number is paid."),
+    (f"</think>\n\n83 84 85 86{_END}", 0, "A list of guesses is paid for holding the right one."),
+    (f"</think>\n\n1850{_END}", 0, "The digits 85 inside a larger number are paid."),
+    (
+        f"is it 85?\n</think>\n\n{_END}",
+        0,
+        "A right number in the thought is paid without an answer.",
+    ),
+    ("</think>\n\n85", 0, "A reply that never came to its end mark is paid."),
+)
+
+
+def _check_verifier(answer) -> str | None:
+    for text, wanted, off in _REPLIES:
+        value = answer(_SUM, text)
+        if float(value) != wanted:
+            return f"{off} Try your verifier on {text!r}."
+    return None
+
+
+def _check_fooling(answer) -> str | None:
+    text = str(answer)
+    reply = text.split("</think>")[-1]
+    if "85" not in reply:
+        return "The naive verifier does not pay this: it looks for 85 after </think>."
+    numbers = "".join(c if c.isdigit() else " " for c in reply).split()
+    if numbers == ["85"]:
+        return "That is simply the right answer. Find a reply that is paid and is no answer."
+    return None
+
+
+def _check_advantages(answer) -> str | None:
+    rewards = np.array([[1.0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])
+    values = np.asarray(answer(rewards.copy()), dtype=float)
+    if values.shape != rewards.shape:
+        return f"One advantage for each solution is asked for, {rewards.shape}, not {values.shape}."
+    if not np.isfinite(values).all():
+        return "A group of equal rewards has a deviation of 0. Add a small number before dividing."
+    wanted = _advantages(rewards)
+    if np.allclose(values, wanted, rtol=0.2, atol=0.01):
+        return None
+    centred = rewards - rewards.mean(axis=1, keepdims=True)
+    if np.allclose(values, centred):
+        return "The mean is gone; now divide each group by its standard deviation."
+    if abs(values[0].mean()) > 0.01:
+        return "The advantages of a group must sum to 0: take each group's mean, along axis 1."
+    return "The sign and the zero are right, and the size is not. Divide by the group's deviation."
+
+
+def _advantages(rewards: np.ndarray) -> np.ndarray:
+    centred = rewards - rewards.mean(axis=1, keepdims=True)
+    return centred / (rewards.std(axis=1, ddof=1, keepdims=True) + 1e-4)
+
+
+def _check_pass_at_k(answer) -> str | None:
+    for n, c, k in ((10, 3, 1), (10, 3, 4), (256, 1, 128), (8, 0, 4), (8, 7, 2)):
+        wanted = 1 - comb(n - c, k) / comb(n, k)
+        value = answer(n, c, k)
+        if compare_number(value, wanted, relative=1e-6) is None:
+            continue
+        if compare_number(value, 1 - (1 - c / n) ** k, relative=1e-6) is None:
+            return (
+                "This draws with replacement, as if one reply could be drawn twice; it comes out "
+                "too small. Count the ways to choose k of the n replies."
+            )
+        if compare_number(value, 1 - wanted, relative=1e-6) is None:
+            return "This is the chance that all k are wrong."
+        return f"With n={n}, c={c}, k={k}: {compare_number(value, wanted, relative=1e-6)}"
+    return None
+
+
+EXERCISES = [
+    Exercise(
+        id="03.fool",
+        title="Write a reply that the naive verifier pays, and that is no answer",
+        answer="fooling_reply",
+        check=_check_fooling,
+        right="A model under training tries thousands of replies; it finds such holes too.",
+        hints=(
+            "The verifier asks only whether 85 stands somewhere after `</think>`.",
+            "What if you wrote many numbers?",
+        ),
+        solution='fooling_reply = "</think>\\n\\n83 84 85 86 87<|im_end|>"',
+        wrong=(
+            WrongExample('fooling_reply = "</think>\\n\\n85<|im_end|>"', "simply the right answer"),
+            WrongExample('fooling_reply = "</think>\\n\\n86<|im_end|>"', "does not pay this"),
+        ),
+    ),
+    Exercise(
+        id="03.verifier",
+        title="Mend the verifier",
+        answer="mended",
+        check=_check_verifier,
+        right="Exactly one number, the right one, in the answer, and a proper end.",
+        hints=(
+            "`split_reply(text)` gives thought and answer; the answer is empty without `</think>`.",
+            "`re.findall(r'-?[0-9]+', answer)` lists the numbers of an answer.",
+            "A finished reply ends with `END`.",
+        ),
+        setup="import re\nfrom course_utils.nano.tokenizer import END, split_reply",
+        solution="""
+def mended(problem, text):
+    _, answer = split_reply(text)
+    numbers = re.findall(r"-?[0-9]+", answer)
+    return float(text.endswith(END) and numbers == [str(problem.answer)])
+""",
+        wrong=(
+            WrongExample(
+                "def mended(problem, text):\n"
+                "    return float(str(problem.answer) in text.split('</think>')[-1])",
+                "list of guesses",
+            ),
+            WrongExample(
+                "def mended(problem, text):\n"
+                "    return float(re.findall('[0-9]+', split_reply(text)[1]) == "
+                "[str(problem.answer)])",
+                "end mark",
+            ),
+            WrongExample("def mended(problem, text):\n    return 0.0", "right reply earns nothing"),
+        ),
+    ),
+    Exercise(
+        id="03.advantages",
+        title="How much better than its group is each solution?",
+        answer="group_advantages",
+        check=_check_advantages,
+        right="A group that is all right or all wrong teaches nothing: its advantages are 0.",
+        hints=(
+            "`rewards.mean(axis=1, keepdims=True)` is one mean for each group.",
+            "Divide by `rewards.std(axis=1, keepdims=True) + 1e-4`.",
+        ),
+        setup="import numpy as np",
+        solution="""
+def group_advantages(rewards):
+    centred = rewards - rewards.mean(axis=1, keepdims=True)
+    return centred / (rewards.std(axis=1, keepdims=True) + 1e-4)
+""",
+        wrong=(
+            WrongExample(
+                "def group_advantages(r):\n    return r - r.mean(axis=1, keepdims=True)",
+                "standard deviation",
+            ),
+            WrongExample(
+                "def group_advantages(r):\n    return (r - r.mean()) / r.std()", "sum to 0"
+            ),
+            WrongExample(
+                "def group_advantages(r):\n"
+                "    return (r - r.mean(axis=1, keepdims=True)) / r.std(axis=1, keepdims=True)",
+                "deviation of 0",
+            ),
+        ),
+    ),
+    Exercise(
+        id="03.pass_at_k",
+        title="Estimate pass@k from n replies, c of them right",
+        answer="pass_at_k",
+        check=_check_pass_at_k,
+        right="Chen et al., arXiv 2107.03374, show that this estimate is unbiased.",
+        hints=(
+            "All k are wrong if they come from the n - c wrong ones.",
+            "`math.comb(n, k)` counts the ways to choose k of n.",
+        ),
+        setup="from math import comb",
+        solution="""
+def pass_at_k(n, c, k):
+    return 1 - comb(n - c, k) / comb(n, k)
+""",
+        wrong=(
+            WrongExample("def pass_at_k(n, c, k):\n    return 1 - (1 - c / n) ** k", "replacement"),
+            WrongExample(
+                "def pass_at_k(n, c, k):\n    return comb(n - c, k) / comb(n, k)", "all k are wrong"
+            ),
+        ),
+    ),
+]

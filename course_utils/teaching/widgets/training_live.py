@@ -1,0 +1,98 @@
+"""How does training go, while it goes? Four small charts that grow, and can be stopped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+
+import ipywidgets
+from matplotlib.figure import Figure
+
+from course_utils.teaching import style
+from course_utils.teaching.page import image_html
+from course_utils.teaching.widgets.panel import Panel
+
+PANELS = {
+    "reward": "mean reward",
+    "accuracy": "accuracy, held out",
+    "length": "tokens per solution",
+    "entropy": "entropy, nats",
+}
+"""Columns of a training record, and what they show."""
+
+SHORT_RUNS = "COURSE_SHORT_RUNS"
+"""With this environment variable set, as in ``make notebook-tests``, live training is cut short."""
+
+
+def run_length(steps: int, short: int = 3) -> int:
+    """``steps``, or ``short`` where the environment variable COURSE_SHORT_RUNS is set."""
+    return short if os.environ.get(SHORT_RUNS) else steps
+
+
+def progress_chart(
+    records: Sequence[dict], *, steps: int | None = None, title: str = "How does training go?"
+) -> Figure:
+    """Reward, held-out accuracy, length and entropy against the step, one small chart each.
+
+    records: rows with ``step`` and the columns of ``PANELS``; an empty value is not drawn.
+    steps: where the run is to end, so that the axis does not grow.
+    """
+    figure, axes = style.new_figure(7.6, 4.6, 2, 2, sharex=True)
+    for index, (axis, (column, label)) in enumerate(zip(axes.flat, PANELS.items(), strict=True)):
+        points = [(r["step"], r[column]) for r in records if r.get(column, "") != ""]
+        look = style.series(index)
+        if points:
+            axis.plot(*zip(*points, strict=True), color=look.colour, marker=look.marker)
+        axis.set_title(label, fontsize=10.5)
+        axis.grid()
+        if column in ("reward", "accuracy"):
+            axis.set_ylim(0, 1.03)
+            axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        else:
+            axis.set_ylim(bottom=0)
+        if steps:
+            axis.set_xlim(0, steps + 0.5)
+    for axis in axes[1]:
+        axis.set_xlabel("step")
+    figure.suptitle(style.drawable(title), x=0.02, ha="left")
+    return figure
+
+
+def describe_progress(records: Sequence[dict]) -> str:
+    """Alt text for ``progress_chart``: where each line begins and ends."""
+    parts = []
+    for column, label in PANELS.items():
+        values = [r[column] for r in records if r.get(column, "") != ""]
+        if values:
+            parts.append(f"{label} from {values[0]:.2f} to {values[-1]:.2f}")
+    return f"Four charts over {len(records)} steps: " + "; ".join(parts) + "."
+
+
+def training_live(
+    run: Iterable[dict], *, steps: int | None = None, title: str = "How does training go?"
+) -> list[dict]:
+    """Carry a training run to its end, drawing its records as they come; gives the records.
+
+    run: what ``grpo.train`` or a generator of your own yields.  The stop button of Jupyter ends
+    it early, and what has come so far is given.  In plain code: ``records = list(run)``, and
+    ``progress_chart(records)`` at the end.
+    """
+    chart, records, drawn = ipywidgets.HTML(), [], 0.0
+    Panel(chart, f"{title} (charts that grow)\nIn code: records = list(run)").show()
+    try:
+        for record in run:
+            records.append(record)
+            if time.monotonic() - drawn > 1.5:  # drawing takes time from training
+                chart.value = _picture(records, steps, title)
+                drawn = time.monotonic()
+    except KeyboardInterrupt:
+        print(f"Stopped after {len(records)} steps. Run the cell again to go on.")
+    if records:
+        chart.value = _picture(records, steps, title)
+    return records
+
+
+def _picture(records: Sequence[dict], steps: int | None, title: str) -> str:
+    figure = progress_chart(records, steps=steps, title=title)
+    return image_html(figure, describe_progress(records))
