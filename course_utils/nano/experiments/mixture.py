@@ -142,17 +142,20 @@ def run(
 
 
 def read_runs(folder: Path | None = None) -> list[dict]:
-    """All committed rows, numbers as numbers, in the order of ``MODELS`` and seeds."""
-    rows = []
+    """The rows of all finished runs, numbers as numbers, in the order of ``MODELS`` and seeds."""
+    rows: list[dict] = []
     for name in MODELS:
         for seed in SEEDS:
             path = log_path(name, seed, folder)
-            if path.exists():
-                with path.open(newline="") as file:
-                    rows += [
-                        {k: v if k == "model" or v == "" else float(v) for k, v in row.items()}
-                        for row in csv.DictReader(file)
-                    ]
+            if not path.exists():
+                continue
+            with path.open(newline="") as file:
+                run_rows = [
+                    {k: v if k == "model" or v == "" else float(v) for k, v in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+            if run_rows and run_rows[-1]["step"] == settings_of(name, seed).steps:
+                rows += run_rows
     return rows
 
 
