@@ -7,12 +7,13 @@ import pytest
 
 from course_utils.engines.transcript import load, replay
 from course_utils.machine import Machine
-from course_utils.paths import models_folder, nano_folder
+from course_utils.paths import models_folder, nano_folder, repository_root
 from tests.benchmarks.__main__ import BENCHMARKS, main
 from tests.benchmarks.report import write_report
 
 REPORTS = sorted(models_folder().glob("*.csv"))
 TRANSCRIPT = models_folder() / "transcripts" / "nano-thinker.json"
+RACE = nano_folder() / "runs" / "trl-comparison.csv"
 
 
 def _rows(path):
@@ -69,3 +70,23 @@ def test_the_shipped_transcript_is_a_run_of_the_shipped_nano_thinker():
     )
     reply = replay(TRANSCRIPT, speed=float("inf")).finish()
     assert "347 + 285" in transcript["messages"][-1]["content"] and "632" in reply.answer
+
+
+@pytest.mark.skipif(not RACE.is_file(), reason="no race with TRL has been run to its end")
+def test_the_race_with_trl_has_both_trainers_for_each_seed_and_says_how_it_was_run():
+    rows, exams = _rows(RACE), _rows(RACE.with_name("trl-comparison-exams.csv"))
+    pairs = list(zip(rows[::2], rows[1::2], strict=True))
+    assert len({ours["seed"] for ours, _ in pairs}) == len(pairs) >= 3
+    for ours, theirs in pairs:
+        assert (ours["trainer"], theirs["trainer"]) == ("course_utils.nano.grpo", "trl.GRPOTrainer")
+        for row in (ours, theirs):
+            mine = [e for e in exams if (e["trainer"], e["seed"]) == (row["trainer"], row["seed"])]
+            assert float(mine[0]["accuracy"]) < 0.4 and mine[0]["batches"] == "0"
+            good = [e for e in mine if float(e["accuracy"]) >= 0.9]
+            assert bool(good) == (row["reached_90_percent"] == "1")
+            assert row["seconds"] == (good or mine[-1:])[0]["seconds"]
+        ratio = float(theirs["seconds"]) / float(ours["seconds"])
+        assert float(theirs["times_our_seconds"]) == pytest.approx(ratio, abs=0.01)
+    assert (repository_root() / "tests" / "benchmarks" / "with_trl.py").is_file()
+    assert all(r["command"].startswith("python -m tests.benchmarks.with_trl") for r in rows)
+    assert all(r["threads"] == "1" and r["cpu"] and r["trl"] for r in rows)
