@@ -1,13 +1,25 @@
 """QwQ's recipe at nano scale: its tasks, its reward model, and what the committed runs show."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 import torch
 
-from course_utils.nano import tokenizer
-from course_utils.nano.experiments import recipe_tasks, talk
+from course_utils.intervals import wilson_interval
+from course_utils.nano import cards, export, pretrain, tokenizer
+from course_utils.nano.experiments import recipe, recipe_model, recipe_tasks, reward_model, talk
 from course_utils.nano.verifiers import CodeVerifier
+from course_utils.paths import nano_folder
+
+COMMAND = "python -m course_utils.nano.experiments.recipe"
+needs_runs = pytest.mark.skipif(
+    len(recipe.read_stages()) < len(recipe.SEEDS), reason=f"the runs are made by `{COMMAND}`"
+)
+needs_model = pytest.mark.skipif(
+    not (nano_folder() / f"{recipe_model.NAME}.gguf").exists(),
+    reason=f"the model is made by `{COMMAND}` and `{COMMAND}_model`",
+)
 
 KINDS = [kind for kinds in recipe_tasks.AREAS.values() for kind in kinds]
 
@@ -108,3 +120,85 @@ def test_only_one_way_to_reply_is_good():
             assert talk.is_good(reply, topic, "Mia") == (way == "good")
             assert talk.is_gushing(reply) == (way == "gushing")
             assert talk.is_misnamed(reply, "Mia") == (way == "misnamed")
+
+
+@pytest.fixture(scope="module")
+def cold():
+    return export.from_gguf(nano_folder() / f"{recipe_model.NAME}.gguf")
+
+
+def test_a_reward_model_learns_from_pairs_what_it_was_told(pieces):
+    base = pretrain.new_model(recipe.SHAPE, 1)
+    told = reward_model.train(base, pieces, ("rude",), seed=1, steps=12)
+    assert reward_model.agreement(told, "rude", 50) > 45
+    task = recipe_tasks.exam("talk", 1)[0]
+    good, rude = (
+        told.reward(task, recipe_tasks.written("Thanks.", reply))
+        for reply in (task.answer, talk.RUDE[0])
+    )
+    assert 0 <= rude < good <= 1
+
+
+def test_all_stages_run_and_are_not_run_again(monkeypatch, tmp_path):
+    quick = {"steps": 2, "evaluate_every": 2}
+    for name in ("PRETRAINING", "COLD_START", "STAGE1", "STAGE2"):
+        reinforced = name.startswith("STAGE")
+        few = {"problems": 4, "group": 2, "max_tokens": 4}
+        small = few if reinforced else {"tokens_per_step": 256, "row_length": 32}
+        monkeypatch.setattr(recipe, name, replace(getattr(recipe, name), **quick, **small))
+    monkeypatch.setattr(recipe, "EXAM", dict.fromkeys(recipe.EXAM, 2))
+    monkeypatch.setattr(recipe_tasks, "MAX_TOKENS", 4)
+    monkeypatch.setattr(reward_model, "STEPS", 2)
+    monkeypatch.setattr(reward_model, "PAIRS_ASKED", 4)
+    recipe.run(1, folder=tmp_path, cache=tmp_path)
+    rows = recipe.read_stages(tmp_path)
+    assert len(rows) == len(recipe.STAGES) * len(recipe.EXAM)
+    assert {row["stage"] for row in rows} == set(recipe.STAGES)
+    assert len(recipe.read_log("stage2", 1, tmp_path)) == 2
+    assert len(recipe.read_preferences(tmp_path)) == 2 * len(reward_model.MENDED)
+    monkeypatch.setattr(recipe, "_train_stage", None)  # all that is left is the exam
+    recipe.run(1, folder=tmp_path, cache=tmp_path)
+    assert recipe.read_stages(tmp_path) == rows
+
+
+@needs_model
+@needs_runs
+def test_stage_1_run_again_agrees_with_its_committed_row(cold, pieces, code):
+    """From the shipped weights, rounded to 16 bits; another CPU draws other samples."""
+    for _ in recipe.reinforce(cold, pieces, "stage1", recipe_model.SEED, code):
+        pass
+    asked = {"maths": 150, "code": 150, "words": 80}
+    for again in recipe.sit_exam(cold, pieces, code, asked):
+        (row,) = (
+            row
+            for row in recipe.read_stages()
+            if (row["seed"], row["stage"], row["kind"])
+            == (recipe_model.SEED, "stage1", again["kind"])
+        )
+        low, high = wilson_interval(row["right"], row["asked"], 0.999)
+        low_again, high_again = wilson_interval(again["right"], again["asked"], 0.999)
+        assert low <= high_again, (again, row)
+        assert low_again <= high, (again, row)
+
+
+@needs_runs
+def test_the_committed_runs_are_whole():
+    rows = recipe.read_stages()
+    assert len(rows) == len(recipe.SEEDS) * len(recipe.STAGES) * len(recipe.EXAM)
+    for row in rows:
+        assert row["asked"] == recipe.EXAM[row["kind"]] == len(row["marks"])
+        assert row["right"] == row["marks"].count("1")
+    for seed in recipe.SEEDS:
+        for stage in recipe.DRAWS:
+            assert (
+                recipe.read_log(stage, seed)[-1]["step"]
+                == (recipe.STAGE1 if stage == "stage1" else recipe.STAGE2).steps
+            )
+
+
+@needs_model
+def test_the_card_is_that_of_the_shipped_file():
+    card, path = cards.read_card(recipe_model.NAME), nano_folder() / f"{recipe_model.NAME}.gguf"
+    assert card["sha256"] == cards.sha256(path)
+    assert card["bytes"] == path.stat().st_size < 1e6
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == cards.as_markdown(card)

@@ -78,9 +78,14 @@ class RewardModel(nn.Module):
 
 
 def train(
-    base: Transformer, pieces: Tokenizer, ways: Sequence[talk.Way], seed: int, steps: int = STEPS
+    base: Transformer,
+    pieces: Tokenizer,
+    ways: Sequence[talk.Way],
+    seed: int,
+    steps: int | None = None,
 ) -> RewardModel:
     """A reward model from ``base``, trained on pairs whose worse reply is in one of ``ways``."""
+    steps = steps or STEPS
     torch.manual_seed(seed)
     random = Random(f"pairs {seed}")
     model = RewardModel(base, pieces)
