@@ -18,9 +18,12 @@ from course_utils.nano import (
     make,
     moe_training,
     pretrain,
+    router,
     sample,
     tokenizer,
 )
+from course_utils.nano.experiments import mixture
+from course_utils.nano.experiments.mixture_verdict import cost_to_reach, difference, last_rows
 from course_utils.nano.model import Cache
 from course_utils.nano.moe import MixtureShape, MixtureTransformer, without_expert
 from course_utils.paths import nano_folder
@@ -253,3 +256,142 @@ def test_samples_come_from_the_mixture_as_from_a_dense_model(shipped, nano):
     for _ in text:
         ids.append(int(shipped(torch.tensor([ids]))[0, -1].argmax()))
     assert ids[len(prompt) :] == text
+
+
+def test_the_experiments_models_differ_as_the_comparison_says():
+    """Within half a per cent: the router is the only part that the dense models lack."""
+    counts = {name: model.shape.architecture for name, model in mixture.MODELS.items()}
+    reference = counts["balanced"]
+    for name in ("unbalanced", "shared", "dense-active"):
+        active = counts[name].active_parameters()
+        assert active == pytest.approx(reference.active_parameters(), rel=0.006), name
+    for name in ("unbalanced", "shared", "dense-total", "dense-short"):
+        assert counts[name].parameters == pytest.approx(reference.parameters, rel=0.002), name
+    flops = [
+        moe_training.training_flops_per_token(mixture.MODELS[name].shape, 256)
+        * mixture.settings_of(name, 1).steps
+        for name in ("dense-short", "balanced")
+    ]
+    assert flops[0] == pytest.approx(flops[1], rel=0.005)
+
+
+def test_the_beginning_of_a_run_comes_out_as_in_its_log(tmp_path):
+    """50 of 1,000 steps again. Another processor rounds otherwise, so the loss may differ a bit."""
+    (logged,) = [
+        row
+        for row in mixture.read_runs()
+        if (row["model"], row["seed"], row["step"]) == ("balanced", 1, 50)
+    ]
+    for row in mixture.run("balanced", 1, folder=tmp_path, exam_problems=1):
+        if row["step"] == 50:
+            break
+    assert row["held_out_loss"] == pytest.approx(logged["held_out_loss"], rel=0.03)
+    assert row["flops"] == logged["flops"]
+    assert all(row[name] == pytest.approx(logged[name], abs=0.1) for name in row if "load" in name)
+
+
+def test_the_logs_hold_three_seeds_of_every_model():
+    rows = mixture.read_runs()
+    for name in mixture.MODELS:
+        last = last_rows(rows, name)
+        assert set(last) == set(mixture.SEEDS), name
+        for seed, row in last.items():
+            assert row["step"] == mixture.settings_of(name, seed).steps
+            assert 0 <= row["right"] <= row["asked"]
+
+
+def test_without_balancing_the_load_is_less_even():
+    rows = mixture.read_runs()
+    for seed in mixture.SEEDS:
+        balanced, unbalanced = (
+            max(value for key, value in last_rows(rows, name)[seed].items() if "load" in key)
+            for name in ("balanced", "unbalanced")
+        )
+        assert balanced < 0.2 < unbalanced
+
+
+def fake_runs(losses: dict[str, list[float]]) -> list[dict]:
+    return [
+        {"model": name, "seed": seed, "tokens": tokens, "held_out_loss": loss}
+        for name, values in losses.items()
+        for seed, value in enumerate(values, 1)
+        for tokens, loss in ((0, 2.0), (100, value))
+    ]
+
+
+def test_a_difference_is_clear_only_when_the_seeds_agree():
+    rows = fake_runs({"balanced": [0.40, 0.41, 0.42], "dense-active": [0.50, 0.51, 0.525]})
+    gap = difference(rows, "balanced", "dense-active")
+    assert gap.clear and gap.low < gap.mean < gap.high < 0
+    rows = fake_runs({"balanced": [0.40, 0.52, 0.42], "dense-active": [0.50, 0.41, 0.52]})
+    assert not difference(rows, "balanced", "dense-active").clear
+    with pytest.raises(OptionError, match="unbalanced"):
+        difference(rows, "balanced", "unbalanced")
+
+
+def test_the_cost_of_a_loss_lies_between_the_logged_points():
+    rows = fake_runs({"balanced": [1.0, 1.8]})
+    assert cost_to_reach(rows, "balanced", 1.5) == [50, None]
+
+
+def test_tokens_are_sorted_into_kinds():
+    kinds = {
+        "digit": ["7", " 7"],
+        "English": ["Mia", " has", "ones", "assistant"],
+        "Chinese": ["小明", "本书", "。我"],
+        "punctuation": [".", " ", "\n\n", "，", "+", " =", "？"],
+        "mark": ["<|im_end|>", "<think>", "</think>"],
+    }
+    for kind, texts in kinds.items():
+        for text in texts:
+            assert router.kind_of(text.encode()) == kind, text
+    assert router.kind_of("你".encode()[:2]) == "Chinese"
+
+
+def test_mutual_information_is_exact_on_tables_worked_by_hand():
+    assert router.mutual_information(np.array([[5, 0], [0, 5]])) == pytest.approx(1)
+    assert router.mutual_information(np.array([[2, 4], [3, 6]])) == pytest.approx(0)
+    assert router.mutual_information(np.eye(4)) == pytest.approx(2)
+
+
+def test_specialisation_stands_out_from_chance_only_where_there_is_some():
+    draw = np.random.default_rng(0)
+    kinds = draw.choice(router.KINDS, 600)
+    by_chance = draw.integers(0, 8, (600, 2))
+    assert not router.specialisation(by_chance, kinds, 8).beyond_chance
+    by_kind = np.array([[router.KINDS.index(kind), 7] for kind in kinds])
+    found = router.specialisation(by_kind, kinds, 8)
+    assert found.beyond_chance
+    # Every first choice tells the kind, every second choice nothing.
+    assert found.measured == pytest.approx(found.possible / 2, rel=0.01)
+    assert found.shuffled == pytest.approx(4 * 5 / (2 * 1200 * np.log(2)), rel=0.5)
+
+
+@torch.no_grad()
+def test_the_loss_by_kind_adds_up_to_the_loss_of_the_text(shipped, nano):
+    ids = nano.encode("Mia has 24 apples. 小明有52本书。").ids
+    short = ids[:9]
+    kinds = [
+        [router.kind_of(nano.decode([i], skip_special_tokens=False).encode()) for i in text]
+        for text in (ids, short)
+    ]
+    losses = router.loss_by_kind(shipped, [ids, short], kinds)
+    apart = [
+        pretrain.next_token_loss(shipped, torch.tensor([text])).item() * (len(text) - 1)
+        for text in (ids, short)
+    ]
+    assert losses["all"] == pytest.approx(sum(apart) / (len(ids) + len(short) - 2), rel=1e-4)
+
+
+def test_the_shipped_mixture_has_an_expert_for_digits(shipped, nano):
+    """What notebook 05 shows, on other documents."""
+    random = Random("other documents")
+    texts = [nano.encode(corpus.document(random)).ids for _ in range(25)]
+    kinds = [
+        [router.kind_of(nano.decode([i], skip_special_tokens=False).encode()) for i in text]
+        for text in texts
+    ]
+    rises = router.ablate_each_expert(shipped, texts, kinds)
+    assert len(rises) == 24
+    worst = max(rises, key=lambda row: row["digit"])
+    assert worst["digit"] > 0.3 and worst["English"] < 0.05
