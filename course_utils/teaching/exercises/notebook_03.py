@@ -178,15 +178,19 @@ def group_advantages(rewards):
             "All k are wrong if they come from the n - c wrong ones.",
             "`math.comb(n, k)` counts the ways to choose k of n.",
         ),
-        setup="from math import comb",
         solution="""
+import math
+
 def pass_at_k(n, c, k):
-    return 1 - comb(n - c, k) / comb(n, k)
+    return 1 - math.comb(n - c, k) / math.comb(n, k)
 """,
         wrong=(
             WrongExample("def pass_at_k(n, c, k):\n    return 1 - (1 - c / n) ** k", "replacement"),
             WrongExample(
-                "def pass_at_k(n, c, k):\n    return comb(n - c, k) / comb(n, k)", "all k are wrong"
+                "import math\n\n"
+                "def pass_at_k(n, c, k):\n"
+                "    return math.comb(n - c, k) / math.comb(n, k)",
+                "all k are wrong",
             ),
         ),
     ),

@@ -58,6 +58,7 @@ def compute_chart(rows: Rows) -> Figure:
                 linewidth=0,
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("e+", "e"))
         axes.set_ylim(0, 1.03)
         axes.grid()
         axes.set_title(how, fontsize=10.5)
