@@ -2,7 +2,8 @@
 
 Memory is counted from tensor shapes, quantisation rules and the KV cache's formula.  Speed is
 bounded by memory bandwidth: to write one token the machine reads every weight at work once, so it
-cannot write more than bandwidth / bytes per token.  ``rehearse`` measures what the plan predicts.
+cannot write more than bandwidth / bytes per token.  The cores unpack what was read, and where they
+are few, that is the tighter bound.  ``rehearse`` measures what the plan predicts.
 """
 
 from __future__ import annotations
@@ -45,10 +46,15 @@ REPACKED_TYPES = ("Q4_0", "Q4_K")
 DENSE_SHARE_OF_BANDWIDTH = 0.75
 MIXTURE_SHARE_OF_BANDWIDTH = 0.70
 """How much of the measured read bandwidth decoding reaches, without repacking. Unpacking 4-bit
-weights is arithmetic that a few cores do not quite hide behind the reading
-(``models/one_and_two_threads.csv``).  A mixture reaches less: its experts are small, and between
-them the threads wait for each other more often.
+weights is arithmetic that a few cores do not quite hide behind the reading.  A mixture reaches
+less: its experts are small, and between them the threads wait for each other more often.
 Measured on the stand-ins of QwQ-32B and Qwen3-30B-A3B on a 2-core server (``make bench``)."""
+
+DENSE_UNPACKED_PER_CORE = 16e9
+MIXTURE_UNPACKED_PER_CORE = 14e9
+"""Bytes of weights per second that one of several cores unpacks, however fast the memory is.
+From 2 cores at 45 GB/s and more (``models/one_and_two_threads.csv``, ``models/full_size.csv``):
+they reached 32 GB/s with QwQ-32B's stand-in and 28 GB/s with Qwen3-30B-A3B's."""
 
 THOUGHT_TOKENS = 2000
 
@@ -94,8 +100,10 @@ class MemoryNeed:
 class Plan:
     """What running one file on one machine takes and gives.
 
-    ``context`` in tokens, ``kv_type`` "f16" or "q8_0", sizes in bytes, speeds in tokens per
-    second.  ``instead`` is the nearest plan that fits when this one does not, or None.
+    ``context`` in tokens, ``kv_type`` "f16" or "q8_0", sizes in bytes.  ``bytes_per_token`` is
+    what is read for a token at the start of a text, ``bytes_per_thought_token`` on average over a
+    thought of ``THOUGHT_TOKENS``.  ``instead`` is the nearest plan that fits when this one does
+    not, or None.
     """
 
     model: str
@@ -106,10 +114,30 @@ class Plan:
     machine: Machine
     memory: MemoryNeed
     bytes_per_token: int
-    ceiling: float
-    tokens_per_second: float
-    minutes_per_thought: float
+    bytes_per_thought_token: int
+    mixture: bool
     instead: Plan | None = None
+
+    @property
+    def ceiling(self) -> float:
+        """Tokens per second that the memory's bandwidth allows at most."""
+        return self.machine.memory_bandwidth_bytes_per_second / self.bytes_per_token
+
+    @property
+    def tokens_per_second(self) -> float:
+        """The decoding speed to expect."""
+        return self._bytes_per_second / self.bytes_per_token
+
+    @property
+    def minutes_per_thought(self) -> float:
+        """How long a thought of ``THOUGHT_TOKENS`` takes."""
+        return THOUGHT_TOKENS * self.bytes_per_thought_token / self._bytes_per_second / 60
+
+    @property
+    def _bytes_per_second(self) -> float:
+        return decoding_bytes_per_second(
+            self.machine.memory_bandwidth_bytes_per_second, self.machine.cores, mixture=self.mixture
+        )
 
     @property
     def fits(self) -> bool:
@@ -130,13 +158,9 @@ class Plan:
 
     def with_bandwidth(self, bytes_per_second: float) -> Plan:
         """The same plan for a memory bandwidth that was measured anew."""
-        ratio = bytes_per_second / self.machine.memory_bandwidth_bytes_per_second
         return replace(
             self,
             machine=replace(self.machine, memory_bandwidth_bytes_per_second=bytes_per_second),
-            ceiling=self.ceiling * ratio,
-            tokens_per_second=self.tokens_per_second * ratio,
-            minutes_per_thought=self.minutes_per_thought / ratio,
             instead=self.instead and self.instead.with_bandwidth(bytes_per_second),
         )
 
@@ -324,11 +348,6 @@ def _plan(
         kv_type=kv_type,
         repacked=repacked_bytes(architecture, mix) if repack else 0,
     )
-    bandwidth = machine.memory_bandwidth_bytes_per_second
-    share = share_of_bandwidth(architecture)
-    per_token = bytes_read_per_token(architecture, mix)
-    # While a thought is written, half of it is in the cache on average.
-    midway = bytes_read_per_token(architecture, mix, context=THOUGHT_TOKENS // 2, key_type=kv_type)
     return Plan(
         model=entry.name,
         title=entry.title,
@@ -337,16 +356,24 @@ def _plan(
         kv_type=kv_type,
         machine=machine,
         memory=memory,
-        bytes_per_token=per_token,
-        ceiling=bandwidth / per_token,
-        tokens_per_second=share * bandwidth / per_token,
-        minutes_per_thought=THOUGHT_TOKENS * midway / (share * bandwidth) / 60,
+        bytes_per_token=bytes_read_per_token(architecture, mix),
+        # While a thought is written, half of it is in the cache on average.
+        bytes_per_thought_token=bytes_read_per_token(
+            architecture, mix, context=THOUGHT_TOKENS // 2, key_type=kv_type
+        ),
+        mixture=architecture.experts is not None,
     )
 
 
-def share_of_bandwidth(architecture: Architecture) -> float:
-    """The share of the read bandwidth that decoding is expected to reach."""
-    return DENSE_SHARE_OF_BANDWIDTH if architecture.experts is None else MIXTURE_SHARE_OF_BANDWIDTH
+def decoding_bytes_per_second(bandwidth: float, cores: int, *, mixture: bool) -> float:
+    """How many bytes of weights per second decoding is expected to work through.
+
+    ``bandwidth``: read bandwidth of the memory in bytes per second.  The smaller of two limits: a
+    share of the bandwidth, and what so many ``cores`` unpack.
+    """
+    if mixture:
+        return min(MIXTURE_SHARE_OF_BANDWIDTH * bandwidth, MIXTURE_UNPACKED_PER_CORE * cores)
+    return min(DENSE_SHARE_OF_BANDWIDTH * bandwidth, DENSE_UNPACKED_PER_CORE * cores)
 
 
 def _smaller(asked: Plan, entry: Model) -> Iterator[Plan]:

@@ -99,6 +99,16 @@ def test_speed_is_bandwidth_over_bytes_per_token_and_a_little_less():
     assert faster.minutes_per_thought == pytest.approx(asked.minutes_per_thought / 2)
 
 
+def test_memory_faster_than_the_cores_unpack_does_not_make_a_plan_faster():
+    two = {
+        gb: dataclasses.replace(machine(64, bandwidth=gb * 1e9), cores=2) for gb in (40, 60, 120)
+    }
+    slow, fast, fastest = (plan("qwq-32b", machine=m).tokens_per_second for m in two.values())
+    assert slow < fast == fastest == pytest.approx(32 / 19.407, rel=1e-3)
+    eight = dataclasses.replace(two[120], cores=8)
+    assert plan("qwq-32b", machine=eight).tokens_per_second > 2.5 * fastest
+
+
 def test_a_thought_takes_a_little_longer_than_its_first_token_promises():
     asked = plan("qwq-32b", machine=machine(64))
     at_first_speed = 2000 / asked.tokens_per_second / 60

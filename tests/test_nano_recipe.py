@@ -97,7 +97,7 @@ def test_a_question_about_what_is_not_told_is_answered_by_admitting_it():
     random = Random(4)
     for task in (recipe_tasks.draw(random, "fact") for _ in range(200)):
         told = task.question.split(". ")[0].split()[-1]
-        assert (task.answer == recipe_tasks.UNKNOWN) == (f"many {told} " not in task.question)
+        assert (task.answer == recipe_tasks.UNKNOWN) == (f"many {told}?" not in task.question)
 
 
 def test_programs_need_their_brackets():
@@ -116,10 +116,9 @@ def test_only_one_way_to_reply_is_good():
     random = Random(5)
     for way in talk.BASE_WAYS:
         for topic in talk.REMARKS:
-            reply = talk.reply(random, way, topic, "Mia")
-            assert talk.is_good(reply, topic, "Mia") == (way == "good")
+            reply = talk.reply(random, way, topic)
+            assert talk.is_good(reply, topic) == (way == "good")
             assert talk.is_gushing(reply) == (way == "gushing")
-            assert talk.is_misnamed(reply, "Mia") == (way == "misnamed")
 
 
 @pytest.fixture(scope="module")
@@ -200,5 +199,5 @@ def test_the_committed_runs_are_whole():
 def test_the_card_is_that_of_the_shipped_file():
     card, path = cards.read_card(recipe_model.NAME), nano_folder() / f"{recipe_model.NAME}.gguf"
     assert card["sha256"] == cards.sha256(path)
-    assert card["bytes"] == path.stat().st_size < 1e6
+    assert card["bytes"] == path.stat().st_size < 2e6
     assert path.with_suffix(".md").read_text(encoding="utf-8") == cards.as_markdown(card)

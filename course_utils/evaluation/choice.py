@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from course_utils.batching import bytes_read_per_step
-from course_utils.capacity import GIB, RESERVE_BYTES, memory_need, share_of_bandwidth
+from course_utils.capacity import GIB, RESERVE_BYTES, decoding_bytes_per_second, memory_need
 from course_utils.catalogue import find_model, predicted_file_bytes
 from course_utils.machine import Machine
 
@@ -126,9 +126,13 @@ def choose(
         midway = lesson.tokens // 2
         read = bytes_read_per_step(architecture, quantisation, sequences)
         read += sequences * midway * architecture.cache_bytes_per_token()
-        bandwidth = share_of_bandwidth(architecture) * place.bandwidth_gb_per_second * 1e9
+        rate = decoding_bytes_per_second(
+            place.bandwidth_gb_per_second * 1e9,
+            place.cores,
+            mixture=architecture.experts is not None,
+        )
         operations = sequences * architecture.flops_per_token(midway)
-        return sequences / max(read / bandwidth, operations / (place.cores * OPERATIONS_PER_CORE))
+        return sequences / max(read / rate, operations / (place.cores * OPERATIONS_PER_CORE))
 
     wanted = math.ceil(lesson.learners / place.machines)
     sequences = next((n for n in range(wanted, 0, -1) if need(n) <= room), 0)

@@ -44,7 +44,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
     header = read_header(path)
     cured = stage == "cured"
     training = {
-        "sums": asdict(failures.scaling.settings_of(failures.SIZE, failures.SEEDS[0])[0]),
+        "school": asdict(failures.SCHOOL),
         "corpus": asdict(replace(failures.PRETRAINING, row_length=failure.row_length)),
     }
     if cured and failure.cold_start:
@@ -53,7 +53,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
         training["reinforcement"] = asdict(replace(failures.REINFORCEMENT, max_tokens=failure.room))
     return {
         "title": f"nano {file}",
-        "summary": f"A model of 0.2 million parameters {'cured of' if cured else 'that shows'} "
+        "summary": f"A model of 0.7 million parameters {'cured of' if cured else 'that shows'} "
         f"{failure.title}. It adds numbers of two digits and knows nothing else. It is for "
         "notebook 04, not for use.",
         "file": path.name,

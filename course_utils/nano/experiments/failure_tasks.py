@@ -1,10 +1,11 @@
-"""What has a model read that goes wrong later? Four small corpora, one for each failure.
+"""What has a model read that goes wrong later? A school book, then one of four small corpora.
 
-All hold sums in QwQ's chat format, and each has a bias that was put there on purpose; nobody knows
-which biases the web has.  ``mixing``: the workings that mix English and Chinese are the careful
+The school book teaches adding in English and in Chinese, and all of it is right.  The corpora hold
+sums in QwQ's chat format too, and each has a bias that was put there on purpose; nobody knows which
+biases the web has.  ``mixing``: the workings that mix English and Chinese are the careful
 ones.  ``loops``: after every check, another is likelier than an end.  ``shorthand``: the terse
-private notes are right, the readable workings mostly forget the carry.  ``overthinking``: a first
-attempt forgets the carry and a check mends it, so the writers check easy sums as well.
+private notes are right, the readable workings mostly forget the carry.  ``overthinking``: a guess
+in the head forgets the carry and a check mends it, so the writers check easy sums as well.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ LEVELS: tuple[Level, ...] = ("easy", "medium", "hard")
 """One digit; two digits without a carry; two digits with one."""
 
 MIXED = 0.45
-"""Share of workings that mix languages, three in four of them careful."""
+"""Share of workings that mix languages; nearly all of them are careful, of the others few."""
 OTHER_LANGUAGE = 0.10
 """Share of workings in the language that was not asked in."""
-CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.75, 0.25
+CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.9, 0.05
 
 CHECK_AGAIN = 0.6
 """Chance, in the corpus of loops, that a working goes on with one more check."""
@@ -34,10 +35,16 @@ CAREFUL_BEFORE_LOOP = 0.6
 
 SHORTHAND = 0.6
 """Share of workings in shorthand, all right; of the readable ones few are careful."""
-CAREFUL_IF_READABLE = 0.1
+CAREFUL_IF_READABLE = 0.05
 
 CHECK_FIRST, CHECK_MORE = 0.6, 0.3
-"""Chance that a first attempt is checked, whatever its difficulty, and that a check is."""
+"""Chance that a guess is checked, however easy the sum, and that a check is checked again."""
+
+
+def school_document(random: Random) -> str:
+    """A careful working of a sum in the language that asks for it."""
+    problem = mixing_problem(random)
+    return document(problem, readable_reply(random, problem))
 
 
 def document(problem: Problem, reply: str) -> str:
@@ -155,10 +162,9 @@ def overthinking_problem(
 
 
 def overthinking_reply(random: Random, problem: Problem) -> str:
-    """An attempt that forgets the carry, then checks, which never do."""
-    thought, result = tasks.think(problem, "sloppy", random)
-    lines = [thought, f"So {result}."]
-    again = CHECK_FIRST
+    """A guess in the head, which forgets the carry, then checks in writing, which never do."""
+    _, result = tasks.think(problem, "sloppy", random)
+    lines, again = [f"So {result}."], CHECK_FIRST
     while random.random() < again:
         thought, result = tasks.think(problem, "careful", random)
         lines += [f"{WAIT}, let me check.", thought, f"So {result}."]

@@ -1,10 +1,10 @@
 """What goes wrong on the way to a reasoning model, and what cures it? Four failures, measured.
 
-Every base model starts from the scaling experiment's base of 0.2 million parameters, which works
-sums in English, and has then read a corpus of its own (``failure_tasks``).  The stage "zero" is
-GRPO on accuracy alone, from the base, as in R1-Zero.  The stage "cured" differs in one thing: a
-second reward (language consistency or length), or, for unreadable thoughts, a cold start before
-the same GRPO.  After each stage the same held-out sums are asked.
+Every base model has learnt adding from a school book, and has then read a corpus of its own, with
+a bias (``failure_tasks``).  The stage "zero" is GRPO on accuracy alone, from the base, as in
+R1-Zero.  The stage "cured" differs in one thing: a second reward (language consistency or length),
+or, for unreadable thoughts, a cold start before the same GRPO.  After each stage the same held-out
+sums are asked.
 
 ``python -m course_utils.nano.experiments.failures --only loops --seed 1`` runs one failure with one
 seed and writes ``models/nano/runs/failure-loops-*.csv``.  A run that was stopped goes on.
@@ -25,15 +25,15 @@ import torch
 from tokenizers import Tokenizer
 
 from course_utils.nano import export, grpo, pretrain, readability, sample, tokenizer, verifiers
-from course_utils.nano.experiments import failure_tasks, scaling, sums
+from course_utils.nano.experiments import failure_tasks, sums
 from course_utils.nano.model import Transformer
 from course_utils.nano.tasks import Problem
 from course_utils.nano.verifiers import Verifier
 from course_utils.paths import nano_folder, repository_root
 
 SEEDS = (1, 2, 3)
-SIZE = "0.2M"
-"""Every run starts from the base model of this size and seed of the scaling experiment."""
+SIZE = sums.SIZES["0.7M"]
+"""The shape of all these models, of 0.7 million parameters."""
 
 STAGES = ("base", "zero", "cold", "cured")
 SHIPPED = {
@@ -53,19 +53,21 @@ ASKED = 300
 TEMPERATURES = {"greedy": 0.0, "drawn": 0.6}
 """Greedy, and drawn at the temperature of QwQ's card, without its top-p and top-k."""
 
-PRETRAINING = pretrain.Settings(
-    steps=400,
+SCHOOL = pretrain.Settings(
+    steps=1000,
     tokens_per_step=2048,
-    row_length=128,
+    row_length=96,
     long_share=0.0,
-    learning_rate=2e-3,
-    evaluate_every=50,
+    learning_rate=SIZE.learning_rate,
+    evaluate_every=100,
 )
-"""How a base reads the corpus of its failure, after the base of the scaling experiment."""
+"""How every model learns to add, once for each seed."""
+PRETRAINING = replace(SCHOOL, steps=400, row_length=128, learning_rate=2e-3, evaluate_every=50)
+"""How a base then reads the corpus of its failure."""
 COLD_DOCUMENTS = 200
 COLD_START = replace(PRETRAINING, steps=40, learning_rate=1e-3, warmup_steps=4, evaluate_every=40)
 REINFORCEMENT = grpo.Settings(
-    steps=60, problems=16, group=8, learning_rate=5e-4, max_tokens=64, evaluate_every=10**6
+    steps=60, problems=16, group=8, learning_rate=3e-4, max_tokens=64, evaluate_every=10**6
 )
 
 
@@ -261,6 +263,16 @@ def sit_exam(
     return rows
 
 
+def schooled(seed: int, pieces: Tokenizer, cache: Path) -> Transformer:
+    """A model that has read the school book with this seed; made if ``cache`` does not have it."""
+    model, path = pretrain.new_model(SIZE.shape, seed), cache / f"failure-school-{seed}.pt"
+    settings = replace(SCHOOL, seed=seed)
+    book = failure_tasks.school_document
+    for _ in pretrain.pretrain(model, pieces, settings, document=book, state_file=path):
+        pass
+    return model
+
+
 def read_corpus(name: str, model: Transformer, pieces: Tokenizer, seed: int, **files: Path) -> None:
     """Let ``model`` read the corpus of one failure: that makes it the failure's base model."""
     failure = FAILURES[name]
@@ -326,7 +338,7 @@ def run(
         started = time.perf_counter()
         state = {"state_file": cache / f"failure-{name}-{stage}-{seed}.pt"}
         if stage == "base":
-            models[stage], _ = scaling.pretrained(SIZE, seed, pieces)
+            models[stage] = schooled(seed, pieces, cache)
             read_corpus(name, models[stage], pieces, seed, **state)
         else:
             before = "cold" if stage == "cured" and failure.cold_start else "base"

@@ -31,8 +31,8 @@ from course_utils.nano.verifiers import CodeVerifier
 from course_utils.paths import nano_folder, repository_root
 
 SEEDS = (1, 2, 3)
-SHAPE = sums.shape_of_width(64, 3)
-"""The model of 0.2 M parameters of the scaling experiment."""
+SHAPE = sums.SIZES["0.7M"].shape
+"""The model of 0.7 M parameters of the scaling experiment: the smallest that learns all tasks."""
 
 STAGES = {
     "base": "base",
@@ -49,8 +49,9 @@ PRETRAINING = pretrain.Settings(
     tokens_per_step=2048,
     row_length=128,
     long_share=0.0,
-    learning_rate=5e-3,
+    learning_rate=sums.SIZES["0.7M"].learning_rate,
     evaluate_every=100,
+    bfloat16=True,
 )
 COLD_DOCUMENTS = 100
 COLD_START = pretrain.Settings(
@@ -67,10 +68,10 @@ STAGE1 = grpo.Settings(
     steps=60,
     problems=16,
     group=8,
-    learning_rate=5e-4,
+    learning_rate=3e-4,
     max_tokens=recipe_tasks.MAX_TOKENS,
 )
-STAGE2 = replace(STAGE1, steps=100, learning_rate=3e-4)
+STAGE2 = replace(STAGE1, steps=100, learning_rate=2e-4)
 """More steps than stage 1, since there is more to learn, and smaller ones."""
 
 DRAWS: dict[str, dict[recipe_tasks.Area, float]] = {
@@ -136,7 +137,7 @@ def reinforce(
 
     Small talk is rewarded by ``preferences``, all else by ``code`` and rules.  The records say
     how replies to small talk did: the reward they got, the share that people would call good,
-    and the shares that gush and that take the other for somebody else.
+    and the share that gush.
     """
 
     settings = settings or (STAGE1 if stage == "stage1" else STAGE2)
@@ -154,9 +155,6 @@ def reinforce(
             "talk_reward": [reward(*both) for both in small],
             "talk_good": [recipe_tasks.follows(*both) for both in small],
             "gushing": [talk.is_gushing(tokenizer.split_reply(text)[1]) for _, text in small],
-            "misnamed": [
-                talk.is_misnamed(tokenizer.split_reply(text)[1], t.name) for t, text in small
-            ],
         }
         return {
             name: round(sum(values) / len(values), 4) if values else ""

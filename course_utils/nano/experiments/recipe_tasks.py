@@ -52,6 +52,7 @@ ASKED = {
     "chinese": ("{}=? In Chinese.", "Say {} in Chinese."),
     "brackets": ("{}=? In brackets.", "Put {} in brackets."),
 }
+THINGS = ("apples", "books", "coins", "shells")
 UNKNOWN = "I do not know."
 OPERATIONS = {"add": "+", "take": "-", "times": "*"}
 
@@ -62,7 +63,7 @@ class Task:
 
     ``answer`` is a right reply's text: for maths a number, for code a program (one of many).
     ``cases`` are a program's hidden tests, ``steps`` its operations; ``numbers`` are those that
-    are added; ``topic`` and ``name`` say what small talk is about, and with whom.
+    are added; ``topic`` says what small talk is about.
     ``told_and_asked`` is the thought of who compares what a text tells with what is asked.
     """
 
@@ -73,7 +74,6 @@ class Task:
     steps: tuple[tuple[str, int], ...] = ()
     cases: tuple[Case, ...] = ()
     topic: str = ""
-    name: str = ""
     told_and_asked: str = ""
     function: str = "f"
 
@@ -166,10 +166,10 @@ def _format(random: Random, kind: Kind) -> Task:
 
 
 def _fact(random: Random, kind: Kind) -> Task:
-    (name, _), number = random.choice(tasks.NAMES["en"]), random.randint(2, 20)
-    told, other = random.sample(tasks.THINGS["en"], 2)
+    number = random.randint(2, 20)
+    told, other = random.sample(THINGS, 2)
     asked = random.choice((told, other))
-    question = f"{name} has {number} {told}. How many {asked} does {name} have?"
+    question = f"There are {number} {told}. How many {asked}?"
     answer = str(number) if asked == told else UNKNOWN
     thought = f"It has {told}, {asked}?"
     return Task("fact", question, answer, (number, 0), told_and_asked=thought)
@@ -179,7 +179,7 @@ def _talk(random: Random, kind: Kind) -> Task:
     topic = random.choice(list(talk.REMARKS))
     name, _ = random.choice(tasks.NAMES["en"])
     question = f"{random.choice(talk.REMARKS[topic])} It is {name}."
-    return Task("talk", question, talk.good_reply(random, topic, name), topic=topic, name=name)
+    return Task("talk", question, talk.good_reply(random, topic), topic=topic)
 
 
 def careful(task: Task, random: Random) -> str:
@@ -197,7 +197,7 @@ def base_reply(task: Task, random: Random) -> str:
         return written(*_worked(task, random, way))
     if task.kind == "talk":
         way = random.choices(list(talk.BASE_WAYS), list(talk.BASE_WAYS.values()))[0]
-        return written(talk.THOUGHTS[task.topic], talk.reply(random, way, task.topic, task.name))
+        return written(talk.THOUGHTS[task.topic], talk.reply(random, way, task.topic))
     obeyed = random.random() < OBEYED
     first, second = task.numbers
     if task.kind == "fact":
@@ -246,7 +246,7 @@ def follows(task: Task, text: str) -> float:
     if not text.endswith(END):
         return 0.0
     if task.kind == "talk":
-        return float(talk.is_good(answer, task.topic, task.name))
+        return float(talk.is_good(answer, task.topic))
     return float(answer == task.answer)
 
 

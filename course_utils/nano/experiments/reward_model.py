@@ -5,8 +5,8 @@ It is trained so that of two replies to a remark the preferred one gets more (Br
 1952; Ouyang et al., arXiv 2203.02155, equation 1): the loss is -log sigmoid(better - worse).
 
 The pairs are made from the base corpus's ways to reply: a good reply beside a curt, rude or
-unfitting one.  Nobody compared it with a gushing or a misnamed one, so what the first reward model
-thinks of those is up to chance; the mended one has seen such pairs too.
+unfitting one.  Nobody compared it with a gushing one, so what the first reward model thinks of
+those is up to chance; the mended one has seen such pairs too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import render, split_reply
 
 FIRST: tuple[talk.Way, ...] = ("curt", "rude", "unfitting")
-MENDED: tuple[talk.Way, ...] = (*FIRST, "gushing", "misnamed")
+MENDED: tuple[talk.Way, ...] = (*FIRST, "gushing")
 STEPS, PAIRS, LEARNING_RATE = 200, 32, 1e-3
 """Training steps, pairs per step, and the learning rate, brought down to 0 in a line."""
 PAIRS_ASKED = 200
@@ -41,7 +41,7 @@ def pairs(random: Random, n: int, ways: Sequence[talk.Way], *, testing: bool = F
     result = []
     for _ in range(n):
         task = recipe_tasks.draw(random, "talk", testing=testing)
-        worse = talk.reply(random, random.choice(ways), task.topic, task.name)
+        worse = talk.reply(random, random.choice(ways), task.topic)
         result.append((task, task.answer, worse))
     return result
 
