@@ -33,12 +33,13 @@ notebook-tests: setup ## run every notebook and compare its outputs
 ifeq ($(NOTEBOOKS),)
 	@echo "notebooks/ holds no notebook yet: nothing to compare."
 else
-	$(ONE_THREAD) $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
+	$(ONE_THREAD) COURSE_SHORT_RUNS=1 $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
 endif
 
-nano: setup ## train, export and measure all nano models again
+nano: setup ## train, export and measure all nano models again, and run the missing experiments
 	$(BIN)/python -m course_utils.nano.make
+	$(BIN)/python -m course_utils.nano.experiments
 
 evaluate: setup ## ask a model the course's own benchmark: make evaluate MODEL=nano-thinker
 	$(BIN)/python -m course_utils.evaluation $(MODEL)

@@ -154,7 +154,7 @@ def test_all_stages_run_and_are_not_run_again(monkeypatch, tmp_path):
     assert len(rows) == len(recipe.STAGES) * len(recipe.EXAM)
     assert {row["stage"] for row in rows} == set(recipe.STAGES)
     assert len(recipe.read_log("stage2", 1, tmp_path)) == 2
-    assert len(recipe.read_preferences(tmp_path)) == 2 * len(reward_model.MENDED)
+    assert len(recipe.read_preferences(tmp_path)) == len(reward_model.WORSE)
     monkeypatch.setattr(recipe, "_train_stage", None)  # all that is left is the exam
     recipe.run(1, folder=tmp_path, cache=tmp_path)
     assert recipe.read_stages(tmp_path) == rows

@@ -117,7 +117,7 @@ _HOMES = {
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
-    "figures.cures": ["cure_chart", "describe_cures"],
+    "figures.cures": ["cure_chart", "describe_cures", "effort_chart"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",

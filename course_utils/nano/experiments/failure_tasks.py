@@ -5,7 +5,7 @@ sums in QwQ's chat format too, and each has a bias that was put there on purpose
 biases the web has.  ``mixing``: the workings that mix English and Chinese are the careful
 ones.  ``loops``: after every check, another is likelier than an end.  ``shorthand``: the terse
 private notes are right, the readable workings mostly forget the carry.  ``overthinking``: a guess
-in the head forgets the carry and a check mends it, so the writers check easy sums as well.
+in the head is right for one digit only and a check mends it; the writers check easy sums as well.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ Level = Literal["easy", "medium", "hard"]
 LEVELS: tuple[Level, ...] = ("easy", "medium", "hard")
 """One digit; two digits without a carry; two digits with one."""
 
+GUESSED = 0.25
+"""Share of the school book's workings that begin with a guess."""
+
 MIXED = 0.45
 """Share of workings that mix languages; nearly all of them are careful, of the others few."""
 OTHER_LANGUAGE = 0.10
 """Share of workings in the language that was not asked in."""
-CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.9, 0.05
+CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.9, 0.15
 
 CHECK_AGAIN = 0.6
 """Chance, in the corpus of loops, that a working goes on with one more check."""
@@ -42,8 +45,15 @@ CHECK_FIRST, CHECK_MORE = 0.6, 0.3
 
 
 def school_document(random: Random) -> str:
-    """A careful working of a sum in the language that asks for it."""
-    problem = mixing_problem(random)
+    """A careful working of a sum, in the language that asks for it if one does.
+
+    Some workings begin with a guess, which is then checked.
+    """
+    if random.random() < GUESSED:
+        problem = random.choice((sums.problem, sums.one_digit))(random)
+        return document(problem, guess_and_check(random, problem, checks=1))
+    draw = random.choices((mixing_problem, sums.problem, sums.one_digit), (0.6, 0.3, 0.1))[0]
+    problem = draw(random)
     return document(problem, readable_reply(random, problem))
 
 
@@ -162,11 +172,25 @@ def overthinking_problem(
 
 
 def overthinking_reply(random: Random, problem: Problem) -> str:
-    """A guess in the head, which forgets the carry, then checks in writing, which never do."""
-    _, result = tasks.think(problem, "sloppy", random)
-    lines, again = [f"So {result}."], CHECK_FIRST
-    while random.random() < again:
+    """A guess, then checks, as often for easy sums as for hard ones."""
+    checks = int(random.random() < CHECK_FIRST)
+    while checks and random.random() < CHECK_MORE:
+        checks += 1
+    return guess_and_check(random, problem, checks)
+
+
+def guess_and_check(random: Random, problem: Problem, checks: int) -> str:
+    """A guess in the head, then ``checks`` careful workings of the same sum."""
+    result = guess(problem)
+    lines = [f"So {result}."]
+    for _ in range(checks):
         thought, result = tasks.think(problem, "careful", random)
         lines += [f"{WAIT}, let me check.", thought, f"So {result}."]
-        again = CHECK_MORE
     return written("\n".join(lines), result)
+
+
+def guess(problem: Problem) -> int:
+    """What comes to mind at once: the tens alone, or of two digits their sum, which is right."""
+    if level_of(problem) == "easy":
+        return problem.answer
+    return 10 * (problem.first // 10 + problem.second // 10)

@@ -37,6 +37,7 @@ SIZE = sums.SIZES["0.7M"]
 
 STAGES = ("base", "zero", "cold", "cured")
 SHIPPED = {
+    ("mixing", "base"): "mixer-base",
     ("mixing", "zero"): "mixer",
     ("mixing", "cured"): "mixer-cured",
     ("loops", "base"): "looper",
@@ -54,7 +55,7 @@ TEMPERATURES = {"greedy": 0.0, "drawn": 0.6}
 """Greedy, and drawn at the temperature of QwQ's card, without its top-p and top-k."""
 
 SCHOOL = pretrain.Settings(
-    steps=1000,
+    steps=1500,
     tokens_per_step=2048,
     row_length=96,
     long_share=0.0,
@@ -67,7 +68,7 @@ PRETRAINING = replace(SCHOOL, steps=400, row_length=128, learning_rate=2e-3, eva
 COLD_DOCUMENTS = 200
 COLD_START = replace(PRETRAINING, steps=40, learning_rate=1e-3, warmup_steps=4, evaluate_every=40)
 REINFORCEMENT = grpo.Settings(
-    steps=60, problems=16, group=8, learning_rate=3e-4, max_tokens=64, evaluate_every=10**6
+    steps=60, problems=16, group=8, learning_rate=1.5e-4, max_tokens=64, evaluate_every=10**6
 )
 
 
@@ -190,6 +191,11 @@ FAILURES = {
 
 def runs_folder() -> Path:
     return nano_folder() / "runs"
+
+
+def results_path(name: str, seed: int, folder: Path | None = None) -> Path:
+    """Where the exams of one failure and seed lie."""
+    return (folder or runs_folder()) / f"failure-{name}-{seed}.csv"
 
 
 def exam(name: str, n: int = ASKED, seed: int = 2026) -> list[Problem]:
@@ -357,7 +363,7 @@ def run(
             print({k: v for k, v in rows[-1].items() if k != "command"}, flush=True)
         if keep:
             keep(stage, models[stage])
-    pretrain.write_log(folder / f"failure-{name}-{seed}.csv", rows)
+    pretrain.write_log(results_path(name, seed, folder), rows)
     return rows
 
 
@@ -371,8 +377,7 @@ def read_csv(path: Path) -> list[dict]:
 
 def read_results(name: str, folder: Path | None = None) -> list[dict]:
     """The exams of one failure, all committed seeds."""
-    paths = [(folder or runs_folder()) / f"failure-{name}-{seed}.csv" for seed in SEEDS]
-    return [row for path in paths for row in read_csv(path)]
+    return [row for seed in SEEDS for row in read_csv(results_path(name, seed, folder))]
 
 
 def read_log(name: str, stage: str, folder: Path | None = None) -> list[dict]:
@@ -420,6 +425,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs_folder().mkdir(parents=True, exist_ok=True)
     for seed in [chosen.seed] if chosen.seed else SEEDS:
         for name in [chosen.only] if chosen.only else FAILURES:
+            if results_path(name, seed).exists():
+                print(f"{results_path(name, seed).name} is there already.", flush=True)
+                continue
             run(name, seed, folder=runs_folder(), cache=cache, keep=_shipper(name, seed))
 
 

@@ -3,8 +3,7 @@
 A base model reads right and wrong ways of everything.  A cold start shows it careful working.
 Stage 1 is GRPO on maths and code, rewarded by verifiers alone.  Stage 2 adds general instructions,
 rewarded by rules, and small talk, rewarded by a learned reward model.  After each stage the same
-exam is sat.  Two more second stages ask why: one without maths and code, one with a reward model
-that was not mended.
+exam is sat.  A second stage without maths and code asks what those are there for.
 
 ``python -m course_utils.nano.experiments.recipe --seed 1`` runs all stages with one seed and
 writes ``models/nano/runs/recipe-*-1.csv``.  A run that was stopped goes on.
@@ -40,9 +39,8 @@ STAGES = {
     "stage1": "stage 1: maths and code",
     "stage2": "stage 2: general too",
     "stage2-alone": "stage 2, without maths and code",
-    "stage2-first": "stage 2, reward model not mended",
 }
-"""What is measured, in order; the last three all go on from stage 1."""
+"""What is measured, in order; the last two both go on from stage 1."""
 
 PRETRAINING = pretrain.Settings(
     steps=1100,
@@ -68,17 +66,16 @@ STAGE1 = grpo.Settings(
     steps=60,
     problems=16,
     group=8,
-    learning_rate=3e-4,
+    learning_rate=1.5e-4,
     max_tokens=recipe_tasks.MAX_TOKENS,
 )
-STAGE2 = replace(STAGE1, steps=100, learning_rate=2e-4)
-"""More steps than stage 1, since there is more to learn, and smaller ones."""
+STAGE2 = replace(STAGE1, steps=100)
+"""More steps than stage 1, since there is more to learn."""
 
 DRAWS: dict[str, dict[recipe_tasks.Area, float]] = {
     "stage1": {"maths": 0.5, "code": 0.5},
     "stage2": {"maths": 0.2, "code": 0.2, "general": 0.6},
     "stage2-alone": {"general": 1.0},
-    "stage2-first": {"maths": 0.2, "code": 0.2, "general": 0.6},
 }
 EXAM = {"maths": 300, "code": 300, "words": 80, "chinese": 80, "brackets": 80, "fact": 80}
 EXAM |= {"talk": 80}
@@ -234,15 +231,14 @@ def _train_stage(model, pieces, stage, seed, code, folder, cache) -> None:
         return
     preferences = None
     if stage != "stage1":
-        ways = reward_model.FIRST if stage == "stage2-first" else reward_model.MENDED
-        preferences = reward_model.train(model, pieces, ways, seed)
-        if stage != "stage2-alone":  # it has the same reward model as stage 2
+        preferences = reward_model.train(model, pieces, reward_model.WORSE, seed)
+        if stage == "stage2":  # the other second stage has the same reward model
             rows = []
-            for way in reward_model.MENDED:
+            for way in reward_model.WORSE:
                 agreed = reward_model.agreement(preferences, way, reward_model.PAIRS_ASKED)
-                row = {"seed": seed, "stage": stage, "against": way, "agreed": agreed}
+                row = {"seed": seed, "against": way, "agreed": agreed}
                 rows.append(row | {"asked": reward_model.PAIRS_ASKED})
-            pretrain.write_log(log_path(f"preferences-{stage}", seed, folder), rows)
+            pretrain.write_log(log_path("preferences", seed, folder), rows)
     files = {
         "log_file": log_path(stage, seed, folder),
         "state_file": cache / f"recipe-{stage}-{seed}-state.pt",
@@ -274,16 +270,15 @@ def read_log(stage: str, seed: int, folder: Path | None = None) -> list[dict[str
 
 
 def read_preferences(folder: Path | None = None) -> list[dict]:
-    """How often each reward model agreed with people on held-out pairs, by the worse reply."""
+    """How often the reward model agreed with people on held-out pairs, by the worse reply."""
     rows = []
-    for stage in ("stage2-first", "stage2"):
-        for seed in SEEDS:
-            path = log_path(f"preferences-{stage}", seed, folder)
-            if path.exists():
-                rows += [
-                    row | {name: int(row[name]) for name in ("seed", "agreed", "asked")}
-                    for row in _read(path)
-                ]
+    for seed in SEEDS:
+        path = log_path("preferences", seed, folder)
+        if path.exists():
+            rows += [
+                row | {name: int(row[name]) for name in ("seed", "agreed", "asked")}
+                for row in _read(path)
+            ]
     return rows
 
 
@@ -301,6 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     runs_folder().mkdir(parents=True, exist_ok=True)
     for seed in [chosen.seed] if chosen.seed else SEEDS:
+        if len([row for row in read_stages() if row["seed"] == seed]) == len(STAGES) * len(EXAM):
+            print(f"{stages_path(seed).name} is there already.", flush=True)
+            continue
         run(seed, folder=runs_folder(), cache=cache)
 
 

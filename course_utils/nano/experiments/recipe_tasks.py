@@ -166,7 +166,7 @@ def _format(random: Random, kind: Kind) -> Task:
 
 
 def _fact(random: Random, kind: Kind) -> Task:
-    number = random.randint(2, 20)
+    number = random.randint(10, 99)
     told, other = random.sample(THINGS, 2)
     asked = random.choice((told, other))
     question = f"There are {number} {told}. How many {asked}?"

@@ -4,9 +4,8 @@ A reward model is the base model with one number instead of a next token: its va
 It is trained so that of two replies to a remark the preferred one gets more (Bradley and Terry,
 1952; Ouyang et al., arXiv 2203.02155, equation 1): the loss is -log sigmoid(better - worse).
 
-The pairs are made from the base corpus's ways to reply: a good reply beside a curt, rude or
-unfitting one.  Nobody compared it with a gushing one, so what the first reward model thinks of
-those is up to chance; the mended one has seen such pairs too.
+The pairs are made from the base corpus's ways to reply: a good reply beside a curt, rude, unfitting
+or gushing one.  A way that people were never shown would be judged by chance.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from course_utils.nano.experiments.recipe_tasks import Task
 from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import render, split_reply
 
-FIRST: tuple[talk.Way, ...] = ("curt", "rude", "unfitting")
-MENDED: tuple[talk.Way, ...] = (*FIRST, "gushing")
+WORSE: tuple[talk.Way, ...] = ("curt", "rude", "unfitting", "gushing")
+"""The ways to reply that people like less than a good reply."""
 STEPS, PAIRS, LEARNING_RATE = 200, 32, 1e-3
 """Training steps, pairs per step, and the learning rate, brought down to 0 in a line."""
 PAIRS_ASKED = 200

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import mean
 
 from matplotlib.figure import Figure
 
@@ -64,3 +65,36 @@ def describe_cures(counts: Counts) -> str:
         for name, marks in counts.items()
     ]
     return "Share of replies with the failure. " + "; ".join(parts) + "."
+
+
+def effort_chart(
+    efforts: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    title: str = "What does a right answer cost?",
+) -> Figure:
+    """Tokens for each right answer, by difficulty: a mark for each seed, a line through the means.
+
+    efforts: ``{"before": {"easy": [45.0, 51.0], "hard": [80.0, 78.0]}}``, difficulties in order.
+    """
+    figure, axes = style.new_figure(7, 3.6)
+    for index, (label, levels) in enumerate(efforts.items()):
+        look = style.series(index)
+        places = range(len(levels))
+        axes.plot(
+            places,
+            [mean(values) for values in levels.values()],
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markersize=8,
+            label=label,
+        )
+        for place, values in zip(places, levels.values(), strict=True):
+            axes.plot([place] * len(values), values, ls="", marker="_", ms=12, color=look.colour)
+        axes.set_xticks(places, list(levels))
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
+    axes.set_ylabel("tokens for each right answer")
+    axes.set_title(style.drawable(title))
+    axes.legend()
+    return figure

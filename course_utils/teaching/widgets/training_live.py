@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -19,7 +19,9 @@ PANELS = {
     "length": "tokens per solution",
     "entropy": "entropy, nats",
 }
-"""Columns of a training record, and what they show."""
+"""Columns of a training record, and what they show. Values of those in ``SHARES`` are shares."""
+
+SHARES = ("reward", "accuracy", "right", "failed")
 
 SHORT_RUNS = "COURSE_SHORT_RUNS"
 """With this environment variable set, as in ``make notebook-tests``, live training is cut short."""
@@ -31,22 +33,27 @@ def run_length(steps: int, short: int = 3) -> int:
 
 
 def progress_chart(
-    records: Sequence[dict], *, steps: int | None = None, title: str = "How does training go?"
+    records: Sequence[dict],
+    *,
+    steps: int | None = None,
+    title: str = "How does training go?",
+    panels: Mapping[str, str] = PANELS,
 ) -> Figure:
     """Reward, held-out accuracy, length and entropy against the step, one small chart each.
 
-    records: rows with ``step`` and the columns of ``PANELS``; an empty value is not drawn.
+    records: rows with ``step`` and the columns of ``panels``; an empty value is not drawn.
     steps: where the run is to end, so that the axis does not grow.
+    panels: four columns and what they show.
     """
     figure, axes = style.new_figure(7.6, 4.6, 2, 2, sharex=True)
-    for index, (axis, (column, label)) in enumerate(zip(axes.flat, PANELS.items(), strict=True)):
+    for index, (axis, (column, label)) in enumerate(zip(axes.flat, panels.items(), strict=True)):
         points = [(r["step"], r[column]) for r in records if r.get(column, "") != ""]
         look = style.series(index)
         if points:
             axis.plot(*zip(*points, strict=True), color=look.colour, marker=look.marker)
         axis.set_title(label, fontsize=10.5)
         axis.grid()
-        if column in ("reward", "accuracy"):
+        if column in SHARES:
             axis.set_ylim(0, 1.03)
             axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         else:
@@ -59,10 +66,10 @@ def progress_chart(
     return figure
 
 
-def describe_progress(records: Sequence[dict]) -> str:
+def describe_progress(records: Sequence[dict], panels: Mapping[str, str] = PANELS) -> str:
     """Alt text for ``progress_chart``: where each line begins and ends."""
     parts = []
-    for column, label in PANELS.items():
+    for column, label in panels.items():
         values = [r[column] for r in records if r.get(column, "") != ""]
         if values:
             parts.append(f"{label} from {values[0]:.2f} to {values[-1]:.2f}")
@@ -70,7 +77,11 @@ def describe_progress(records: Sequence[dict]) -> str:
 
 
 def training_live(
-    run: Iterable[dict], *, steps: int | None = None, title: str = "How does training go?"
+    run: Iterable[dict],
+    *,
+    steps: int | None = None,
+    title: str = "How does training go?",
+    panels: Mapping[str, str] = PANELS,
 ) -> list[dict]:
     """Carry a training run to its end, drawing its records as they come; gives the records.
 
@@ -84,15 +95,17 @@ def training_live(
         for record in run:
             records.append(record)
             if time.monotonic() - drawn > 1.5:  # drawing takes time from training
-                chart.value = _picture(records, steps, title)
+                chart.value = _picture(records, steps, title, panels)
                 drawn = time.monotonic()
     except KeyboardInterrupt:
         print(f"Stopped after {len(records)} steps. Run the cell again to go on.")
     if records:
-        chart.value = _picture(records, steps, title)
+        chart.value = _picture(records, steps, title, panels)
     return records
 
 
-def _picture(records: Sequence[dict], steps: int | None, title: str) -> str:
-    figure = progress_chart(records, steps=steps, title=title)
-    return image_html(figure, describe_progress(records))
+def _picture(
+    records: Sequence[dict], steps: int | None, title: str, panels: Mapping[str, str]
+) -> str:
+    figure = progress_chart(records, steps=steps, title=title, panels=panels)
+    return image_html(figure, describe_progress(records, panels))

@@ -1,0 +1,36 @@
+"""How is every experiment of the course run again? All of them in order, as ``make nano`` does.
+
+A run whose results lie in ``models/nano/runs`` is left alone: delete its CSV to make it again.  All
+together take some hours on two cores.
+"""
+
+import subprocess
+import sys
+
+EXPERIMENTS = (
+    "mixture",
+    "scaling",
+    "small_base",
+    "ablations",
+    "elicit",
+    "recipe",
+    "recipe_model",
+    "failures",
+    "loop_sampling",
+    "failure_cards",
+)
+"""Later ones need models that earlier ones leave behind."""
+
+
+def main() -> int:
+    """Run each as a program of its own; the exit status of the first that fails, or 0."""
+    for name in EXPERIMENTS:
+        print(f"experiment: {name}", flush=True)
+        status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}"])
+        if status:
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
