@@ -1,21 +1,20 @@
 """How long does a general trainer take for the same lesson? TRL's ``GRPOTrainer`` beside ours.
 
-Both start from the same 0.2 M base model, meet the same problems in the same order, and have the
-same reward, group size, batch, learning rate and clips.  Each trains on one thread until it
-solves 90 % of a held-out exam (written every 5 batches, off the clock), and 40 batches at least.
-The aim: ours is there 10 times sooner.  ``models/nano/runs/trl-comparison.csv`` gets what was
-measured, whatever it is.
+Both start from the shipped small base of notebook 03, meet the same problems in the same order,
+and have the same reward, group size, batch, learning rate and clips.  Each trains on one thread
+until it solves 90 % of a held-out exam (written every 5 batches, off the clock), and 40 batches at
+least.  The aim: ours is there 10 times sooner.  ``models/nano/runs/trl-comparison.csv`` gets what
+was measured, whatever it is.
 
 TRL is not a dependency of the course.  To run this again, give it an environment of its own, with
 the course's version of PyTorch and without CUDA::
 
     python -m venv trl-environment
-    trl-environment/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+    trl-environment/bin/pip install torch==2.13.0
     trl-environment/bin/pip install torch==2.13.0 trl httpx tokenizers jinja2 gguf numpy psutil
     trl-environment/bin/python -m tests.benchmarks.with_trl
 
-Options: ``--base FILE.gguf`` (otherwise a base is pretrained, which takes a minute),
-``--seeds 1 2 3``, ``--profile`` (where TRL's time goes; writes no report).
+Options: ``--seeds 1 2 3``, ``--profile`` (where TRL's time goes; writes no report).
 Sources: TRL, https://github.com/huggingface/trl; the settings' meaning,
 https://huggingface.co/docs/trl/grpo_trainer.
 """
@@ -30,7 +29,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
@@ -47,7 +45,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from course_utils.machine import this_machine
 from course_utils.nano import grpo, pretrain
-from course_utils.nano.experiments import sums
+from course_utils.nano.experiments import ablations, sums
 from course_utils.nano.export import from_gguf
 from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import END, END_OF_TEXT, decode, load, render
@@ -57,7 +55,8 @@ from tests.benchmarks.report import show_place
 REPORT = nano_folder() / "runs" / "trl-comparison.csv"
 EXAMS = nano_folder() / "runs" / "trl-comparison-exams.csv"
 OURS, THEIRS = "course_utils.nano.grpo", "trl.GRPOTrainer"
-SIZE, BASE_SEED, THREADS = "0.2M", 1, 1
+COMMAND = "python -m tests.benchmarks.with_trl"
+THREADS = 1
 GOAL, CHECK_EVERY, LIMIT_SECONDS = 0.9, 5, 480.0
 BATCHES = 40  # at least; the goal may be reached before or after
 MOST_BATCHES = 500  # how many batches of problems are laid out for TRL, more than it can need
@@ -291,6 +290,11 @@ def with_trl(model: Transformer, tokenizer: Tokenizer, settings: grpo.Settings, 
     return race
 
 
+def settings_of(seed: int) -> grpo.Settings:
+    """Those of notebook 03's training, for as many batches as a race may take."""
+    return sums.reinforcement(steps=MOST_BATCHES, seed=seed, learning_rate=ablations.LEARNING_RATE)
+
+
 def problems_of(settings: grpo.Settings, step: int) -> list:
     """The problems that ``grpo.train`` draws for a step."""
     random = Random(f"{settings.seed} {step}")
@@ -298,50 +302,34 @@ def problems_of(settings: grpo.Settings, step: int) -> list:
     return [sums.problem(random) for _ in range(settings.problems)]
 
 
-def base_model(file: Path | None, tokenizer: Tokenizer) -> Transformer:
-    """The model in ``file``, or one that is pretrained now."""
-    if file:
-        return from_gguf(file)
-    print(f"pretraining the base ({SIZE})", flush=True)
-    model = pretrain.new_model(sums.SIZES[SIZE].shape, BASE_SEED)
-    settings = sums.pretraining(SIZE, seed=BASE_SEED)
-    for _ in pretrain.pretrain(model, tokenizer, settings, document=sums.document):
-        pass
-    return model
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base", type=Path, help="a GGUF file with the model to start from")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--profile", action="store_true", help="where does TRL's time go?")
     options = parser.parse_args(arguments)
     torch.set_num_threads(THREADS)
     tokenizer = load()
-    base = base_model(options.base, tokenizer)
+    base = from_gguf(nano_folder() / "small-base.gguf")
     if options.profile:
         with cProfile.Profile() as profile:
-            with_trl(base, tokenizer, sums.reinforcement(), batches=10)
+            with_trl(base, tokenizer, settings_of(1), batches=10)
         pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
         return
     rows, exams = [], []
     for seed in options.seeds:
-        settings = sums.reinforcement(steps=MOST_BATCHES, seed=seed)
+        settings = settings_of(seed)
         ours = with_ours(base, tokenizer, settings, BATCHES)
         for race in (ours, with_trl(base, tokenizer, settings, BATCHES)):
             row = race.row()
             row["times_our_seconds"] = round(row["seconds"] / ours.row()["seconds"], 2)
             rows.append(row)
             exams += race.exams
-    command = "python -m tests.benchmarks.with_trl"
-    if options.base:
-        command += f" --base {options.base}"
     about = {
         "cpu": this_machine().cpu_name,
         "threads": THREADS,
         "parameters": base.parameter_count(),
         **{library: version(library) for library in ("torch", "transformers", "trl")},
-        "command": f"{command} --seeds {' '.join(map(str, options.seeds))}",
+        "command": f"{COMMAND} --seeds {' '.join(map(str, options.seeds))}",
     }
     REPORT.parent.mkdir(exist_ok=True)
     pretrain.write_log(REPORT, [row | about for row in rows])

@@ -198,8 +198,8 @@ def results_path(name: str, seed: int, folder: Path | None = None) -> Path:
     return (folder or runs_folder()) / f"failure-{name}-{seed}.csv"
 
 
-def exam(name: str, n: int = ASKED, seed: int = 2026) -> list[Problem]:
-    """``n`` problems of each part of a failure's exam, none of them trained on.
+def exam(name: str, n: int | None = None, seed: int = 2026) -> list[Problem]:
+    """``n`` problems of each part of a failure's exam (``ASKED``), none of them trained on.
 
     Sums of one digit are the exception: they are too few to hold any out.
     """
@@ -207,7 +207,7 @@ def exam(name: str, n: int = ASKED, seed: int = 2026) -> list[Problem]:
     return [
         failure.draw(random, testing=True, **({} if part == "all" else {"level": part}))
         for part in failure.parts
-        for _ in range(n)
+        for _ in range(n or ASKED)
     ]
 
 
@@ -253,10 +253,10 @@ def count(name: str, pieces: Tokenizer, problems: Sequence[Problem], texts: Iter
 
 
 def sit_exam(
-    name: str, model: Transformer, pieces: Tokenizer, n: int = ASKED, seed: int = 2026
+    name: str, model: Transformer, pieces: Tokenizer, n: int | None = None, seed: int = 2026
 ) -> list[dict]:
     """A row of counts per way of drawing and part of the exam."""
-    failure, rows = FAILURES[name], []
+    failure, rows, n = FAILURES[name], [], n or ASKED
     problems = exam(name, n, seed)
     for sampling, temperature in TEMPERATURES.items():
         texts = replies(
@@ -304,7 +304,7 @@ def reinforce(
     pieces: Tokenizer,
     stage: str,
     seed: int,
-    settings: grpo.Settings = REINFORCEMENT,
+    settings: grpo.Settings | None = None,
     **files: Path,
 ):
     """Train ``model`` in place as ``stage`` asks, yielding GRPO's records.
@@ -324,7 +324,7 @@ def reinforce(
         model,
         pieces,
         failure.draw,
-        replace(settings, seed=seed, max_tokens=failure.room),
+        replace(settings or REINFORCEMENT, seed=seed, max_tokens=failure.room),
         reward=failure.cure(pieces) if stage == "cured" else verifiers.accuracy,
         watch=watch,
         **files,
