@@ -30,7 +30,7 @@ MIXED = 0.45
 """Share of workings that mix languages; nearly all of them are careful, of the others few."""
 OTHER_LANGUAGE = 0.10
 """Share of workings in the language that was not asked in."""
-CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.9, 0.15
+CAREFUL_IF_MIXED, CAREFUL_IF_PURE = 0.9, 0.05
 
 CHECK_AGAIN = 0.6
 """Chance, in the corpus of loops, that a working goes on with one more check."""
