@@ -29,7 +29,7 @@ def cure_chart(counts: Counts, *, title: str = "How often does it go wrong?") ->
     places = list(dict.fromkeys(place for marks in counts.values() for place in marks))
     for row, marks in enumerate(counts.values()):
         shares = [failed / asked for failed, asked in marks.values()]
-        axes.plot(shares, [row] * len(shares), color=style.PALE, linewidth=5, zorder=1)
+        axes.plot(shares, [row] * len(shares), "-", color=style.PALE, linewidth=5, zorder=1)
         for place, (failed, asked) in marks.items():
             look = style.series(places.index(place))
             low, high = wilson_interval(failed, asked)
@@ -53,7 +53,7 @@ def cure_chart(counts: Counts, *, title: str = "How often does it go wrong?") ->
     axes.grid(axis="x")
     axes.set_xlabel("share of replies with the failure")
     axes.set_title(style.drawable(title))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=len(places))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(places))
     return figure
 
 

@@ -97,7 +97,7 @@ def model_timeline(milestones: Sequence[Milestone] = MILESTONES) -> Figure:
             )
             words = "\n".join(textwrap.wrap(milestone.changed, 35))
             name = f"{milestone.name}, {milestone.day:%d %b %Y}".replace(", 0", ", ")
-            axes.text(left + 2.2, lane + 0.16, name, va="top", fontsize=9.5, weight="bold")
+            axes.text(left + 2.2, lane + 0.16, name, va="top", fontsize=8.7, weight="bold")
             axes.text(left + 2.2, lane + 0.31, words, va="top", fontsize=8.5)
     axes.set_xlim(min(ends) - 4, max(ends) + 3)
     axes.set_ylim(len(makers) - 0.08, -0.2)
