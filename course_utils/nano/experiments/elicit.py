@@ -4,9 +4,9 @@ If some of a base model's 256 replies to a problem are right, the ability was th
 to make it likelier only.  If none is, and the reinforced model is right, it has learnt something.
 This is the question, and pass@k the measure, of Yue et al., arXiv 2504.13837.
 
-``python -m course_utils.nano.experiments.elicit --model 0.2M --seed 1`` needs the models of the
+``python -m course_utils.nano.experiments.elicit --model 0.7M --seed 1`` needs the models of the
 scaling experiment (it makes them if they are not there), and writes
-``models/nano/runs/passk-0.2M-1.csv``: for each problem how many replies of the base model, and of
+``models/nano/runs/passk-0.7M-1.csv``: for each problem how many replies of the base model, and of
 the reinforced one, were right; how many worked the sum in writing; how many of those were right.
 """
 
@@ -27,7 +27,7 @@ from course_utils.nano.sample import sample
 from course_utils.nano.tokenizer import END, decode, load, render
 from course_utils.paths import nano_folder
 
-MODELS = ("0.7M", "0.2M")
+MODELS = ("0.7M",)
 REPLIES = 256
 PROBLEMS = 60
 

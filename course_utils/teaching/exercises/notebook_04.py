@@ -100,7 +100,7 @@ EXERCISES = [
         title="Does a thought mix two scripts?",
         answer="mixes",
         check=_check_mixes,
-        right="Digits and signs belong to both languages, so they must not count for either.",
+        right="Digits and signs belong to no script, so they must not count for either.",
         hints=(
             'Chinese characters lie between "\\u4e00" and "\\u9fff": '
             '`"\\u4e00" <= character <= "\\u9fff"`.',
@@ -210,7 +210,7 @@ def short_reward(right, tokens, free, limit):
         title="How likely is a thought still going?",
         answer="still_going",
         check=_check_still_going,
-        right="At any temperature above 0 the chance falls to nothing; at 0 it stays at 1.",
+        right="Above temperature 0 the chance falls to nothing; at 0 it is 1 or 0 for ever.",
         hints=(
             "Without temperature, `checks` checks in a row have the chance `chance ** checks`.",
             "Dividing logits by T raises each probability to the power 1/T, and then the two have "
