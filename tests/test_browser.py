@@ -1,14 +1,16 @@
-"""What JupyterLab promises a learner: notebooks 00 and 01 run, and a slider moves its chart."""
+"""What JupyterLab promises a learner: notebooks run, a slider moves its chart, a menu its text."""
 
 import nbformat
 import pytest
+from playwright.sync_api import expect
 
 from course_utils.paths import repository_root
+from course_utils.teaching.widgets.training_live import SHORT_RUNS
 from tests import jupyterlab_browser as lab
 
 NOTEBOOKS = {
     number: next(iter(sorted((repository_root() / "notebooks").glob(f"{number}_*.ipynb"))), None)
-    for number in ("00", "01")
+    for number in ("00", "01", "04")
 }
 
 # A slider over a chart, as the course's widgets are built: nothing of the course is needed.
@@ -56,9 +58,13 @@ def scratch_notebooks(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(chromium, scratch_notebooks, tmp_path_factory):
+    """A JupyterLab in which live training is cut short."""
     present = [notebook for notebook in NOTEBOOKS.values() if notebook]
-    with lab.jupyterlab([*scratch_notebooks, *present], tmp_path_factory.mktemp("lab")) as running:
-        yield running
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as short:
+        short.setenv(SHORT_RUNS, "1")
+        with lab.jupyterlab([*scratch_notebooks, *present], folder) as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +128,15 @@ def test_notebook_01_runs_and_a_slider_moves_its_chart(page, server):
     name = notebook("01")
     lab.run_all(page, server, name)
     move_first_slider_and_see_a_picture_change(page)
+
+
+def test_notebook_04_runs_and_its_menu_shows_another_failure(page, server):
+    name = notebook("04")
+    lab.run_all(page, server, name)
+    cell = page.locator(".jp-CodeCell", has=page.locator(".jp-OutputArea select")).first
+    shown = cell.locator(".widget-html-content").last
+    assert "Before the cure" in shown.inner_text()
+    before = shown.inner_text()
+    cell.locator("select").first.select_option(label="endless loops")
+    expect(shown).not_to_have_text(before)
+    expect(shown).to_contain_text("↻")
