@@ -49,6 +49,7 @@ def test_the_menu_shows_what_plain_code_shows():
     loop = teaching.Case("47+38=?", LOOP, "ones: 7+8=15", "repeats")
     cases = {"loops": [loop], "mixing": [teaching.Case(q, MIXED, "", "scripts") for q in "ab"]}
     menu = teaching.failure_menu(cases)
+    assert menu.question.label == "47+38=?"
     assert menu.view.value == teaching.compare_thoughts(loop).html
     menu.failure.value = "mixing"
     menu.question.value = 1

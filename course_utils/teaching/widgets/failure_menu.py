@@ -84,6 +84,7 @@ class FailureMenu(Panel):
     def _fill(self) -> None:
         questions = [case.question for case in self.cases[self.failure.value]]
         self.question.options = [(text, number) for number, text in enumerate(questions)]
+        self.question.index = 0  # a menu that was empty selects nothing by itself
         self._show()
 
     def _show(self) -> None:
