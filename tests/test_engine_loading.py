@@ -51,12 +51,30 @@ def test_weights_are_repacked_only_where_one_kernel_has_room_for_the_copy(tmp_pa
     assert not repacks(GIB // 4)
 
 
-def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path):
+def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("course_utils.engines.local.repacking_crashes", lambda: False)
     path = tiny_model(tmp_path / "tiny.gguf")
     settings = open_model(path).info.settings
     assert settings["repack"] is False
     assert "repacks" in settings["repack_reason"]
     assert open_model(path, repack=True).info.settings["repack"] is True
+
+
+def test_where_repacking_crashes_nothing_is_repacked_and_who_asks_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("course_utils.engines.local.repacking_crashes", lambda: True)
+    path = tiny_model(tmp_path / "tiny.gguf", storage=gguf.GGMLQuantizationType.Q4_0)
+    engine = open_model(path)
+    assert engine.info.settings["repack"] is False
+    assert "AMX" in engine.info.settings["repack_reason"]
+    assert engine.next_tokens("Hi", 1)
+    with pytest.raises(MachineError, match="would end this kernel"):
+        open_model(path, repack=True)
+
+
+def test_a_quantised_model_decodes_with_what_the_engine_chooses_here(tmp_path):
+    """On a processor where llama.cpp's repacked weights crash, this would end the tests."""
+    path = tiny_model(tmp_path / "tiny.gguf", storage=gguf.GGMLQuantizationType.Q4_0)
+    assert open_model(path).next_tokens("Hi", 1)
 
 
 def test_the_engine_and_the_plan_count_the_same_copy(tmp_path):

@@ -21,7 +21,7 @@ from course_utils.capacity import (
     refuse_if_swapping,
 )
 from course_utils.engines.gguf_header import GgufHeader
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, MachineError
 from course_utils.machine import available_memory_bytes
 
 
@@ -79,12 +79,26 @@ def decide_loading(
     return Loading(need, copy, choice.repack, choice.reason)
 
 
-def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> Loading:
+def plan_loading(
+    header: GgufHeader, *, name: str, force: bool, repacking_crashes: bool = False, **settings
+) -> Loading:
     """``decide_loading`` for this machine as it is now, with the same settings.
 
-    Raises MachineError where memory cannot hold the model, unless ``force``.
+    repacking_crashes: nothing is repacked (see ``runtime``).  Raises MachineError where memory
+    cannot hold the model, unless ``force``, and where repacking is asked for that crashes.
     """
     free = available_memory_bytes()
     loading = decide_loading(header, available_bytes=free, **settings)
+    if loading.repack and repacking_crashes:
+        if settings.get("repack"):
+            raise MachineError(
+                f"Repacking {name} would end this kernel: {_AMX}.",
+                "Leave repack=True out; the file's own weights work.",
+            )
+        loading = decide_loading(header, available_bytes=free, **(settings | {"repack": False}))
+        loading = loading._replace(reason=f"Repacking would end the kernel here: {_AMX}.")
     refuse_if_swapping(loading.need, name=name, available_bytes=free, force=force)
     return loading
+
+
+_AMX = "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"

@@ -33,7 +33,15 @@ from course_utils.engines.protocol import (
     Stream,
     Token,
 )
-from course_utils.engines.runtime import KV_TYPES, Batch, Context, Model, Sampler, Stopped
+from course_utils.engines.runtime import (
+    KV_TYPES,
+    Batch,
+    Context,
+    Model,
+    Sampler,
+    Stopped,
+    repacking_crashes,
+)
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.engines.thinking import CLOSING, ThinkingSplitter, opens_thinking
 from course_utils.engines.turns import Turn, Turns
@@ -131,6 +139,7 @@ class LocalEngine:
             repack=options.repack,
             kernels=options.kernels,
             force=options.force or small,
+            repacking_crashes=repacking_crashes(),
         )
         with Progress("loading the model", 100, "%") as progress:
             self._model = Model(
