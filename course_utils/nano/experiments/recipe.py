@@ -31,7 +31,7 @@ from course_utils.paths import nano_folder, repository_root
 
 SEEDS = (1, 2, 3)
 SHAPE = sums.SIZES["0.7M"].shape
-"""The model of 0.7 M parameters of the scaling experiment: the smallest that learns all tasks."""
+"""The model of 0.7 M parameters of the scaling experiment."""
 
 STAGES = {
     "base": "base",
