@@ -92,7 +92,8 @@ def size_chart(rows: Rows, budgets: Sequence[int]) -> Figure:
                 **options,
             )
             for m in size:
-                axes.plot([size[m]] * len(found[m, step]), found[m, step], ls="", ms=3, **options)
+                beside = size[m] * 1.06 ** (index - 1)  # so that no seed hides another's
+                axes.plot([beside] * len(found[m, step]), found[m, step], ls="", ms=4, **options)
             if "moe" in size:
                 axes.plot(
                     size["moe"], mean(found["moe", step]), ls="", ms=11, mfc="none", **options
