@@ -54,7 +54,8 @@ DENSE_UNPACKED_PER_CORE = 16e9
 MIXTURE_UNPACKED_PER_CORE = 14e9
 """Bytes of weights per second that one of several cores unpacks, however fast the memory is.
 From 2 cores at 45 GB/s and more (``models/one_and_two_threads.csv``, ``models/full_size.csv``):
-they reached 32 GB/s with QwQ-32B's stand-in and 28 GB/s with Qwen3-30B-A3B's."""
+they reached 32 GB/s with QwQ-32B's stand-in and 28 GB/s with Qwen3-30B-A3B's.  Another processor
+has another rate; a rehearsal measures it (``Machine.unpacking_bytes_per_second``)."""
 
 THOUGHT_TOKENS = 2000
 
@@ -136,7 +137,10 @@ class Plan:
     @property
     def _bytes_per_second(self) -> float:
         return decoding_bytes_per_second(
-            self.machine.memory_bandwidth_bytes_per_second, self.machine.cores, mixture=self.mixture
+            self.machine.memory_bandwidth_bytes_per_second,
+            self.machine.cores,
+            mixture=self.mixture,
+            unpacking=self.machine.unpacking_bytes_per_second,
         )
 
     @property
@@ -162,6 +166,14 @@ class Plan:
             self,
             machine=replace(self.machine, memory_bandwidth_bytes_per_second=bytes_per_second),
             instead=self.instead and self.instead.with_bandwidth(bytes_per_second),
+        )
+
+    def with_unpacking(self, bytes_per_second: float) -> Plan:
+        """The same plan for a rate of unpacking that was measured."""
+        return replace(
+            self,
+            machine=replace(self.machine, unpacking_bytes_per_second=bytes_per_second),
+            instead=self.instead and self.instead.with_unpacking(bytes_per_second),
         )
 
     def _settings(self) -> str:
@@ -365,15 +377,21 @@ def _plan(
     )
 
 
-def decoding_bytes_per_second(bandwidth: float, cores: int, *, mixture: bool) -> float:
+def decoding_bytes_per_second(
+    bandwidth: float, cores: int, *, mixture: bool, unpacking: float | None = None
+) -> float:
     """How many bytes of weights per second decoding is expected to work through.
 
-    ``bandwidth``: read bandwidth of the memory in bytes per second.  The smaller of two limits: a
-    share of the bandwidth, and what so many ``cores`` unpack.
+    The smaller of two limits: a share of the memory's read ``bandwidth``, and what the ``cores``
+    unpack.  ``unpacking``: what all cores together unpack of a dense model, if it was measured;
+    otherwise it is taken from another machine.  All in bytes per second.
     """
+    if unpacking is None:
+        unpacking = DENSE_UNPACKED_PER_CORE * cores
     if mixture:
-        return min(MIXTURE_SHARE_OF_BANDWIDTH * bandwidth, MIXTURE_UNPACKED_PER_CORE * cores)
-    return min(DENSE_SHARE_OF_BANDWIDTH * bandwidth, DENSE_UNPACKED_PER_CORE * cores)
+        slower = MIXTURE_UNPACKED_PER_CORE / DENSE_UNPACKED_PER_CORE
+        return min(MIXTURE_SHARE_OF_BANDWIDTH * bandwidth, slower * unpacking)
+    return min(DENSE_SHARE_OF_BANDWIDTH * bandwidth, unpacking)
 
 
 def _smaller(asked: Plan, entry: Model) -> Iterator[Plan]:

@@ -38,7 +38,8 @@ class Machine:
 
     Build one by hand to ask "what if": ``Machine(total_memory_bytes=8 * 1024**3, ...)``.
     Memory and disk are in bytes, bandwidth in bytes per second; ``cores`` counts the CPU cores
-    that the process may use.
+    that the process may use.  ``unpacking_bytes_per_second``: 4-bit weights that all cores
+    together unpack, where it was measured (``course_utils.engines.rehearsal``).
     """
 
     cores: int
@@ -47,6 +48,7 @@ class Machine:
     memory_bandwidth_bytes_per_second: float
     free_disk_bytes: int
     cpu_name: str = "unknown processor"
+    unpacking_bytes_per_second: float | None = None
 
 
 def this_machine(folder: Path | None = None) -> Machine:

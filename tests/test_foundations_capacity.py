@@ -109,6 +109,15 @@ def test_memory_faster_than_the_cores_unpack_does_not_make_a_plan_faster():
     assert plan("qwq-32b", machine=eight).tokens_per_second > 2.5 * fastest
 
 
+def test_a_measured_rate_of_unpacking_takes_the_place_of_the_assumed_one():
+    slow = dataclasses.replace(machine(64, bandwidth=32e9), unpacking_bytes_per_second=12e9)
+    dense, mixture = (plan(name, machine=slow) for name in ("qwq-32b", "qwen3-30b-a3b"))
+    assert dense.tokens_per_second == pytest.approx(12 / 19.407, rel=1e-3)
+    assert mixture.tokens_per_second == pytest.approx(12 * 14 / 16 / 1.920, rel=1e-2)
+    assert dense.with_unpacking(24e9).tokens_per_second == 2 * dense.tokens_per_second
+    assert dense.with_unpacking(99e9).tokens_per_second == pytest.approx(0.75 * dense.ceiling)
+
+
 def test_a_thought_takes_a_little_longer_than_its_first_token_promises():
     asked = plan("qwq-32b", machine=machine(64))
     at_first_speed = 2000 / asked.tokens_per_second / 60

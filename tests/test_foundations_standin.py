@@ -11,9 +11,9 @@ import pytest
 from course_utils.architectures import Architecture
 from course_utils.capacity import memory_need
 from course_utils.catalogue import find_model, predicted_file_bytes
-from course_utils.engines.rehearsal import rehearse
+from course_utils.engines.rehearsal import measure_unpacking, rehearse
 from course_utils.errors import MachineError, OptionError
-from course_utils.machine import Machine
+from course_utils.machine import Machine, measure_memory_bandwidth
 from course_utils.paths import repository_root
 from course_utils.quantisation import weight_bytes
 from course_utils.standin import (
@@ -215,3 +215,9 @@ def test_a_machine_too_small_for_one_layer_is_told_what_to_rehearse_instead():
     with pytest.raises(MachineError, match="one layer") as refused:
         rehearse("deepseek-r1", machine=machine(4))
     assert "r1-distill-qwen-1.5b" in refused.value.remedy
+
+
+@needs_sparse_files
+def test_the_cores_unpack_no_faster_than_the_memory_can_be_read():
+    rate = measure_unpacking()
+    assert 1e8 < rate < 1.5 * measure_memory_bandwidth(0.5)
