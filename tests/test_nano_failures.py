@@ -9,7 +9,7 @@ import torch
 
 from course_utils.engines import GREEDY, QWQ
 from course_utils.intervals import wilson_interval
-from course_utils.nano import cards, export, grpo, readability, tokenizer, verifiers
+from course_utils.nano import cards, export, grpo, readability, verifiers
 from course_utils.nano.experiments import (
     failure_cards,
     failure_tasks,
@@ -19,20 +19,9 @@ from course_utils.nano.experiments import (
 )
 from course_utils.paths import nano_folder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NAMES = list(failures.FAILURES)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def pieces():
-    return tokenizer.load()
 
 
 def replies(name: str, n: int = 400) -> list[tuple]:
@@ -101,9 +90,9 @@ def test_the_school_book_is_all_right():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_cure_pays_a_right_reply_without_the_failure_more(name, pieces):
+def test_the_cure_pays_a_right_reply_without_the_failure_more(name, nano):
     failure = failures.FAILURES[name]
-    reward = failure.cure(pieces)
+    reward = failure.cure(nano)
     good = bad = None
     for problem, text in replies(name):
         if verifiers.accuracy(problem, text) == 1:
@@ -160,13 +149,13 @@ def test_each_failure_is_shown_and_its_cure_leaves_less_than_half(name):
     assert after[0] / after[1] < before[0] / before[1] / 2
 
 
-def test_a_cure_run_again_agrees_with_its_row(pieces):
+def test_a_cure_run_again_agrees_with_its_row(nano):
     """From the shipped base, rounded to 16 bits; another processor draws other samples."""
     model = export.from_gguf(nano_folder() / "mixer-base.gguf")
-    for _ in failures.reinforce("mixing", model, pieces, "cured", seed=1):
+    for _ in failures.reinforce("mixing", model, nano, "cured", seed=1):
         pass
     again = next(
-        row for row in failures.sit_exam("mixing", model, pieces, 150) if row["sampling"] == "drawn"
+        row for row in failures.sit_exam("mixing", model, nano, 150) if row["sampling"] == "drawn"
     )
     (row,) = (row for row in failures.headline("mixing", "cured") if row["seed"] == 1)
     for column in ("failed", "right"):
@@ -174,11 +163,11 @@ def test_a_cure_run_again_agrees_with_its_row(pieces):
 
 
 @pytest.mark.parametrize("settings", ["greedy", "QwQ's card"])
-def test_sampling_settings_tried_again_agree_with_their_row(settings, pieces):
+def test_sampling_settings_tried_again_agree_with_their_row(settings, nano):
     sampling, budget = loop_sampling.SETTINGS[settings]
     problems = failures.exam("loops", 40)
     texts = loop_sampling.ask(nano_folder() / "looper.gguf", problems, sampling, budget)
-    again = failures.count("loops", pieces, problems, texts)
+    again = failures.count("loops", nano, problems, texts)
     (row,) = (row for row in loop_sampling.read_settings() if row["settings"] == settings)
     assert meet((again["failed"], again["asked"]), (row["failed"], row["asked"]))
 
@@ -200,11 +189,11 @@ def test_the_card_is_that_of_the_shipped_file(file):
 
 
 @pytest.mark.parametrize(("name", "stage"), [("mixing", "zero"), ("shorthand", "cured")])
-def test_what_a_card_says_is_measured_again_through_llama_cpp(name, stage, pieces):
+def test_what_a_card_says_is_measured_again_through_llama_cpp(name, stage, nano):
     file = failures.SHIPPED[name, stage]
     problems = failures.exam(name, 40)
     texts = loop_sampling.ask(nano_folder() / f"{file}.gguf", problems, QWQ)
-    again = failures.count(name, pieces, problems, texts)
+    again = failures.count(name, nano, problems, texts)
     row = next(row for row in cards.read_card(file)["measured"] if row["sampling"] == "qwq")
     for column in ("right", "failed"):
         assert meet((again[column], again["asked"]), (row[column], row["n"])), column

@@ -28,6 +28,8 @@ from course_utils.nano.model import Cache
 from course_utils.nano.moe import MixtureShape, MixtureTransformer, without_expert
 from course_utils.paths import nano_folder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ABOUT = export.About("test model", "A model for a test.")
 TINY = MixtureShape(vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, expert_width=32)
 SHARED = MixtureShape(
@@ -36,19 +38,6 @@ SHARED = MixtureShape(
 DENSE = MixtureShape(
     vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, experts=0, ffn_width=64
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def nano():
-    return tokenizer.load()
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,14 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-import torch
 
 from course_utils.intervals import wilson_interval
 from course_utils.nano import cards, export, pretrain, tokenizer
 from course_utils.nano.experiments import recipe, recipe_model, recipe_tasks, reward_model, talk
 from course_utils.nano.verifiers import CodeVerifier
 from course_utils.paths import nano_folder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 COMMAND = "python -m course_utils.nano.experiments.recipe"
 needs_runs = pytest.mark.skipif(
@@ -24,23 +25,10 @@ needs_model = pytest.mark.skipif(
 KINDS = [kind for kinds in recipe_tasks.AREAS.values() for kind in kinds]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def code():
     with CodeVerifier() as verifier:
         yield verifier
-
-
-@pytest.fixture(scope="module")
-def pieces():
-    return tokenizer.load()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,13 +52,13 @@ def test_training_never_sees_the_exam(kind):
 
 
 @pytest.mark.parametrize("kind", ["maths", "code"])
-def test_a_cold_start_shows_right_solutions_that_fit_the_room(kind, code, pieces):
+def test_a_cold_start_shows_right_solutions_that_fit_the_room(kind, code, nano):
     random = Random(2)
     for _ in range(100):
         task = recipe_tasks.draw(random, kind)
         reply = recipe_tasks.careful(task, random)
         assert recipe_tasks.right(task, reply, code) == 1
-        assert len(pieces.encode(reply).ids) <= recipe_tasks.MAX_TOKENS
+        assert len(nano.encode(reply).ids) <= recipe_tasks.MAX_TOKENS
 
 
 def test_the_base_corpus_is_as_often_right_as_its_shares_say(code):
@@ -126,9 +114,9 @@ def cold():
     return export.from_gguf(nano_folder() / f"{recipe_model.NAME}.gguf")
 
 
-def test_a_reward_model_learns_from_pairs_what_it_was_told(pieces):
+def test_a_reward_model_learns_from_pairs_what_it_was_told(nano):
     base = pretrain.new_model(recipe.SHAPE, 1)
-    told = reward_model.train(base, pieces, ("rude",), seed=1, steps=12)
+    told = reward_model.train(base, nano, ("rude",), seed=1, steps=12)
     assert reward_model.agreement(told, "rude", 50) > 45
     task = recipe_tasks.exam("talk", 1)[0]
     good, rude = (
@@ -162,12 +150,12 @@ def test_all_stages_run_and_are_not_run_again(monkeypatch, tmp_path):
 
 @needs_model
 @needs_runs
-def test_stage_1_run_again_agrees_with_its_committed_row(cold, pieces, code):
+def test_stage_1_run_again_agrees_with_its_committed_row(cold, nano, code):
     """From the shipped weights, rounded to 16 bits; another CPU draws other samples."""
-    for _ in recipe.reinforce(cold, pieces, "stage1", recipe_model.SEED, code):
+    for _ in recipe.reinforce(cold, nano, "stage1", recipe_model.SEED, code):
         pass
     asked = {"maths": 150, "code": 150, "words": 80}
-    for again in recipe.sit_exam(cold, pieces, code, asked):
+    for again in recipe.sit_exam(cold, nano, code, asked):
         (row,) = (
             row
             for row in recipe.read_stages()
