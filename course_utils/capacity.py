@@ -160,21 +160,9 @@ class Plan:
         settings = "" if self.instead.kv_type == "f16" else f", with {self.instead._settings()}"
         return f"does not fit, take {self.instead.title} {self.instead.mix} instead{settings}"
 
-    def with_bandwidth(self, bytes_per_second: float) -> Plan:
-        """The same plan for a memory bandwidth that was measured anew."""
-        return replace(
-            self,
-            machine=replace(self.machine, memory_bandwidth_bytes_per_second=bytes_per_second),
-            instead=self.instead and self.instead.with_bandwidth(bytes_per_second),
-        )
-
-    def with_unpacking(self, bytes_per_second: float) -> Plan:
-        """The same plan for a rate of unpacking that was measured."""
-        return replace(
-            self,
-            machine=replace(self.machine, unpacking_bytes_per_second=bytes_per_second),
-            instead=self.instead and self.instead.with_unpacking(bytes_per_second),
-        )
+    def on(self, machine: Machine) -> Plan:
+        """The same plan for the same machine with its speeds measured anew."""
+        return replace(self, machine=machine, instead=self.instead and self.instead.on(machine))
 
     def _settings(self) -> str:
         return f"{self.kv_type.upper()} cache and {self.context // 1024}k context"
@@ -290,13 +278,19 @@ class RepackChoice(NamedTuple):
 
 
 def choose_repacking(
-    need: MemoryNeed, copy_bytes: int, available_bytes: int, *, kernels: int = 1
+    need: MemoryNeed,
+    copy_bytes: int,
+    available_bytes: int,
+    *,
+    kernels: int = 1,
+    crashes: str | None = None,
 ) -> RepackChoice:
     """Whether a private, repacked copy of the weights is worth its memory.
 
     ``need`` is the model without the copy, ``copy_bytes`` the copy (``repacked_bytes``).
     ``kernels``: how many notebooks will have the file open.  They share the mapped file, while
-    each makes a copy of its own.
+    each makes a copy of its own.  ``crashes``: why decoding with the copy would end the process on
+    this machine, or None.
     """
     if copy_bytes == 0:
         return RepackChoice(False, "Nothing in this file is of a type that llama.cpp repacks.")
@@ -312,6 +306,8 @@ def choose_repacking(
             f"A copy of {_size(copy_bytes)} does not fit beside the {_size(need.total)} of the "
             "model itself.",
         )
+    if crashes:
+        return RepackChoice(False, f"Repacking would end the kernel here: {crashes}.")
     return RepackChoice(
         True,
         f"There is room for a copy of {_size(copy_bytes)}, which decodes somewhat faster.",

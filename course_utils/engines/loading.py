@@ -46,12 +46,21 @@ def decide_loading(
     batch: int = BATCH,
     repack: bool | None = None,
     kernels: int = 1,
+    repacking_crashes: str | None = None,
 ) -> Loading:
     """Count what a file takes, and choose whether to repack if ``repack`` leaves it open.
 
-    context in tokens; available_bytes: the memory that is free.  The engine asks this before it
-    loads; ask it yourself to learn what it would do on another machine.
+    context in tokens; available_bytes: the memory that is free; repacking_crashes: why repacking
+    would end the process (see ``runtime``).  The engine asks this before it loads; ask it yourself
+    to learn what it would do on another machine.
+
+    Raises MachineError where repacking is asked for that would end the process.
     """
+    if repack and repacking_crashes:
+        raise MachineError(
+            f"Repacking would end this kernel: {repacking_crashes}.",
+            "Leave repack=True out; the file's own weights work.",
+        )
     try:
         architecture = Architecture.from_metadata(header.metadata, header.shapes)
     except CourseError:
@@ -71,7 +80,9 @@ def decide_loading(
         batch=batch,
     )
     if repack is None:
-        choice = choose_repacking(need, copy, available_bytes, kernels=kernels)
+        choice = choose_repacking(
+            need, copy, available_bytes, kernels=kernels, crashes=repacking_crashes
+        )
     else:
         choice = RepackChoice(repack, "You chose it.")
     if choice.repack:
@@ -79,26 +90,12 @@ def decide_loading(
     return Loading(need, copy, choice.repack, choice.reason)
 
 
-def plan_loading(
-    header: GgufHeader, *, name: str, force: bool, repacking_crashes: bool = False, **settings
-) -> Loading:
+def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> Loading:
     """``decide_loading`` for this machine as it is now, with the same settings.
 
-    repacking_crashes: nothing is repacked (see ``runtime``).  Raises MachineError where memory
-    cannot hold the model, unless ``force``, and where repacking is asked for that crashes.
+    Raises MachineError where memory cannot hold the model, unless ``force``.
     """
     free = available_memory_bytes()
     loading = decide_loading(header, available_bytes=free, **settings)
-    if loading.repack and repacking_crashes:
-        if settings.get("repack"):
-            raise MachineError(
-                f"Repacking {name} would end this kernel: {_AMX}.",
-                "Leave repack=True out; the file's own weights work.",
-            )
-        loading = decide_loading(header, available_bytes=free, **(settings | {"repack": False}))
-        loading = loading._replace(reason=f"Repacking would end the kernel here: {_AMX}.")
     refuse_if_swapping(loading.need, name=name, available_bytes=free, force=force)
     return loading
-
-
-_AMX = "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"

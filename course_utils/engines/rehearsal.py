@@ -168,7 +168,8 @@ def rehearse(
         machine = replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidths[0])
     planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
     if bandwidths and planned.bytes_per_token >= CACHED_BYTES and _sparse_here():
-        planned = planned.with_unpacking(measure_unpacking())
+        machine = replace(machine, unpacking_bytes_per_second=measure_unpacking())
+        planned = planned.on(machine)
     lighter = planned.instead
     if not repack and lighter is not None and _same_file(lighter, planned):
         planned = lighter
@@ -180,7 +181,7 @@ def rehearse(
         measured = _measure_in_own_process(file.path, options, on_progress)
     if bandwidths:
         bandwidths.append(measure_memory_bandwidth())
-        planned = planned.with_bandwidth(mean(bandwidths))
+        planned = planned.on(replace(machine, memory_bandwidth_bytes_per_second=mean(bandwidths)))
     return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
 
 

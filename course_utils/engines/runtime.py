@@ -53,14 +53,16 @@ def reason() -> str:
     return _log_lines[0] if _log_lines else "it gives no reason"
 
 
-def repacking_crashes() -> bool:
-    """Would decoding with repacked weights end this process?
+def repacking_crashes() -> str | None:
+    """Why decoding with repacked weights would end this process; None where it works.
 
     On processors with AMX llama.cpp repacks for those instructions, and its product of matrices
     then reads outside its memory (github.com/ggml-org/llama.cpp/issues/20824; met with
     llama-cpp-python 0.3.36 on an Intel Xeon, with Q4_K weights).
     """
-    return b"AMX_INT8 = 1" in C.llama_print_system_info()
+    if b"AMX_INT8 = 1" not in C.llama_print_system_info():
+        return None
+    return "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"
 
 
 class Interrupt:
