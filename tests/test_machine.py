@@ -6,9 +6,9 @@ import sys
 import psutil
 import pytest
 
-from course_utils import control_groups, machine
+from course_utils import machine
 from course_utils.errors import MachineError
-from course_utils.machine import Machine
+from course_utils.machine import Machine, bandwidth, control_groups, cores, memory
 
 GIB = 1024**3
 
@@ -93,11 +93,11 @@ def test_unreadable_control_groups_never_raise(tmp_path, text):
     assert control_groups.memory_left(tmp_path) is None
 
 
-@pytest.mark.parametrize(("quota", "cores"), [(None, 8), (3.5, 3), (0.5, 1), (64.0, 8)])
-def test_usable_cores_are_bounded_by_affinity_and_quota(monkeypatch, quota, cores):
-    monkeypatch.setattr(machine, "_cores_in_affinity", lambda: 8)
+@pytest.mark.parametrize(("quota", "usable"), [(None, 8), (3.5, 3), (0.5, 1), (64.0, 8)])
+def test_usable_cores_are_bounded_by_affinity_and_quota(monkeypatch, quota, usable):
+    monkeypatch.setattr(cores, "_cores_in_affinity", lambda: 8)
     monkeypatch.setattr(control_groups, "cpu_limit", lambda: quota)
-    assert machine.usable_cores() == cores
+    assert machine.usable_cores() == usable
 
 
 @pytest.mark.skipif(
@@ -131,16 +131,16 @@ def test_bandwidth_is_that_of_memory_and_not_of_a_cache(monkeypatch):
     rate = machine.measure_memory_bandwidth(seconds=0.3)
     # A single DDR3 channel reads 6 GB/s at least; the fastest servers stay below 3 TB/s.
     assert 1e9 < rate < 3e12
-    assert machine._buffer_bytes() >= 8 * 1024**2
+    assert bandwidth._buffer_bytes() >= 8 * 1024**2
 
 
 def test_bandwidth_is_measured_once_per_process(monkeypatch):
     calls = []
-    monkeypatch.setattr(machine, "measure_memory_bandwidth", lambda s: calls.append(s) or 1.0)
-    machine._bandwidth_of_this_process.cache_clear()
+    monkeypatch.setattr(bandwidth, "measure_memory_bandwidth", lambda s: calls.append(s) or 1.0)
+    bandwidth._bandwidth_of_this_process.cache_clear()
     machine.memory_bandwidth_bytes_per_second()
     machine.memory_bandwidth_bytes_per_second()
-    machine._bandwidth_of_this_process.cache_clear()
+    bandwidth._bandwidth_of_this_process.cache_clear()
     assert len(calls) == 1
 
 
@@ -152,7 +152,7 @@ def test_a_disk_that_cannot_be_asked_is_one_clear_error(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(machine.shutil, "disk_usage", refuse)
+    monkeypatch.setattr(memory.shutil, "disk_usage", refuse)
     with pytest.raises(MachineError, match="Permission denied"):
         machine.free_disk_bytes(tmp_path)
 
@@ -177,8 +177,8 @@ def test_another_machine_can_be_supposed():
 
 
 def test_an_unknown_processor_still_has_a_name(monkeypatch):
-    monkeypatch.setattr(machine, "_cpu_name_linux", lambda: "")
-    monkeypatch.setattr(machine.platform, "processor", lambda: "")
-    monkeypatch.setattr(machine.platform, "machine", lambda: "")
+    monkeypatch.setattr(cores, "_cpu_name_linux", lambda: "")
+    monkeypatch.setattr(cores.platform, "processor", lambda: "")
+    monkeypatch.setattr(cores.platform, "machine", lambda: "")
     monkeypatch.setattr(machine.sys, "platform", "linux")
     assert machine.cpu_name() == "unknown processor"

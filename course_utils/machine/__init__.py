@@ -1,0 +1,69 @@
+"""What has this computer got for a model: cores, memory, memory bandwidth, disk?
+
+A container or a class server often gives a process less than the whole computer, so every figure
+here is what *this process* may use.  Memory bandwidth is the figure that decides how fast a large
+model writes: each new token reads (nearly) every weight once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.machine.bandwidth import (
+    measure_memory_bandwidth,
+    memory_bandwidth_bytes_per_second,
+)
+from course_utils.machine.cores import cpu_name, usable_cores
+from course_utils.machine.memory import (
+    available_memory_bytes,
+    free_disk_bytes,
+    total_memory_bytes,
+)
+from course_utils.paths import repository_root
+
+__all__ = [
+    "Machine",
+    "available_memory_bytes",
+    "cpu_name",
+    "free_disk_bytes",
+    "measure_memory_bandwidth",
+    "memory_bandwidth_bytes_per_second",
+    "this_machine",
+    "total_memory_bytes",
+    "usable_cores",
+]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The figures of one computer; ``this_machine()`` takes those of the one you sit at.
+
+    Build one by hand to ask "what if": ``Machine(total_memory_bytes=8 * 1024**3, ...)``.
+    Memory and disk are in bytes, bandwidth in bytes per second; ``cores`` counts the CPU cores
+    that the process may use.  ``unpacking_bytes_per_second``: 4-bit weights that all cores
+    together unpack, where it was measured (``course_utils.engines.rehearsal``).
+    """
+
+    cores: int
+    total_memory_bytes: int
+    available_memory_bytes: int
+    memory_bandwidth_bytes_per_second: float
+    free_disk_bytes: int
+    cpu_name: str = "unknown processor"
+    unpacking_bytes_per_second: float | None = None
+
+
+def this_machine(folder: Path | None = None) -> Machine:
+    """The figures of this computer, now. The first call takes a second to measure bandwidth.
+
+    ``folder`` is where files would be stored, for the free disk space; the course's by default.
+    """
+    return Machine(
+        cores=usable_cores(),
+        total_memory_bytes=total_memory_bytes(),
+        available_memory_bytes=available_memory_bytes(),
+        memory_bandwidth_bytes_per_second=memory_bandwidth_bytes_per_second(),
+        free_disk_bytes=free_disk_bytes(folder or repository_root()),
+        cpu_name=cpu_name(),
+    )

@@ -1,0 +1,84 @@
+"""How fast does main memory deliver bytes to all cores together? Measured, in a second."""
+
+from __future__ import annotations
+
+import functools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+from course_utils.errors import MachineError
+from course_utils.machine.cores import usable_cores
+from course_utils.machine.memory import available_memory_bytes
+
+MIB = 1024**2
+# A virtual machine is told the size of its own share of the cache, while the processor below it
+# may have hundreds of MiB: a smaller buffer would partly be read from there.
+LEAST_BUFFER_BYTES = 1024 * MIB
+
+
+def memory_bandwidth_bytes_per_second(seconds: float = 1.0) -> float:
+    """How many bytes of memory this process can read per second with all its cores.
+
+    Takes about ``seconds`` the first time and nothing after; how it is measured is told at
+    ``measure_memory_bandwidth``.
+    """
+    return _bandwidth_of_this_process(seconds)
+
+
+@functools.cache
+def _bandwidth_of_this_process(seconds: float) -> float:
+    return measure_memory_bandwidth(seconds)
+
+
+def measure_memory_bandwidth(seconds: float = 1.0, threads: int | None = None) -> float:
+    """Measure the read bandwidth of main memory, in bytes per second.
+
+    ``threads`` threads (one per usable core by default) each read their share of a buffer much
+    larger than any processor's cache, folding it with a bitwise "or", which is far faster than
+    memory.  Returns the median over passes, so that a short disturbance does not count, while a
+    machine that is busy all the time shows the bandwidth that is left.
+
+    Raises MachineError where there is not even memory for the buffer.
+    """
+    import numpy as np
+
+    threads = threads or usable_cores()
+    try:
+        # Ones, not zeros: untouched zero pages all stand for one page, which stays in the cache.
+        buffer = np.ones(_buffer_bytes() // 8, dtype=np.uint64)
+    except MemoryError as error:
+        raise MachineError(
+            "There is too little free memory to measure how fast it is.",
+            "Close other programs or notebooks and try again.",
+        ) from error
+    shares = np.array_split(buffer, threads)
+    rates = []
+    # numpy lets go of Python's global lock while it folds, so the threads really run together.
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(np.bitwise_or.reduce, shares))
+        deadline = time.perf_counter() + seconds
+        while not rates or time.perf_counter() < deadline:
+            start = time.perf_counter()
+            list(pool.map(np.bitwise_or.reduce, shares))
+            rates.append(buffer.nbytes / (time.perf_counter() - start))
+    return median(rates)
+
+
+def _buffer_bytes() -> int:
+    """1 GiB, or four times a larger cache; at most a quarter of what is free."""
+    wanted = max(LEAST_BUFFER_BYTES, 4 * _last_level_cache_bytes())
+    return max(8 * MIB, min(wanted, available_memory_bytes() // 4))
+
+
+def _last_level_cache_bytes() -> int:
+    units = {"K": 1024, "M": MIB}
+    sizes = []
+    for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        try:
+            text = file.read_text().strip()
+            sizes.append(int(text[:-1]) * units[text[-1]])
+        except (OSError, ValueError, KeyError, IndexError):
+            continue
+    return max(sizes, default=0)
