@@ -180,5 +180,5 @@ def test_an_unknown_processor_still_has_a_name(monkeypatch):
     monkeypatch.setattr(cores, "_cpu_name_linux", lambda: "")
     monkeypatch.setattr(cores.platform, "processor", lambda: "")
     monkeypatch.setattr(cores.platform, "machine", lambda: "")
-    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(cores.sys, "platform", "linux")
     assert machine.cpu_name() == "unknown processor"
