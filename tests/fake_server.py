@@ -30,7 +30,9 @@ class FakeServer:
             def do_GET(self):
                 request = Request(self, fake)
                 fake.requests.append(request)
-                fake.on.get(self.path, lambda r: r.json({"error": "no such page"}, 404))(request)
+                page = self.path.partition("?")[0]
+                answer = fake.on.get(self.path) or fake.on.get(page)
+                (answer or (lambda r: r.json({"error": "no such page"}, 404)))(request)
 
             do_POST = do_GET
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
-from course_utils.engines.endpoint import EndpointEngine
+from course_utils.engines.server.address import choose_key
 from course_utils.errors import NotSupportedError, OptionError, PromptError, ServerError
 from tests.fake_server import FakeServer
 from tests.tiny_models import ENDLESS, markov_model
@@ -49,7 +49,7 @@ def endless(tmp_path_factory):
     """An engine whose model thinks " wait" for ever, unless something ends its thought."""
     model = markov_model(tmp_path_factory.mktemp("models") / "endless.gguf", ENDLESS)
     server = start_llama_server(model.path, context=256)
-    with EndpointEngine(server.listening_address, api_key=KEY) as engine:
+    with open_model(server.listening_address, api_key=KEY) as engine:
         yield engine
     del server
 
@@ -232,7 +232,7 @@ def test_a_wrong_key_and_an_unknown_model_are_named(thinker):
     assert "COURSE_API_KEY" in str(wrong_key.value)
     assert "not-the-key" not in str(wrong_key.value)
     with pytest.raises(ServerError, match="no model called 'gpt'") as unknown:
-        EndpointEngine(address, api_key=KEY, model="gpt")
+        open_model(address, api_key=KEY, model="gpt")
     assert "markov" in str(unknown.value)
 
 
@@ -386,7 +386,8 @@ def test_a_keyboard_interrupt_ends_a_served_reply(fake):
     "status, body, kind, fault",
     [
         (401, {"error": {"message": f"Invalid key {KEY}"}}, ServerError, "refuses the API key"),
-        (403, {"error": {"message": "forbidden"}}, ServerError, "refuses the API key"),
+        (403, {"error": {"message": f"key {KEY} expired"}}, ServerError, "refuses the API key"),
+        (403, {"error": {"message": "not for your country"}}, ServerError, "not for your country"),
         (404, {"error": {"message": "The model was not found"}}, ServerError, "no model called"),
         (404, {"detail": "Not Found"}, ServerError, "no such page"),
         (429, {"error": {"message": "Rate limit reached"}}, ServerError, "no more requests"),
@@ -458,8 +459,6 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(fake):
 
 
 def test_the_openai_key_is_not_sent_unencrypted_to_another_machine(monkeypatch):
-    from course_utils.engines.server_address import choose_key
-
     monkeypatch.delenv("COURSE_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-private")
     assert choose_key(None, "http://classroom.example:8080/v1") == ""

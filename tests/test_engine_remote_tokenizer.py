@@ -11,8 +11,9 @@ from gguf.constants import GGMLQuantizationType, GGUFValueType
 from llama_cpp import Llama
 
 from course_utils import catalogue
-from course_utils.engines import open_model, remote_tokenizer
+from course_utils.engines import open_model
 from course_utils.engines.gguf_header import read_header
+from course_utils.engines.server import tokenizer as remote_tokenizer
 from course_utils.errors import DownloadError, ModelFileError, NotSupportedError
 from course_utils.nano import corpus
 from course_utils.paths import nano_folder

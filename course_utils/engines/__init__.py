@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,8 @@ from course_utils.engines.sampling import GREEDY, PLAIN, QWQ, Sampling
 from course_utils.errors import ModelFileError, OptionError
 
 if TYPE_CHECKING:
-    from course_utils.engines.endpoint import EndpointEngine
     from course_utils.engines.local import LocalEngine
+    from course_utils.engines.server.endpoint import EndpointEngine
 
 __all__ = ["GREEDY", "PLAIN", "QWQ", "Sampling", "open_model"]
 
@@ -43,11 +44,11 @@ def open_model(model: str | Path | None = None, /, **options) -> LocalEngine | E
     Raises ModelFileError, ModelLoadError, ServerError or OptionError, each with a remedy.
     """
     chosen = str(model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
-    if chosen.startswith(("http://", "https://")):
-        from course_utils.engines.endpoint import EndpointEngine
+    if _is_address(chosen):
+        from course_utils.engines.server import open_server
 
         _refuse_unknown(options, ("api_key", "model", "timeout"))
-        return EndpointEngine(chosen, **options)
+        return open_server(chosen, **options)
 
     from course_utils.engines.local import LocalEngine, LocalOptions
 
@@ -65,6 +66,13 @@ def open_model(model: str | Path | None = None, /, **options) -> LocalEngine | E
     if engine is None or engine.closed:
         engine = _open_engines[key] = LocalEngine(path, name=name, options=local_options)
     return engine
+
+
+def _is_address(chosen: str) -> bool:
+    """Is this a server's address, also one whose beginning is left out or mistyped?"""
+    if "://" in chosen or re.match(r"\s*https?:", chosen, re.IGNORECASE):
+        return True
+    return re.match(r"(localhost|[\w.-]+|\[[0-9a-fA-F:.]+\]):\d+(/|\Z)", chosen) is not None
 
 
 def _find_file(chosen: str) -> tuple[Path, str | None]:

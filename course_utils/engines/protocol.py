@@ -1,7 +1,7 @@
 """What can every model in this course do, wherever it runs?
 
 The ``Engine`` protocol below is the one way the notebooks speak to a model.  ``local.py`` keeps
-the promise with llama.cpp in this process, ``endpoint.py`` with any OpenAI-compatible server.
+the promise with llama.cpp in this process, ``server`` with any OpenAI-compatible server.
 """
 
 from __future__ import annotations
@@ -73,16 +73,19 @@ class Reply:
     """A finished reply: thought and answer apart, with what they cost.
 
     ``prompt_tokens`` counts the whole prompt, ``cached_tokens`` the part of it that was already
-    in the KV cache and cost nothing.  ``thinking_cut`` is True when the thinking budget ended
-    the thought.  Times are in seconds since the request.
+    in the KV cache and cost nothing; each is None where a server does not say.
+    ``tokens_estimated`` is True where a server does not count the tokens of thought and answer,
+    so that they had to be counted by the pieces it sent.  ``thinking_cut`` is True when the
+    thinking budget ended the thought.  Times are in seconds since the request.
     """
 
     thinking: str = ""
     answer: str = ""
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
+    prompt_tokens: int | None = 0
+    cached_tokens: int | None = 0
     thinking_tokens: int = 0
     answer_tokens: int = 0
+    tokens_estimated: bool = False
     seconds_to_first_token: float = 0.0
     seconds: float = 0.0
     stop_reason: StopReason = "end"

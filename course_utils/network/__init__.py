@@ -17,7 +17,7 @@ from course_utils.network.faults import (
     page_instead,
     redirect_fault,
 )
-from course_utils.network.words import harmless, words_of
+from course_utils.network.words import harmless, is_markup, message_in, words_of
 
 __all__ = [
     "NETWORK_ERRORS",
@@ -27,8 +27,10 @@ __all__ = [
     "explaining",
     "harmless",
     "is_loopback",
+    "is_markup",
     "is_web_page",
     "masked",
+    "message_in",
     "open_client",
     "page_instead",
     "redirect_fault",

@@ -1,0 +1,138 @@
+"""The way to a model server: every request goes out here, and every fault comes back here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import httpx
+
+from course_utils import network
+from course_utils.engines.server.address import checked_url, choose_key
+from course_utils.engines.server.errors import FAULTS, NotAnApi, Refused, Server, explain
+from course_utils.errors import OptionError, PromptError, ServerError
+
+LONGEST_TIMEOUT = 7 * 24 * 3600.0
+
+
+class Connection:
+    """The way to one server: its address, its key, and its name in error messages.
+
+    Paths are relative to ``url``, the OpenAI-compatible API; those of ``root`` lie beside it.
+    Raises OptionError for an address, a key or a timeout that cannot be used.
+    """
+
+    def __init__(self, url: str, key: str | None, model: str | None, timeout: float):
+        self.url = checked_url(url)
+        self.root = self.url.removesuffix("/v1")
+        self.closed = False
+        number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        if not number or not 0 < timeout <= LONGEST_TIMEOUT or math.isnan(timeout):
+            raise OptionError(
+                f"timeout={str(timeout)[:80]!r} is not valid.",
+                "Give seconds: more than 0, and a week at most.",
+            )
+        secret = choose_key(key, self.url)
+        self.server = Server(self.url, model, float(timeout), secret)
+        # One connection per request, so that hanging up on one disturbs no other.
+        self._client = network.open_client(
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {secret}"} if secret else None,
+            keep_alive=False,
+        )
+
+    def name_model(self, model: str) -> None:
+        """From now on error messages name this model."""
+        self.server = replace(self.server, model=model)
+
+    def close(self) -> None:
+        self.closed = True
+        self._client.close()
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Whatever goes wrong inside leaves as one clear error."""
+        if self.closed:
+            raise self._gone()
+        try:
+            yield
+        except (*FAULTS, RecursionError, RuntimeError) as error:
+            if self.closed:  # by another cell or thread, while this one was waiting
+                raise self._gone() from None
+            if isinstance(error, RuntimeError) and not isinstance(error, RecursionError):
+                raise
+            # The original may quote the request, and with it the key; so it is not shown.
+            raise explain(error, self.server) from None
+
+    def _gone(self) -> ServerError:
+        return ServerError(f"The connection to {self.url} is closed.", "Open the model again.")
+
+    def get(self, path: str, **parameters: str) -> object:
+        """What a page says, as JSON. Raises Refused, NotAnApi, and what httpx raises."""
+        return _content(self._client.get(self._address(path), params=parameters or None))
+
+    def post(self, path: str, body: dict) -> object:
+        """Send JSON, and read the answer's. Raises PromptError beside what ``get`` raises."""
+        return _content(
+            self._client.post(
+                self._address(path), content=encoded(body), headers={"Content-Type": _JSON}
+            )
+        )
+
+    @contextmanager
+    def stream(
+        self, path: str, body: dict, trace: Callable[[str, dict], None]
+    ) -> Iterator[httpx.Response]:
+        """Send JSON, and give the answer while it comes; ``trace`` is told of each step (httpcore).
+
+        Raises what ``post`` raises, before the answer is given.
+        """
+        with self._client.stream(
+            "POST",
+            self._address(path),
+            content=encoded(body),
+            headers={"Content-Type": _JSON, "Accept": "text/event-stream, application/json"},
+            extensions={"trace": trace},
+        ) as response:
+            if response.status_code >= 300:
+                response.read()
+                raise Refused(response)
+            yield response
+
+    def _address(self, path: str) -> str:
+        return path if path.startswith("http") else self.url + path
+
+
+_JSON = "application/json"
+
+
+def encoded(body: dict) -> bytes:
+    """A request's body. Raises PromptError for text that UTF-8 cannot hold."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise PromptError(
+            f"The text contains half of a surrogate pair ({half}), which no text can hold.",
+            "It is left of an emoji that was cut in two, or of bytes that were read wrongly: take "
+            "it out, or write the emoji again.",
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise PromptError(
+            f"The messages cannot be sent as JSON: {network.harmless(error, most=100)}.",
+            "Use texts, finite numbers, lists and dictionaries only.",
+        ) from None
+
+
+def _content(response: httpx.Response) -> object:
+    if response.status_code >= 300:
+        raise Refused(response)
+    try:
+        return json.loads(response.content)  # whatever its label says
+    except (ValueError, RecursionError):
+        if network.is_web_page(response):
+            raise Refused(response) from None
+        raise NotAnApi(response.text[:200]) from None

@@ -1,0 +1,204 @@
+"""What can llama.cpp's own server do that others cannot? Tokens, prompts, ids, and shared drawing.
+
+``llama-server`` serves the OpenAI-compatible API, and pages of its own beside it
+(https://github.com/ggml-org/llama.cpp/tree/master/tools/server).  A server of several models
+("router mode") wants the model's name with each of them.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+
+from course_utils.engines.chat_format import as_messages
+from course_utils.engines.protocol import (
+    Message,
+    ModelInfo,
+    NextToken,
+    Piece,
+    Reply,
+    ScoredToken,
+    Token,
+)
+from course_utils.engines.sampling import Sampling
+from course_utils.engines.server.endpoint import END_OF_THOUGHT, EndpointEngine, new_reply
+from course_utils.engines.server.errors import NotAnApi, Refused
+from course_utils.engines.server.reading import Sorter, read_reply, stop_reason
+from course_utils.engines.server.requests import (
+    completion_body,
+    settings_for_llama_server,
+    with_seed,
+)
+from course_utils.engines.server.stream import Chunk, as_count, choices_of, chunk_of
+from course_utils.engines.thinking import (
+    CLOSING,
+    OPENING,
+    opens_thinking,
+    split_thinking,
+    without_thinking,
+)
+
+
+class LlamaServerEngine(EndpointEngine):
+    """A model behind llama.cpp's own server, which ``open_model`` recognises."""
+
+    def render(self, messages: str | Sequence[Message]) -> str:
+        """The exact text the model is given for these messages."""
+        messages = without_thinking(as_messages(messages))
+        with self._connection.explaining():
+            return self._ask("/apply-template", messages=messages)["prompt"]
+
+    def tokenize(self, text: str) -> list[Token]:
+        """Split a raw text into tokens."""
+        with self._connection.explaining():
+            answer = self._ask(
+                "/tokenize", content=text, add_special=False, parse_special=True, with_pieces=True
+            )
+            return [Token(token["id"], _piece_bytes(token["piece"])) for token in answer["tokens"]]
+
+    def detokenize(self, tokens: Sequence[Token | int]) -> str:
+        """The text of these tokens."""
+        ids = [token.id if isinstance(token, Token) else token for token in tokens]
+        with self._connection.explaining():
+            return self._ask("/detokenize", tokens=ids)["content"]
+
+    def score(self, text: str) -> list[ScoredToken]:
+        """llama-server cannot echo a prompt with its probabilities."""
+        raise self._unsupported("does not score texts (llama-server cannot)")
+
+    def sample_many(self, prompt: str, n: int, sampling: Sampling | None = None) -> list[Reply]:
+        """Draw n completions of one raw prompt; see ``render`` for making one.
+
+        The server draws as many in one request as it has slots, sharing the prompt; their tokens
+        are counted by splitting each text into tokens again, and their times are those of the
+        request.  Completion number i draws with ``sampling.seed + i``.
+        """
+        return super().sample_many(prompt, n, sampling)
+
+    def _sample(self, prompt: str, n: int, settings: dict) -> list[Reply]:
+        replies: list[Reply] = []
+        slots = self.info.settings["slots"] or 1
+        while len(replies) < n:
+            several = {"n": min(slots, n - len(replies))}
+            body = completion_body(
+                self._model, prompt, with_seed(settings, len(replies)) | several, stream=False
+            )
+            started = time.perf_counter()
+            answer = self._connection.post("/completions", body)
+            seconds = time.perf_counter() - started
+            choices = choices_of(answer)
+            if not choices:
+                raise NotAnApi(str(answer)[:200])
+            usage = chunk_of(answer).usage
+            for choice in choices[: several["n"]]:
+                drawn = chunk_of({"choices": [choice]})
+                reply = self._whole_reply(drawn.text, opens_thinking(prompt))
+                reply.prompt_tokens = usage.prompt if usage else None
+                reply.seconds = seconds
+                reply.stop_reason = stop_reason(drawn.finish, "max_tokens" in settings)
+                replies.append(reply)
+        return replies
+
+    def _whole_reply(self, text: str, opened: bool) -> Reply:
+        """A reply that came in one piece: split, and counted by splitting it into tokens again."""
+        reply = new_reply()
+        reply.thinking, reply.answer = split_thinking(text, opened)
+        thought_ends = text.find(CLOSING) + len(CLOSING) if CLOSING in text else len(text)
+        before = text[:thought_ends] if opened or reply.thinking else ""
+        after = text[len(before) :]
+        reply.thinking_tokens = len(self.tokenize(before)) if before else 0
+        reply.answer_tokens = len(self.tokenize(after)) if after else 0
+        return reply
+
+    def _next_tokens(self, text: str, k: int) -> list[NextToken]:
+        answer = self._ask("/completion", prompt=text, n_predict=1, n_probs=k, temperature=0)
+        return [
+            NextToken(Token(c["id"], bytes(c["bytes"])), math.exp(c["logprob"]), None)
+            for c in answer["completion_probabilities"][0]["top_logprobs"]
+        ]
+
+    # ---- thoughts ------------------------------------------------------------------------------
+
+    def _opens_thinking(self, messages: list[Message]) -> tuple[bool, bool]:
+        try:
+            prompt = self._ask("/apply-template", messages=messages)["prompt"]
+        except Refused as refusal:
+            if refusal.response.status_code in (404, 405, 501):  # an old server
+                return super()._opens_thinking(messages)
+            raise
+        return opens_thinking(prompt), False
+
+    def _chat_chunks(
+        self, messages: list[Message], settings: dict, stopping: threading.Event
+    ) -> Generator[Chunk, None, None]:
+        if self.info.reasoning:
+            # Ask for the text as the model writes it, tags included, so that each token is counted
+            # where it belongs.  Other ways to write thoughts are the server's to read.
+            settings = settings | {"reasoning_format": "none"}
+        return super()._chat_chunks(messages, settings, stopping)
+
+    def _answer_after_thought(
+        self, reply: Reply, stopping: threading.Event, messages: list[Message], settings: dict
+    ) -> Iterator[Piece]:
+        prompt = self._ask("/apply-template", messages=messages)["prompt"]
+        if not opens_thinking(prompt):
+            prompt += f"{OPENING}\n"
+        prompt += reply.thinking + END_OF_THOUGHT
+        chunks = self._completion_chunks(prompt, settings, stopping)
+        yield from read_reply(reply, chunks, Sorter(False), limited="max_tokens" in settings)
+
+    # ---- what is known of the server -----------------------------------------------------------
+
+    def _ask(self, page: str, **body: object) -> dict:
+        """Call one of llama-server's own pages, which lie beside the OpenAI-compatible API."""
+        answer = self._connection.post(self._connection.root + page, {"model": self._model, **body})
+        if not isinstance(answer, dict):
+            raise NotAnApi(str(answer)[:200])
+        return answer
+
+    def _settings(self, sampling: Sampling | None) -> dict:
+        return settings_for_llama_server(self._chosen(sampling))
+
+    def _describe(self, listed: dict) -> ModelInfo:
+        properties = self._properties()
+        meta = _dict(listed.get("meta"))
+        template = properties.get("chat_template")
+        generation = _dict(properties.get("default_generation_settings"))
+        plain = super()._describe(listed)
+        return ModelInfo(
+            name=self._model,
+            source=self._connection.url,
+            parameters=as_count(meta.get("n_params")),
+            file_bytes=as_count(meta.get("size")),
+            vocabulary=as_count(meta.get("n_vocab")),
+            context=as_count(generation.get("n_ctx")) or plain.context,
+            reasoning=CLOSING in template
+            if isinstance(template, str) and template
+            else plain.reasoning,
+            settings={
+                "server": "llama-server",
+                "slots": as_count(properties.get("total_slots")),
+            },
+        )
+
+    def _properties(self) -> dict:
+        """What the server says about the model: context, slots, chat template."""
+        with self._connection.explaining():
+            try:
+                page = f"{self._connection.root}/props"
+                return _dict(self._connection.get(page, model=self._model))
+            except Refused as refusal:
+                if refusal.response.status_code in (400, 404, 405, 501):
+                    return {}
+                raise
+
+
+def _dict(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _piece_bytes(piece: str | list[int]) -> bytes:
+    """A token's bytes: a piece that is no text by itself comes as a list of them."""
+    return piece.encode() if isinstance(piece, str) else bytes(piece)

@@ -1,0 +1,75 @@
+"""What is asked of a server: the bodies of requests, sampling settings as the API names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from course_utils.engines.protocol import Message
+from course_utils.engines.sampling import Sampling
+
+
+def chat_body(
+    model: str, messages: Sequence[Message], settings: dict, *, stream: bool = True
+) -> dict:
+    """A request to /chat/completions. ``settings`` are added as they are."""
+    return {"model": model, "messages": list(messages), **_streamed(stream), **settings}
+
+
+def completion_body(model: str, prompt: str, settings: dict, *, stream: bool = True) -> dict:
+    """A request to /completions, which continues a raw text."""
+    return {"model": model, "prompt": prompt, **_streamed(stream), **settings}
+
+
+def settings_for_any_server(sampling: Sampling | None) -> dict:
+    """Sampling settings; those that OpenAI's API lacks are named only where they are needed.
+
+    Some servers refuse settings that they do not know.  None leaves all to the server.
+    """
+    if sampling is None:
+        return {}
+    settings = _common_settings(sampling)
+    if sampling.top_k > 0:
+        settings["top_k"] = sampling.top_k
+    if sampling.min_p > 0:
+        settings["min_p"] = sampling.min_p
+    if sampling.repetition_penalty != 1:
+        settings["repetition_penalty"] = sampling.repetition_penalty
+    return settings
+
+
+def settings_for_llama_server(sampling: Sampling | None) -> dict:
+    """All settings: llama-server's own defaults differ (top_k 40, min_p 0.05)."""
+    settings: dict = {"timings_per_token": True}
+    if sampling is None:
+        return settings
+    return settings | {
+        **_common_settings(sampling),
+        "top_k": sampling.top_k,
+        "min_p": sampling.min_p,
+        "repeat_penalty": sampling.repetition_penalty,
+    }
+
+
+def _common_settings(sampling: Sampling) -> dict:
+    settings = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+    }
+    if sampling.max_tokens is not None:
+        settings["max_tokens"] = sampling.max_tokens
+    if sampling.seed is not None:
+        settings["seed"] = sampling.seed
+    return settings
+
+
+def with_seed(settings: dict, number: int) -> dict:
+    """The same settings for completion ``number`` of several."""
+    if "seed" not in settings:
+        return settings
+    # Seeds have 32 bits, and the last of them means "any" to llama.cpp.
+    return {**settings, "seed": (settings["seed"] + number) % (2**32 - 1)}
+
+
+def _streamed(stream: bool) -> dict:
+    return {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
