@@ -75,12 +75,12 @@ def test_a_missing_package_is_a_line_with_the_way_to_mend_it(monkeypatch):
     def without_tokenizers(name):
         if name == "tokenizers":
             raise importlib.metadata.PackageNotFoundError(name)
-        return "0.1" if name == "openai" else real(name)
+        return "0.1" if name == "jinja2" else real(name)
 
     monkeypatch.setattr(selftest.importlib.metadata, "version", without_tokenizers)
     packages = line(selftest.selftest(), "Packages")
     assert packages.outcome == "failed"
-    assert "tokenizers is missing" in packages.found and "openai is 0.1" in packages.found
+    assert "tokenizers is missing" in packages.found and "jinja2 is 0.1" in packages.found
     assert "make lab" in packages.remedy
 
 

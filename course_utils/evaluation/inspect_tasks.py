@@ -373,9 +373,9 @@ def _inspect_parts() -> _Parts:
             )
             output = ModelOutput(model=self.model_name, choices=[choice])
             output.usage = ModelUsage(
-                input_tokens=reply.prompt_tokens,
+                input_tokens=reply.prompt_tokens or 0,
                 output_tokens=reply.tokens,
-                total_tokens=reply.prompt_tokens + reply.tokens,
+                total_tokens=(reply.prompt_tokens or 0) + reply.tokens,
                 reasoning_tokens=reply.thinking_tokens,
             )
             output.metadata = {

@@ -187,8 +187,11 @@ class Conversation(Panel):
             self._stream = None
             self.ask_button.disabled, self.stop_button.disabled = False, True
             self.reply_pane.show(question, stream.reply, live=False)
-        self._last = (question, stream.reply)
-        self.history[:] = [*messages, stream.reply.message()]
+            # What had arrived of a reply stays, also where the engine has failed since.
+            arrived = stream.reply.thinking or stream.reply.answer
+            if arrived or stream.reply.stop_reason != "interrupted":
+                self._last = (question, stream.reply)
+                self.history[:] = [*messages, stream.reply.message()]
         return stream.reply
 
 

@@ -39,20 +39,16 @@ def panes_html(reply: Reply, *, heading: str = "", live: bool = False) -> str:
         shown = html.escape(text.strip("\n")) if text.strip() else f"<em>{empty}</em>"
         parts.append(
             f'<section aria-label="{name}" style="{_PANE.format(border=border)}">'
-            f"<strong>{name}</strong> <small>({tokens:,} tokens)</small>"
+            f"<strong>{name}</strong> <small>({count_of(tokens, reply)})</small>"
             f'<div style="{_TEXT.format(direction=direction)}"><div>{shown}</div></div></section>'
         )
     title = f"<strong>{html.escape(heading)}</strong>" if heading else ""
-    note = html.escape(note_on(reply, live))
-    speed = (
-        f'<span class="timing">{reply.seconds:.1f} s, '
-        f"{reply.tokens_per_second:.1f} tokens per second</span>"
-    )
+    notes = (html.escape(note_on(reply, live)), speed_html(reply))
     # A thought's dollar signs are text, not formulas.
     return (
         f'<div class="tex2jax_ignore mathjax_ignore">{title}'
         f'<div style="display: flex; flex-wrap: wrap; gap: 0.6em; margin: 0.3em 0">'
-        f"{''.join(parts)}</div><small>{' · '.join(p for p in (note, speed) if p)}</small></div>"
+        f"{''.join(parts)}</div><small>{' · '.join(filter(None, notes))}</small></div>"
     )
 
 
@@ -63,9 +59,20 @@ def panes_text(reply: Reply, heading: str = "") -> str:
         ("Thought", reply.thinking, reply.thinking_tokens),
         ("Answer", reply.answer, reply.answer_tokens),
     ):
-        lines += [f"{name} ({tokens:,} tokens):", text.strip() or "(none)"]
+        lines += [f"{name} ({count_of(tokens, reply)}):", text.strip() or "(none)"]
     note = note_on(reply, live=False)
     return "\n".join([*lines, *([f"[{note}]"] if note else [])])
+
+
+def count_of(tokens: int, reply: Reply) -> str:
+    """A number of a reply's tokens in words, which say where the server did not count them."""
+    return f"{'about ' * reply.tokens_estimated}{tokens:,} tokens"
+
+
+def speed_html(reply: Reply) -> str:
+    """How long a reply took, and how fast it was written."""
+    speed = f"{'about ' * reply.tokens_estimated}{reply.tokens_per_second:.1f}"
+    return f'<span class="timing">{reply.seconds:.1f} s, {speed} tokens per second</span>'
 
 
 def text_html(text: str, empty: str = "") -> str:

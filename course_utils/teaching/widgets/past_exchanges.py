@@ -8,7 +8,7 @@ import ipywidgets
 
 from course_utils.engines.protocol import Message, Reply
 from course_utils.teaching.widgets.markdown import markdown_html
-from course_utils.teaching.widgets.panes import heading_html, text_html
+from course_utils.teaching.widgets.panes import count_of, heading_html, text_html
 
 
 class PastExchanges(ipywidgets.VBox):
@@ -22,7 +22,7 @@ class PastExchanges(ipywidgets.VBox):
     def add(self, question: str, reply: Reply) -> None:
         """Add a question and its reply."""
         thought = (
-            f"<details><summary>Thought ({reply.thinking_tokens:,} tokens)</summary>"
+            f"<details><summary>Thought ({count_of(reply.thinking_tokens, reply)})</summary>"
             f"{text_html(reply.thinking)}</details>"
             if reply.thinking.strip()
             else ""

@@ -9,7 +9,13 @@ import ipywidgets
 from course_utils.engines.protocol import Reply
 from course_utils.teaching.widgets.fold import Fold
 from course_utils.teaching.widgets.markdown import markdown_html
-from course_utils.teaching.widgets.panes import heading_html, note_on, text_html
+from course_utils.teaching.widgets.panes import (
+    count_of,
+    heading_html,
+    note_on,
+    speed_html,
+    text_html,
+)
 
 _FRAME = {"border": "1px dashed #767676", "padding": "0.2em 0.8em", "margin": "0 0 0.4em 0"}
 
@@ -60,7 +66,7 @@ class ReplyView(ipywidgets.VBox):
     def show(self, question: str, reply: Reply, *, live: bool) -> None:
         """Show what there is of a reply. live: it is still being written."""
         self.heading.value = heading_html(question)
-        self.counter.value = f"<small>({reply.thinking_tokens:,} tokens)</small>"
+        self.counter.value = f"<small>({count_of(reply.thinking_tokens, reply)})</small>"
         self.thought.value = text_html(reply.thinking, "…" if live else "(no thought)")
         finished, growing = _paragraphs(reply.answer) if live else (reply.answer, "")
         empty = not live and not finished.strip()
@@ -79,13 +85,12 @@ def _paragraphs(answer: str) -> tuple[str, str]:
 def _status(reply: Reply, live: bool) -> str:
     if live and not reply.tokens:
         return "<small>reading the prompt …</small>"
-    parts = [html.escape(note_on(reply, live)), f"answer: {reply.answer_tokens:,} tokens"]
-    parts.append(
-        f'<span class="timing">{reply.seconds:.1f} s, '
-        f"{reply.tokens_per_second:.1f} tokens per second</span>"
-    )
-    if reply.prompt_tokens:
+    answer = f"answer: {count_of(reply.answer_tokens, reply)}"
+    parts = [html.escape(note_on(reply, live)), answer, speed_html(reply)]
+    if reply.prompt_tokens and reply.cached_tokens is not None:
         parts.append(
             f"{reply.cached_tokens:,} of {reply.prompt_tokens:,} prompt tokens from the KV cache"
         )
+    elif reply.prompt_tokens:
+        parts.append(f"{reply.prompt_tokens:,} prompt tokens")
     return f"<small>{' · '.join(part for part in parts if part)}</small>"
