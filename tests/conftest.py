@@ -56,3 +56,13 @@ def nano():
     from course_utils.nano import tokenizer
 
     return tokenizer.load()
+
+
+@pytest.fixture
+def fake():
+    """A loopback server that answers as a test tells it."""
+    from tests.fake_server import FakeServer
+
+    server = FakeServer()
+    yield server
+    server.close()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+KEY = "class-key-1234"
 MODELS = {"object": "list", "data": [{"id": "qwq-32b", "object": "model", "owned_by": "vllm"}]}
 
 
@@ -81,6 +82,15 @@ class Request:
         self._handler.send_response(200)
         self._handler.send_header("Content-Type", "text/event-stream")
         self._handler.end_headers()
+
+    def stream(self, body: bytes, kind: str = "text/event-stream", *, framed: bool = True) -> None:
+        """Send a whole stream as it is; framed: HTTP says how long it is."""
+        self._handler.send_response(200)
+        self._handler.send_header("Content-Type", kind)
+        if framed:
+            self._handler.send_header("Content-Length", str(len(body)))
+        self._handler.end_headers()
+        self._handler.wfile.write(body)
 
     def event(self, body: object) -> None:
         line = body if isinstance(body, str) else json.dumps(body)

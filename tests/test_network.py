@@ -21,13 +21,6 @@ def plain_environment(monkeypatch):
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-@pytest.fixture
-def fake():
-    server = FakeServer()
-    yield server
-    server.close()
-
-
 def get(address: str) -> int:
     with (
         network.explaining(address, ServerError, timeout=2),

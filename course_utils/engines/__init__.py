@@ -68,11 +68,15 @@ def open_model(model: str | Path | None = None, /, **options) -> LocalEngine | E
     return engine
 
 
+# A machine and its port; or a name and a password, which stand in addresses alone.
+_PLACE = re.compile(r"([^\s/\\]*@)?([\w.-]+|\[[\da-fA-F:.]+\]):\d+(/|\Z)|[^\s/\\]*:[^\s/\\]*@")
+
+
 def _is_address(chosen: str) -> bool:
     """Is this a server's address, also one whose beginning is left out or mistyped?"""
     if "://" in chosen or re.match(r"\s*https?:", chosen, re.IGNORECASE):
         return True
-    return re.match(r"(localhost|[\w.-]+|\[[0-9a-fA-F:.]+\]):\d+(/|\Z)", chosen) is not None
+    return _PLACE.match(chosen) is not None
 
 
 def _find_file(chosen: str) -> tuple[Path, str | None]:

@@ -153,11 +153,11 @@ def page_instead(response: httpx.Response, name: str, *, secrets: Iterable[str] 
     )
 
 
-def redirect_fault(response: httpx.Response, name: str) -> Fault:
+def redirect_fault(response: httpx.Response, name: str, *, secrets: Iterable[str] = ()) -> Fault:
     """The service sends the request elsewhere, which is not followed: a key travels with it."""
     asked = str(response.request.url)
     target = urljoin(asked, response.headers.get("location", ""))
-    shown = masked(target)
+    shown = harmless(masked(target), secrets=secrets)
     here, there = urlsplit(asked), urlsplit(target)
     if target == asked:
         where, remedy = "elsewhere without saying where", "Check the address."

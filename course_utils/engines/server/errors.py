@@ -92,7 +92,7 @@ def _refusal(response: httpx.Response, server: Server) -> CourseError:
     status = response.status_code
     words = network.words_of(response, secrets=[server.secret]) or response.reason_phrase
     if 300 <= status < 400:
-        fault = network.redirect_fault(response, server.url)
+        fault = network.redirect_fault(response, server.url, secrets=[server.secret])
         return ServerError(fault.problem, fault.remedy)
     if status == 401:
         return ServerError(f"{server.url} refuses the API key (401): {words}", _GIVE_A_KEY)

@@ -72,7 +72,7 @@ def read_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
 
     Raises NotAnApi where nothing in it can be read as the API's.
     """
-    ours: int | None = None  # the number of the one choice that was asked for
+    ours: int | None = None  # one choice was asked for: that of the lowest number is it
     empty = True
     loose = _LooseText()
     for kind, data in events(pieces, loose):
@@ -85,13 +85,12 @@ def read_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
             bodies = [{"error": words}]
         for body in bodies:
             empty = False
-            if ours is None:
-                ours = _first_choice(body)
+            ours = _lowest_choice(body, ours)
             yield chunk_of(body, ours)
     rest = loose.text()
     for body in _json_objects(rest):  # the whole reply in one piece, though a stream was asked for
         empty = False
-        yield chunk_of(body, _first_choice(body) if ours is None else ours)
+        yield chunk_of(body, _lowest_choice(body, ours))
     if empty and rest.strip():
         raise NotAnApi(rest[:300])
 
@@ -343,9 +342,10 @@ def _error(said: Mapping) -> str | None:
     return message_in(error) or str(error)
 
 
-def _first_choice(body: Mapping) -> int | None:
-    """The lowest number among a chunk's choices: that of the one asked for, if it asks for one."""
-    return min(map(_index, choices_of(body)), default=None)
+def _lowest_choice(body: Mapping, so_far: int | None) -> int | None:
+    """The lowest number among a chunk's choices and those before it; None before the first."""
+    numbers = [*map(_index, choices_of(body)), *([] if so_far is None else [so_far])]
+    return min(numbers, default=None)
 
 
 def _index(choice: Mapping) -> int:

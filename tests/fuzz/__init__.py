@@ -1,0 +1,1 @@
+"""Random inputs of the kinds that learners meet: ``python -m tests.fuzz`` runs them all."""

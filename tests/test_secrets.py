@@ -1,0 +1,148 @@
+"""No key and no password shows anywhere: in no repr, message, log, traceback, file or page."""
+
+import dataclasses
+import io
+import json
+import logging
+import os
+import traceback
+
+import pytest
+
+from course_utils.engines import GREEDY, PLAIN, QWQ, Sampling, open_model
+from course_utils.engines.server.errors import Server
+from course_utils.engines.transcript import record
+from course_utils.errors import CourseError
+from course_utils.teaching import save_conversation, stream_to_page
+
+KEY = "sk-hunter2-0123456789abcdef"
+PASSWORD = "hunter2"
+
+
+@pytest.fixture
+def shown(capsys):
+    """Collects what can be seen; at the end no secret may be in it."""
+    seen, log = [], io.StringIO()
+    handler, root = logging.StreamHandler(log), logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield seen.append
+    root.removeHandler(handler)
+    root.setLevel(before)
+    printed = capsys.readouterr()
+    everything = "\n".join([*map(str, seen), log.getvalue(), printed.out, printed.err])
+    assert len(seen) > 0 and "127.0.0.1" in everything, "the test has seen something"
+    assert PASSWORD not in everything
+
+
+def show_error(shown, action) -> None:
+    """Everything that can be seen of the error that an action ends with."""
+    with pytest.raises(CourseError) as caught:
+        action()
+    error = caught.value
+    shown(f"{error} {error!r} {error.args} {error._render_traceback_()}")
+    shown("".join(traceback.format_exception(error)))
+
+
+def show_engine(shown, engine) -> None:
+    shown(f"{engine} {engine!r} {engine.info} {vars(engine)} {vars(engine._connection)}")
+    shown(dataclasses.asdict(engine.info))
+
+
+def reply(request):
+    request.start_stream()
+    request.delta(content="42")
+    request.delta(finish="stop")
+    request.event("[DONE]")
+
+
+@pytest.mark.parametrize("road", ["argument", "COURSE_API_KEY", "OPENAI_API_KEY"])
+def test_the_key_that_a_server_gets_shows_nowhere(fake, shown, road, monkeypatch, tmp_path):
+    monkeypatch.delenv("COURSE_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY if road == "OPENAI_API_KEY" else "")
+    if road == "COURSE_API_KEY":
+        monkeypatch.setenv(road, KEY)
+    engine = open_model(fake.url, **({"api_key": KEY} if road == "argument" else {}), timeout=2)
+    fake.on["/v1/chat/completions"] = reply
+    stream = engine.chat("6 * 7?", PLAIN)
+    shown(f"{stream!r} {list(stream)} {stream.reply!r}")
+    assert fake.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
+    show_engine(shown, engine)
+
+    # What is kept of a conversation, and what stands on the page.
+    record(engine, tmp_path / "run.json", "6 * 7?", Sampling(seed=0))
+    save_conversation([{"role": "user", "content": "6 * 7?"}], tmp_path / "talk.json")
+    stream_to_page(engine.chat("6 * 7?", GREEDY), "6 * 7?")
+    for path in tmp_path.iterdir():
+        shown(path.read_text(encoding="utf-8"))
+
+    # A server that repeats the key in its error, in every place where one can stand.
+    echo = {"error": {"message": f"The key {KEY} (Bearer {KEY}) may not do this"}}
+    for status in (400, 401, 402, 403, 404, 407, 413, 418, 429, 500, 503):
+        fake.on["/v1/chat/completions"] = lambda request, status=status: request.json(echo, status)
+        show_error(shown, engine.chat("6 * 7?", QWQ).finish)
+    page = f"<html><body>{KEY}</body></html>"
+    for status in (200, 403, 502):
+        fake.on["/v1/chat/completions"] = lambda request, status=status: request.text(page, status)
+        show_error(shown, engine.chat("6 * 7?").finish)
+    for kind, body in (
+        ("text/event-stream", f"data: {json.dumps(echo)}\n\n"),
+        ("text/plain", f"nobody knows {KEY}"),
+        ("application/json", json.dumps(echo)),
+    ):
+        fake.on["/v1/chat/completions"] = lambda request, body=body, kind=kind: request.text(
+            body, 200, kind
+        )
+        show_error(shown, engine.chat("6 * 7?").finish)
+    fake.on["/v1/models"] = lambda request: request.json(echo, 401)
+    show_error(shown, lambda: open_model(fake.url, api_key=KEY))
+    fake.close()
+    show_error(shown, engine.chat("6 * 7?").finish)
+
+
+def test_a_redirect_that_repeats_the_key_does_not_show_it(fake):
+    there = f"http://elsewhere.example/{PASSWORD}?key={PASSWORD}"
+    fake.on["/v1/models"] = lambda request: request.text("", 302, Location=there)
+    with pytest.raises(CourseError, match=r"elsewhere\.example") as error:
+        open_model(fake.url, api_key=PASSWORD)
+    assert PASSWORD not in str(error.value)
+
+
+def test_a_key_that_cannot_be_sent_is_not_shown(fake, shown):
+    shown(fake.url)
+    for key in (f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"{KEY}\u00e9", KEY.encode()):
+        show_error(shown, lambda key=key: open_model(fake.url, api_key=key))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:hunter2@127.0.0.1:9/v1",
+        "HTTP://me:hunter2@127.0.0.1:9",
+        "htp://me:hunter2@127.0.0.1:9",
+        "me:hunter2@127.0.0.1:9",
+        "http://127.0.0.1:9/v1?key=hunter2",
+        "http://me:hunter2@127.0.0.1:port/v1",
+    ],
+)
+@pytest.mark.parametrize("road", ["argument", "COURSE_MODEL"])
+def test_a_secret_inside_an_address_is_not_shown(shown, address, road, monkeypatch):
+    shown("127.0.0.1")
+    if road == "COURSE_MODEL":
+        monkeypatch.setenv(road, address)
+    show_error(shown, lambda: open_model(*([address] if road == "argument" else [])))
+
+
+def test_the_password_of_a_proxy_is_not_shown(shown, monkeypatch):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for proxy in ("http://me:hunter2@127.0.0.1:9", "nonsense://me:hunter2@127.0.0.1"):
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        show_error(shown, lambda: open_model("http://server.invalid/v1", timeout=2))
+
+
+def test_what_knows_the_key_does_not_say_it():
+    server = Server("http://localhost:8080/v1", "qwq", 1.0, KEY)
+    assert PASSWORD not in repr(server) + str(server)
+    assert PASSWORD not in server.quote(f"key {KEY} and {KEY.upper()}")
