@@ -188,10 +188,12 @@ class Conversation(Panel):
             self.ask_button.disabled, self.stop_button.disabled = False, True
             self.reply_pane.show(question, stream.reply, live=False)
             # What had arrived of a reply stays, also where the engine has failed since.
-            arrived = stream.reply.thinking or stream.reply.answer
-            if arrived or stream.reply.stop_reason != "interrupted":
-                self._last = (question, stream.reply)
-                self.history[:] = [*messages, stream.reply.message()]
+            reply = stream.reply
+            answered = reply.answer or reply.stop_reason != "interrupted"
+            if answered or reply.thinking:
+                self._last = (question, reply)
+            if answered:
+                self.history[:] = [*messages, reply.message()]
         return stream.reply
 
 
