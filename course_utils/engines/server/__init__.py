@@ -41,6 +41,7 @@ def open_server(
             f"model={str(model)[:80]!r} is not the name of a model.",
             "Give it as the server lists it, or leave it out to take the server's own.",
         )
+    model = model and model.strip()
     connection = Connection(base_url, api_key, model, timeout)
     try:
         chosen = choose_model(connection, model)

@@ -12,7 +12,7 @@ import httpx
 
 from course_utils import network
 from course_utils.engines.server.address import checked_url, choose_key
-from course_utils.engines.server.errors import FAULTS, NotAnApi, Refused, Server, explain
+from course_utils.engines.server.errors import FAULTS, NotAnApi, Refused, Reported, Server, explain
 from course_utils.errors import OptionError, PromptError, ServerError
 
 LONGEST_TIMEOUT = 7 * 24 * 3600.0
@@ -71,7 +71,7 @@ class Connection:
         return ServerError(f"The connection to {self.url} is closed.", "Open the model again.")
 
     def get(self, path: str, **parameters: str) -> object:
-        """What a page says, as JSON. Raises Refused, NotAnApi, and what httpx raises."""
+        """What a page says, as JSON. Raises Refused, Reported, NotAnApi, and what httpx raises."""
         return _content(self._client.get(self._address(path), params=parameters or None))
 
     def post(self, path: str, body: dict) -> object:
@@ -131,8 +131,11 @@ def _content(response: httpx.Response) -> object:
     if response.status_code >= 300:
         raise Refused(response)
     try:
-        return json.loads(response.content)  # whatever its label says
+        body = json.loads(response.content)  # whatever its label says
     except (ValueError, RecursionError):
         if network.is_web_page(response):
             raise Refused(response) from None
         raise NotAnApi(response.text[:200]) from None
+    if isinstance(body, dict) and body.get("error"):
+        raise Reported(network.message_in(body) or "an error without words")
+    return body

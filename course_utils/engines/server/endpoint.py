@@ -10,11 +10,13 @@ network can read it, and the conversation; use https:// there.
 
 from __future__ import annotations
 
-import math
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
 
 from course_utils.engines.chat_format import as_messages
 from course_utils.engines.protocol import (
@@ -31,9 +33,21 @@ from course_utils.engines.protocol import (
 )
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.engines.server.connection import Connection, encoded
-from course_utils.engines.server.errors import Refused
+from course_utils.engines.server.errors import (
+    NO_SUCH_SETTING,
+    Refused,
+    said,
+    unsupported,
+)
 from course_utils.engines.server.models import ListedModel
-from course_utils.engines.server.reading import Sorter, read_reply
+from course_utils.engines.server.probabilities import next_tokens, score
+from course_utils.engines.server.reading import (
+    Sorter,
+    correct_continuation,
+    correct_guess,
+    new_reply,
+    read_reply,
+)
 from course_utils.engines.server.receive import receive
 from course_utils.engines.server.requests import (
     chat_body,
@@ -41,16 +55,14 @@ from course_utils.engines.server.requests import (
     settings_for_any_server,
     with_seed,
 )
-from course_utils.engines.server.stream import Chunk, as_count, choices_of
+from course_utils.engines.server.stream import Chunk, as_count
 from course_utils.engines.thinking import (
     CLOSING,
     OPENING,
     opens_thinking,
-    split_thinking,
     without_thinking,
 )
 from course_utils.errors import NotSupportedError, OptionError, PromptError
-from course_utils.network import words_of
 
 # What closes a thought that has used up its budget; QwQ's own layout.
 END_OF_THOUGHT = f"\n{CLOSING}\n\n"
@@ -61,19 +73,14 @@ CONCURRENT_REQUESTS = 8
 # Servers other than llama-server do not say whether their model reasons; its name often does.
 _REASONING_NAME = re.compile(r"qwq|\br1\b|think|reason", re.IGNORECASE)
 
-# The id of a token whose server reveals its text only.
-UNKNOWN_ID = -1
-
-# How servers say that they have no such page, or do not know a setting.
-_NO_SUCH_PAGE = (404, 405, 501)
-_NO_SUCH_SETTING = (400, 422)
-
 
 class EndpointEngine:
     """A model behind an OpenAI-compatible API. Open one with ``open_model("http://...")``.
 
     Safe to share between threads.
     """
+
+    keeps_cache = False
 
     def __init__(self, connection: Connection, model: ListedModel):
         self._connection = connection
@@ -201,7 +208,7 @@ class EndpointEngine:
                 budget=budget,
             )
             if guessed and not sorter.separated and sorter.kind == "thinking":
-                _correct_guess(reply)
+                correct_guess(reply)
         if reply.thinking_cut:
             if "max_tokens" in settings:
                 left = settings["max_tokens"] - reply.thinking_tokens
@@ -231,14 +238,14 @@ class EndpointEngine:
                     reply.thinking_cut = False
                 yield piece
         except Refused as refusal:
-            if refusal.response.status_code not in _NO_SUCH_SETTING:
+            if refusal.response.status_code not in NO_SUCH_SETTING:
                 raise
             raise NotSupportedError(
                 f"{self._connection.url} cannot continue a reply that has begun, which a thinking "
-                f"budget needs: {self._said(refusal)}",
+                f"budget needs: {said(refusal, self._connection.server)}",
                 "Use sampling.but(max_tokens=...) instead, or a llama-server.",
             ) from None
-        _correct_continuation(reply, thought, sorter)
+        correct_continuation(reply, thought, sorter)
 
     def _opens_thinking(self, messages: list[Message]) -> tuple[bool, bool]:
         """Whether the prompt opens the thought, and whether that is a guess.
@@ -293,54 +300,13 @@ class EndpointEngine:
             return self._next_tokens(text, k)
 
     def _next_tokens(self, text: str, k: int) -> list[NextToken]:
-        asked = {"max_tokens": 1, "logprobs": k, "temperature": 0}
-        body = completion_body(self._model, text, asked, stream=False)
-        try:
-            answer = self._connection.post("/completions", body)
-        except Refused as refusal:
-            status, words = refusal.response.status_code, self._said(refusal)
-            if status in _NO_SUCH_SETTING and "logprob" in words:
-                raise OptionError(
-                    f"{self._connection.url} does not give {k} next tokens: {words}",
-                    "Ask for fewer; many servers give 5 or 20 at most.",
-                ) from None
-            if status in _NO_SUCH_PAGE:
-                raise self._unsupported("has no API for raw texts") from None
-            raise
-        found = _likeliest(choices_of(answer)[0].get("logprobs"))
-        if not found:
-            raise self._unsupported("does not reveal probabilities")
-        candidates = sorted(found.items(), key=lambda item: -item[1])[:k]
-        if len(candidates) < k:
-            raise OptionError(
-                f"{self._connection.url} gives {len(candidates)} next tokens at most, not {k}.",
-                f"Ask for k={len(candidates)}.",
-            )
-        return [
-            NextToken(Token(UNKNOWN_ID, _bytes(token)), math.exp(log_probability), None)
-            for token, log_probability in candidates
-        ]
+        return next_tokens(self._connection, self._model, text, k)
 
     def score(self, text: str) -> list[ScoredToken]:
         """The log-probability of each token, where the server can echo a prompt (vLLM can)."""
         _check_text(text)
-        asked = {"echo": True, "max_tokens": 0, "logprobs": 1}
         with self._connection.explaining():
-            try:
-                body = completion_body(self._model, text, asked, stream=False)
-                answer = self._connection.post("/completions", body)
-            except Refused as refusal:
-                if refusal.response.status_code in (*_NO_SUCH_PAGE, *_NO_SUCH_SETTING):
-                    raise self._unsupported("does not score texts") from None
-                raise
-            found = choices_of(answer)[0].get("logprobs") or {}
-            tokens = found.get("tokens") or ()
-            if "".join(tokens) != text:
-                raise self._unsupported("does not score texts")
-            return [
-                ScoredToken(Token(UNKNOWN_ID, _bytes(token)), log_probability)
-                for token, log_probability in zip(tokens, found["token_logprobs"], strict=True)
-            ]
+            return score(self._connection, self._model, text)
 
     def tokenize(self, text: str) -> list[Token]:
         """Split a raw text into tokens (llama-server only)."""
@@ -357,6 +323,22 @@ class EndpointEngine:
     def routing(self, text: str) -> Routing:
         """Servers do not show a router's choices."""
         raise self._unsupported("does not show which experts it uses")
+
+    def activations(self, text: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Servers do not show intermediate results."""
+        raise self._unsupported("does not show intermediate results")
+
+    def activation_names(self) -> list[str]:
+        """Servers do not show intermediate results."""
+        raise self._unsupported("does not show intermediate results")
+
+    def save_cache(self, path: Path | str) -> int:
+        """Servers keep their KV caches to themselves."""
+        raise self._unsupported("does not hand out its KV cache")
+
+    def load_cache(self, path: Path | str) -> int:
+        """Servers keep their KV caches to themselves."""
+        raise self._unsupported("does not take a KV cache")
 
     # ---- what is known of the server -----------------------------------------------------------
 
@@ -383,65 +365,8 @@ class EndpointEngine:
             settings={"server": owner if isinstance(owner, str) else None, "slots": None},
         )
 
-    def _said(self, refusal: Refused) -> str:
-        return words_of(refusal.response, secrets=[self._connection.server.secret])
-
     def _unsupported(self, lack: str) -> NotSupportedError:
-        return NotSupportedError(
-            f"The server at {self._connection.url} {lack}.",
-            "Open a model in this process instead: open_model() or open_model('path/to.gguf').",
-        )
-
-
-def new_reply() -> Reply:
-    """A reply of which nothing is known yet, the length of its prompt included."""
-    return Reply(stop_reason="interrupted", prompt_tokens=None, cached_tokens=None)
-
-
-def _correct_guess(reply: Reply) -> None:
-    """A "thought" that the model itself ended, with no tag after it, was the answer."""
-    if reply.stop_reason == "end":
-        reply.thinking, reply.answer = "", reply.thinking
-        reply.thinking_tokens, reply.answer_tokens = 0, reply.tokens
-
-
-def _correct_continuation(reply: Reply, thought: str, sorter: Sorter) -> None:
-    """Put right what a server makes of a reply that was to be continued after its thought.
-
-    vLLM's reasoning parsers take what comes then for thought (vllm#38749).  Servers that ignore
-    ``continue_final_message`` begin a reply of their own, whose template may have opened the
-    thought: then a closing tag stands in what seemed to be the answer.
-    """
-    second = reply.thinking[len(thought) :]
-    counted = reply.tokens
-    if sorter.separated and second.strip() and not reply.answer:
-        reply.thinking, reply.answer = thought, second.strip()
-        reply.thinking_cut = True
-    elif not sorter.separated and not second and CLOSING in reply.answer:
-        second, reply.answer = split_thinking(reply.answer, opened=True)
-        reply.thinking = "\n\n".join(filter(None, (thought, second)))
-        reply.thinking_cut = False
-    else:
-        return
-    # How many tokens each had is no longer known, only how many there were.
-    share = len(reply.thinking) / max(len(reply.thinking) + len(reply.answer), 1)
-    reply.thinking_tokens = round(counted * share)
-    reply.answer_tokens = counted - reply.thinking_tokens
-    reply.tokens_estimated = True
-
-
-def _likeliest(logprobs: object) -> dict[str, float]:
-    """The next tokens and their log-probabilities, in either of the API's two forms."""
-    if not isinstance(logprobs, dict):
-        return {}
-    if logprobs.get("top_logprobs"):
-        return dict(logprobs["top_logprobs"][0])
-    first = (logprobs.get("content") or [{}])[0]
-    return {entry["token"]: entry["logprob"] for entry in first.get("top_logprobs") or ()}
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", errors="replace")
+        return unsupported(self._connection.server, lack)
 
 
 def _is_count(value: object) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from course_utils import network
-from course_utils.errors import CourseError, PromptError, ServerError
+from course_utils.errors import CourseError, NotSupportedError, PromptError, ServerError
 
 
 class Refused(Exception):
@@ -38,6 +38,10 @@ class NotAnApi(Exception):
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError)
 """What reading an answer raises that has not the form the API promises."""
 
+NO_SUCH_PAGE = (404, 405, 501)
+NO_SUCH_SETTING = (400, 422)
+"""How servers say that they have no such page, or do not know a setting."""
+
 FAULTS = (Refused, Reported, BrokenOff, NotAnApi, *network.NETWORK_ERRORS, *UNREADABLE)
 """What talking to a server may raise, and ``explain`` explains."""
 
@@ -54,6 +58,19 @@ class Server:
     def quote(self, text: object, most: int = 300) -> str:
         """The server's own words, on one line, without the key."""
         return network.harmless(text, secrets=[self.secret], most=most)
+
+
+def said(refusal: Refused, server: Server) -> str:
+    """The words of a refusal."""
+    return network.words_of(refusal.response, secrets=[server.secret])
+
+
+def unsupported(server: Server, lack: str) -> NotSupportedError:
+    """The error for what a server cannot do."""
+    return NotSupportedError(
+        f"The server at {server.url} {lack}.",
+        "Open a model in this process instead: open_model() or open_model('path/to.gguf').",
+    )
 
 
 def explain(error: Exception, server: Server) -> CourseError:
@@ -81,8 +98,9 @@ def explain(error: Exception, server: Server) -> CourseError:
     if isinstance(error, network.NETWORK_ERRORS):
         fault = network.explain(error, server.url, timeout=server.timeout)
         return ServerError(fault.problem, fault.remedy)
+    lack = f"it lacks {server.quote(error)}" if isinstance(error, KeyError) else "its form is odd"
     return ServerError(
-        f"The answer from {server.url} could not be read: {server.quote(error)}",
+        f"The answer from {server.url} could not be read: {lack}.",
         "Check that the address is that of an OpenAI-compatible API; it usually ends in /v1.",
     )
 

@@ -23,9 +23,9 @@ from course_utils.engines.protocol import (
     Token,
 )
 from course_utils.engines.sampling import Sampling
-from course_utils.engines.server.endpoint import END_OF_THOUGHT, EndpointEngine, new_reply
+from course_utils.engines.server.endpoint import END_OF_THOUGHT, EndpointEngine
 from course_utils.engines.server.errors import NotAnApi, Refused
-from course_utils.engines.server.reading import Sorter, read_reply, stop_reason
+from course_utils.engines.server.reading import Sorter, new_reply, read_reply, stop_reason
 from course_utils.engines.server.requests import (
     completion_body,
     settings_for_llama_server,

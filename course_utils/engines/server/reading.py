@@ -11,11 +11,16 @@ from collections.abc import Generator, Iterator
 
 from course_utils.engines.protocol import Kind, Piece, Reply, StopReason
 from course_utils.engines.server.stream import Chunk, Usage
-from course_utils.engines.thinking import ThinkingSplitter
+from course_utils.engines.thinking import CLOSING, ThinkingSplitter, split_thinking
 
 # A server that counts nothing sends a token a chunk, or else long chunks, counted by their length.
 LONGEST_TOKEN = 24
 LETTERS_PER_TOKEN = 4
+
+
+def new_reply() -> Reply:
+    """A reply of which nothing is known yet, the length of its prompt included."""
+    return Reply(stop_reason="interrupted", prompt_tokens=None, cached_tokens=None)
 
 
 def read_reply(
@@ -73,6 +78,38 @@ def append(reply: Reply, kind: Kind, text: str) -> None:
         reply.thinking += text
     else:
         reply.answer += text
+
+
+def correct_guess(reply: Reply) -> None:
+    """A "thought" that the model itself ended, with no tag after it, was the answer."""
+    if reply.stop_reason == "end":
+        reply.thinking, reply.answer = "", reply.thinking
+        reply.thinking_tokens, reply.answer_tokens = 0, reply.tokens
+
+
+def correct_continuation(reply: Reply, thought: str, sorter: Sorter) -> None:
+    """Put right what a server makes of a reply that was to be continued after its thought.
+
+    vLLM's reasoning parsers take what comes then for thought (vllm#38749).  Servers that ignore
+    ``continue_final_message`` begin a reply of their own, whose template may have opened the
+    thought: then a closing tag stands in what seemed to be the answer.
+    """
+    second = reply.thinking[len(thought) :]
+    counted = reply.tokens
+    if sorter.separated and second.strip() and not reply.answer:
+        reply.thinking, reply.answer = thought, second.strip()
+        reply.thinking_cut = True
+    elif not sorter.separated and not second and CLOSING in reply.answer:
+        second, reply.answer = split_thinking(reply.answer, opened=True)
+        reply.thinking = "\n\n".join(filter(None, (thought, second)))
+        reply.thinking_cut = False
+    else:
+        return
+    # How many tokens each had is no longer known, only how many there were.
+    share = len(reply.thinking) / max(len(reply.thinking) + len(reply.answer), 1)
+    reply.thinking_tokens = round(counted * share)
+    reply.answer_tokens = counted - reply.thinking_tokens
+    reply.tokens_estimated = True
 
 
 class Sorter:
