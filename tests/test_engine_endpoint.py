@@ -344,6 +344,34 @@ def test_plain_openai_servers_get_no_settings_they_do_not_know(fake):
     assert not {"top_k", "min_p", "repetition_penalty", "timings_per_token"} & set(sent)
 
 
+@pytest.mark.parametrize(
+    "refused, words",
+    [
+        # hermes-agent#109143; openhab-addons#21459
+        (("stream_options",), "Extra inputs are not permitted: stream_options"),
+        (("max_tokens",), "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'."),
+        (("stream_options", "max_tokens"), "{}: use max_completion_tokens"),
+    ],
+)
+def test_what_a_server_refuses_without_need_is_asked_otherwise(fake, refused, words):
+    def respond(request):
+        wrong = [name for name in refused if name in request.body]
+        if wrong:
+            request.json({"error": {"message": words.format(wrong[0])}}, 400)
+            return
+        request.start_stream()
+        request.delta(content="42")
+        request.delta(finish="length")
+        request.event("[DONE]")
+
+    fake.on["/v1/chat/completions"] = respond
+    reply = open_model(fake.url).chat("6 * 7?", GREEDY.but(max_tokens=1)).finish()
+    assert reply.stop_reason == "length" and reply.tokens == 1
+    sent = fake.requests[-1].body
+    assert sent.get("max_tokens", sent.get("max_completion_tokens")) == 1
+    assert sent["temperature"] == 0, "what changes the reply is never left out"
+
+
 def test_probabilities_come_from_any_server_that_reveals_them(fake):
     top = {" 42": math.log(0.6), " 7": math.log(0.3)}
     logprobs = {"tokens": [" 42"], "token_logprobs": [top[" 42"]], "top_logprobs": [top]}

@@ -17,7 +17,15 @@ import httpx
 
 from course_utils import network
 from course_utils.engines.server.connection import Connection
-from course_utils.engines.server.errors import BrokenOff, NotAnApi, Refused, Reported
+from course_utils.engines.server.errors import (
+    NO_SUCH_SETTING,
+    BrokenOff,
+    NotAnApi,
+    Refused,
+    Reported,
+    said,
+)
+from course_utils.engines.server.requests import accepted_form
 from course_utils.engines.server.stream import Chunk, read_chunks
 
 AFTERWARDS_SECONDS = 3.0
@@ -37,9 +45,15 @@ def receive(
     call = _Call()
 
     def listen() -> None:
+        asked = body
         try:
-            with connection.stream(path, body, call.trace) as response:
-                _forward(response, arrived)
+            while True:
+                try:
+                    with connection.stream(path, asked, call.trace) as response:
+                        _forward(response, arrived)
+                    return
+                except Refused as refusal:
+                    asked = _asked_otherwise(asked, refusal, connection)
         except Exception as error:  # raised again by the reader
             arrived.put(error)
 
@@ -66,6 +80,15 @@ def receive(
                 finished_at = time.perf_counter()
     finally:
         call.hang_up()
+
+
+def _asked_otherwise(body: dict, refusal: Refused, connection: Connection) -> dict:
+    """The request as a refusal wants it. Raises the refusal where that cannot be."""
+    if refusal.response.status_code in NO_SUCH_SETTING:
+        accepted = accepted_form(body, said(refusal, connection.server))
+        if accepted is not None:
+            return accepted
+    raise refusal
 
 
 def _forward(response: httpx.Response, arrived: queue.SimpleQueue) -> None:

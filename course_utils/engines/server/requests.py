@@ -63,6 +63,22 @@ def _common_settings(sampling: Sampling) -> dict:
     return settings
 
 
+def accepted_form(body: dict, words: str) -> dict | None:
+    """The same request in the form that a server's refusal asks for; None if it asks for another.
+
+    Some servers refuse to be asked for counts, and newer OpenAI models know the limit of tokens by
+    another name.  What would change the reply itself is never left out.
+    """
+    if "stream_options" in body and ("stream_options" in words or "include_usage" in words):
+        return {name: value for name, value in body.items() if name != "stream_options"}
+    if "max_tokens" in body and "max_completion_tokens" in words:
+        return {
+            "max_completion_tokens" if name == "max_tokens" else name: value
+            for name, value in body.items()
+        }
+    return None
+
+
 def with_seed(settings: dict, number: int) -> dict:
     """The same settings for completion ``number`` of several."""
     if "seed" not in settings:
