@@ -245,6 +245,15 @@ def test_what_no_server_shows_names_the_engine_that_does(thinker):
             ask("Let me")
 
 
+def test_a_real_server_takes_the_models_name_with_every_request(thinker):
+    engine, model = thinker
+    typed = open_model(engine.info.source, api_key=KEY, model="Markov")
+    assert typed.info.name == "markov" and typed.info.context == 1024
+    assert typed.detokenize(typed.tokenize("Let me")) == "Let me"
+    assert typed.next_tokens("\n\n", 1)[0].token.id == model.id("4")
+    assert typed.chat("6 * 7?", PLAIN.but(seed=1)).finish().answer in ("42", "7")
+
+
 # ---- the same server as any other that speaks OpenAI's API --------------------------------------
 
 

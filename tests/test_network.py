@@ -253,7 +253,8 @@ def test_what_answers_without_speaking_http_is_described(answer, named):
 
 
 def test_nobody_there_is_told_from_no_such_machine():
-    assert "nothing is listening" in fault("http://127.0.0.1:9/v1")
+    words = fault("http://127.0.0.1:9/v1")
+    assert "nothing is listening" in words and "Inside a container" in words
     assert "no machine of this name" in fault("http://no-such-machine.invalid/v1")
     assert "no machine can have this name" in fault(f"http://{'a' * 70}.invalid/v1")
 

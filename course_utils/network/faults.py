@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from course_utils.errors import CourseError
-from course_utils.network.addresses import masked
+from course_utils.network.addresses import is_loopback, masked
 from course_utils.network.clients import (
     Proxy,
     SettingFault,
@@ -188,7 +188,11 @@ def _no_connection(name: str, error: Exception, causes: list, proxy: Proxy | Non
         why = "nothing answers at this address"
         if not isinstance(error, httpx.ConnectTimeout):
             why = next(filter(None, map(_socket_fault, causes)), None) or _in_words(causes[-1])
-        return _unreachable(name, why, _CHECK, transient=True)
+        remedy = _CHECK
+        request = _request_of(error)
+        if request is not None and is_loopback(str(request.url)):
+            remedy += " Inside a container this address is the container's own, not the machine's."
+        return _unreachable(name, why, remedy, transient=True)
     why = "does not answer"
     if not isinstance(error, httpx.ConnectTimeout):
         found = next(filter(None, map(_socket_fault, causes)), None)
