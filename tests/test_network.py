@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 
 import pytest
 
@@ -22,11 +23,12 @@ def plain_environment(monkeypatch):
 
 
 def get(address: str) -> int:
-    with (
-        network.explaining(address, ServerError, timeout=2),
-        network.open_client(timeout=2) as client,
-    ):
-        return client.get(address).status_code
+    try:
+        with network.open_client(timeout=2) as client:
+            return client.get(address).status_code
+    except network.NETWORK_ERRORS as error:
+        found = network.explain(error, address, timeout=2)
+        raise ServerError(found.problem, found.remedy) from None
 
 
 def fault(address: str) -> str:
@@ -43,7 +45,7 @@ def fault(address: str) -> str:
 @pytest.mark.parametrize(
     "typed, named",
     [
-        ("http://fe80::1:8080/v1", r"square brackets.*http://\[fe80::1\]:8080"),
+        ("http://fe80::1:8080/v1", r"square brackets.*http://\[fe80::1\]:8080/v1"),
         ("http://[::1", "brackets do not match"),
         ("http://[zz]/v1", "not an IPv6 address"),
         ("http://localhost:port/v1", "'port' is not the number of a port"),
@@ -257,6 +259,15 @@ def test_nobody_there_is_told_from_no_such_machine():
     assert "nothing is listening" in words and "Inside a container" in words
     assert "no machine of this name" in fault("http://no-such-machine.invalid/v1")
     assert "no machine can have this name" in fault(f"http://{'a' * 70}.invalid/v1")
+
+
+def test_an_earlier_fault_is_not_taken_for_this_one(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "no/such.pem")
+    try:
+        fault("https://server.invalid/v1")
+        raise ssl.SSLCertVerificationError("of another time")
+    except ssl.SSLError:
+        assert "nothing is listening" in fault("http://127.0.0.1:9/v1")
 
 
 def test_other_peoples_words_are_shown_short_and_harmless():

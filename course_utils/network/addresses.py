@@ -95,8 +95,8 @@ def _form_fault(text: str) -> _Found | None:
     elif place.count(":") > 1:
         bare = place if _is_ipv6(place) and not re.search(r":\d{4,5}$", place) else ""
         host, _, port = place.rpartition(":")
-        better = f"[{bare}]" if bare else f"[{host}]:{port}"
-        return "an IPv6 address stands in square brackets", f"Write {scheme}://{better} instead."
+        better = text.replace(place, f"[{bare}]" if bare else f"[{host}]:{port}", 1)
+        return "an IPv6 address stands in square brackets", f"Write {masked(better)} instead."
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""

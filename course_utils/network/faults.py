@@ -10,13 +10,11 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from course_utils.errors import CourseError
 from course_utils.network.addresses import is_loopback, masked
 from course_utils.network.clients import (
     Proxy,
@@ -44,20 +42,6 @@ class Fault:
     problem: str
     remedy: str
     transient: bool = False
-
-
-@contextmanager
-def explaining(name: str, kind: type[CourseError], *, timeout: float = 0.0) -> Iterator[None]:
-    """Turn whatever goes wrong on the network inside into one error of the course.
-
-    name: what messages call the other side; see ``explain``.
-    """
-    try:
-        yield
-    except NETWORK_ERRORS as error:
-        fault = explain(error, name, timeout=timeout)
-        # The original may quote the request, and with it a key; so it is not shown.
-        raise kind(fault.problem, fault.remedy) from None
 
 
 def explain(error: BaseException, name: str, *, timeout: float = 0.0) -> Fault:
@@ -148,7 +132,7 @@ def page_instead(response: httpx.Response, name: str, *, secrets: Iterable[str] 
     return Fault(
         "a web page came instead of an answer",
         f"{name} sends a web page ({status}) rather than an answer{said}",
-        f"Check the address; that of an OpenAI-compatible API usually ends in /v1. {whose}",
+        f"Check the address. {whose}",
         transient=status in (429, 502, 503, 504),
     )
 
@@ -310,10 +294,15 @@ def _request_of(error: BaseException) -> httpx.Request | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, what caused that, and so on."""
+    """The error, what caused it, what caused that, and so on.
+
+    httpcore takes the cause away and leaves the context.  Elsewhere the context means nothing: an
+    earlier attempt may have failed for another reason.
+    """
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = current.__cause__ or current.__context__
+        of_httpx = type(current).__module__.partition(".")[0] in ("httpx", "httpcore")
+        current = current.__cause__ or (current.__context__ if of_httpx else None)

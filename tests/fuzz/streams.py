@@ -209,10 +209,10 @@ def changed(case: Case, number: int, path: tuple, value: object) -> Case:
     return Case(case.style, chunks, case.touched | {number}, cuts=(), what=what)
 
 
-def field_mutations(case: Case) -> list[Case]:
-    """Every field of every chunk missing, null, and of other types."""
+def field_changes(case: Case) -> list[tuple[int, tuple, object]]:
+    """Every field of every chunk missing, null, and of other types: what ``changed`` takes."""
     return [
-        changed(case, number, path, value)
+        (number, path, value)
         for number, body in enumerate(case.chunks)
         for path in places(body)
         for value in STRANGE
@@ -252,12 +252,13 @@ def fuzz(seed: int, seconds: float) -> dict[str, int]:
     draw = random.Random(seed)
     outcomes: Counter[str] = Counter()
     sound = streams()
-    waiting = [mutation for case in sound for mutation in field_mutations(case)]
+    waiting = [(case, change) for case in sound for change in field_changes(case)]
     draw.shuffle(waiting)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if waiting:
-            case = waiting.pop()
+            case, change = waiting.pop()
+            case = changed(case, *change)
         else:
             case = draw.choice(sound)
             for _ in range(draw.randrange(1, 4)):

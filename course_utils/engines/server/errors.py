@@ -101,7 +101,7 @@ def explain(error: Exception, server: Server) -> CourseError:
     lack = f"it lacks {server.quote(error)}" if isinstance(error, KeyError) else "its form is odd"
     return ServerError(
         f"The answer from {server.url} could not be read: {lack}.",
-        "Check that the address is that of an OpenAI-compatible API; it usually ends in /v1.",
+        f"Check the address. {_USUAL_ADDRESS}",
     )
 
 
@@ -126,7 +126,7 @@ def _refusal(response: httpx.Response, server: Server) -> CourseError:
         )
     if network.is_web_page(response) and (status < 300 or status in (403, 404, 405, 451)):
         fault = network.page_instead(response, server.url, secrets=[server.secret])
-        return ServerError(fault.problem, fault.remedy)
+        return ServerError(fault.problem, f"{fault.remedy} {_USUAL_ADDRESS}")
     if status == 403 and any(hint in words.lower() for hint in ("key", "token", "credential")):
         return ServerError(f"{server.url} refuses the API key (403): {words}", _GIVE_A_KEY)
     if status in (403, 451):
@@ -150,7 +150,7 @@ def _refusal(response: httpx.Response, server: Server) -> CourseError:
     if status in (404, 405, 501):
         return ServerError(
             f"{server.url} has no such page ({status}): {words}",
-            "Check the address; that of an OpenAI-compatible API usually ends in /v1.",
+            f"Check the address. {_USUAL_ADDRESS}",
         )
     if status == 429:
         return ServerError(
@@ -176,6 +176,8 @@ def _refusal(response: httpx.Response, server: Server) -> CourseError:
         "Change what its message names; servers differ in the settings they know.",
     )
 
+
+_USUAL_ADDRESS = "That of an OpenAI-compatible API usually ends in /v1."
 
 _GIVE_A_KEY = (
     "Ask whoever runs the server for a key, and set it before starting Jupyter "
@@ -217,6 +219,5 @@ def _not_an_api(server: Server, began: str) -> ServerError:
     words = server.quote(began, most=120)
     return ServerError(
         f"{server.url} answers, but not as an OpenAI-compatible API does: {words or 'nothing'}",
-        "Check the address; it usually ends in /v1. A page can also mean that you must log in to "
-        "the network first.",
+        f"Check the address. {_USUAL_ADDRESS}",
     )
