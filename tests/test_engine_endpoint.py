@@ -273,6 +273,14 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(fake):
     assert "Evil" not in str(error.value)
 
 
+def test_the_variable_with_a_key_that_cannot_be_one_is_named(fake, monkeypatch):
+    monkeypatch.delenv("COURSE_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "two words")
+    with pytest.raises(OptionError, match="OPENAI_API_KEY"):
+        open_model(fake.url)
+    assert open_model(fake.url, api_key="").info.name == "qwq-32b"
+
+
 def test_the_openai_key_is_not_sent_unencrypted_to_another_machine(monkeypatch):
     monkeypatch.delenv("COURSE_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-private")

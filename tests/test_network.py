@@ -61,6 +61,8 @@ def fault(address: str) -> str:
         ("", "empty"),
         ("http://a..b/v1", "no machine can be called"),
         (f"http://{'a' * 70}.example/v1", "no machine can be called"),
+        ("http://xn--a/v1", "no machine can be called"),
+        ("http://host:80:80/v1", "more than one colon"),
         ("http://host/v1?key=abc", r"after a '\?'"),
         (8080, "not int"),
     ],
@@ -103,9 +105,20 @@ def test_a_secret_in_an_address_is_never_shown(address):
 
 
 def test_this_machine_is_known_by_all_its_names():
-    here = ("localhost", "localhost.", "a.localhost", "127.1.2.3", "[::1]", "0.0.0.0", "[::]")
+    here = (
+        "localhost",
+        "localhost.",
+        "a.localhost",
+        "127.1.2.3",
+        "[::1]",
+        "0.0.0.0",
+        "[::]",
+        "127.1",
+        "0",
+    )
     assert all(network.is_loopback(f"http://{name}:8080/v1") for name in here)
-    assert network.is_loopback("http://[::ffff:127.0.0.1]/v1")
+    for short in ("127.1", "0", "[::ffff:127.0.0.1]"):
+        assert network.is_loopback(f"http://{short}/v1")
     there = ("localhost.example", "128.0.0.1", "[fe80::1]", "10.0.0.1")
     assert not any(network.is_loopback(f"http://{name}:8080/v1") for name in there)
 
@@ -121,7 +134,7 @@ def test_this_machine_is_known_by_all_its_names():
         ("http://[", "not the address of a proxy"),
         ("http://host:port", "not the address of a proxy"),
         ("http://me:hunter2@127.0.0.1:9", "nothing is listening"),
-        ("127.0.0.1:9", "nothing is listening"),
+        (" 127.0.0.1:9 ", "nothing is listening"),
         ("http://no-such-machine.invalid:9", "no machine of this name"),
     ],
 )

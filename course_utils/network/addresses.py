@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import unicodedata
 from urllib.parse import SplitResult, urlsplit
 
@@ -48,8 +49,9 @@ def is_loopback(address: str) -> bool:
     """
     host = (urlsplit(address).hostname or "").rstrip(".")
     try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
+        # inet_aton knows the short forms as well that people type: 127.1, 0.
+        number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (ValueError, OSError):
         return host == "localhost" or host.endswith(".localhost")
     number = getattr(number, "ipv4_mapped", None) or number
     return number.is_loopback or number.is_unspecified
@@ -92,6 +94,8 @@ def _form_fault(text: str) -> _Found | None:
     if "[" in place or "]" in place:
         if not re.fullmatch(r"\[[^\[\]]*\](:.*)?", place):
             return "its square brackets do not match", "Write IPv6 as in http://[::1]:8080/v1."
+    elif place.count(":") > 1 and not re.fullmatch(r"[\da-fA-F:.%]+", place):
+        return "it has more than one colon after the host", f"Write it as in {EXAMPLE}."
     elif place.count(":") > 1:
         bare = place if _is_ipv6(place) and not re.search(r":\d{4,5}$", place) else ""
         host, _, port = place.rpartition(":")
@@ -120,8 +124,8 @@ def _host_fault(host: str, text: str) -> _Found | None:
     if not host:
         return "it names no machine", f"Write it as in {EXAMPLE}."
     try:
-        httpx.URL(text)
-        host.rstrip(".").encode("idna")  # as the socket does: no empty part, none above 63 letters
+        spelled = httpx.URL(text).host  # which also reads the xn-- of international names
+        spelled.rstrip(".").encode("idna")  # as the socket does: no part empty or above 63 letters
     except (httpx.InvalidURL, UnicodeError):
         return f"no machine can be called {harmless(host, most=80)!r}", "Check its spelling."
     return None

@@ -43,7 +43,7 @@ class Proxy:
 
     def __str__(self) -> str:
         place = masked(self.url).removeprefix("http://").rpartition("@")[2].rstrip("/")
-        return f"the proxy {place} (from {self.variable})"
+        return f"the proxy{' ' * bool(place)}{place} (from {self.variable})"
 
 
 def open_client(
@@ -128,8 +128,8 @@ def proxy_for(address: str) -> Proxy | None:
         return None
     settings = urllib.request.getproxies()
     url = httpx.URL(address)
-    named = settings.get(url.scheme) or settings.get("all")
-    if not named or _is_exempt(url, settings):
+    named = settings.get(url.scheme) or settings.get("all") or ""
+    if not named.strip() or _is_exempt(url, settings):
         return None
     variable = next(
         (
@@ -140,6 +140,7 @@ def proxy_for(address: str) -> Proxy | None:
         ),
         "the system's settings",
     )
+    named = named.strip()
     return Proxy(named if "://" in named else f"http://{named}", variable)
 
 

@@ -24,16 +24,19 @@ def checked_url(url: str) -> str:
 def choose_key(given: str | None, url: str) -> str:
     """The key to send, "" for none.
 
-    Raises OptionError, which does not show it, for one that no header can hold.
+    Raises OptionError, which names its source and does not show it, for a key that no header can
+    hold.
     """
-    key = given if given is not None else os.environ.get("COURSE_API_KEY")
+    key, source = given, "api_key=..."
+    if key is None:
+        key, source = os.environ.get("COURSE_API_KEY"), "the environment variable COURSE_API_KEY"
     # A key for OpenAI may be lying around for other purposes: never show it to the network.
     if key is None and (url.startswith("https://") or is_loopback(url)):
-        key = os.environ.get("OPENAI_API_KEY")
+        key, source = os.environ.get("OPENAI_API_KEY"), "the environment variable OPENAI_API_KEY"
     key = key or ""
     if not isinstance(key, str) or not _can_be_sent(key := key.strip()):
         raise OptionError(
-            "The API key contains characters that no key has.",
+            f"The API key in {source} contains characters that no key has.",
             "Copy it again, without spaces or line breaks.",
         )
     return key
