@@ -41,7 +41,12 @@ class OptionError(CourseError):
 
 
 class ServerError(CourseError):
-    """The model server cannot be reached, refuses the key, or failed while answering."""
+    """The model server cannot be reached, refuses the key, or failed while answering.
+
+    ``reply`` is what had arrived of the reply by then, None where nothing had.
+    """
+
+    reply: object | None = None
 
 
 class NotSupportedError(CourseError):

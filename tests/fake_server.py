@@ -78,9 +78,12 @@ class Request:
     def json(self, body: object, status: int = 200) -> None:
         self.text(json.dumps(body), status, "application/json")
 
-    def start_stream(self) -> None:
+    def start_stream(self, *, length: int | None = None) -> None:
+        """Begin a stream; its end is that of the connection, unless ``length`` in bytes is said."""
         self._handler.send_response(200)
         self._handler.send_header("Content-Type", "text/event-stream")
+        if length is not None:
+            self._handler.send_header("Content-Length", str(length))
         self._handler.end_headers()
 
     def stream(self, body: bytes, kind: str = "text/event-stream", *, framed: bool = True) -> None:

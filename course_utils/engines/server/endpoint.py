@@ -62,7 +62,7 @@ from course_utils.engines.thinking import (
     opens_thinking,
     without_thinking,
 )
-from course_utils.errors import NotSupportedError, OptionError, PromptError
+from course_utils.errors import NotSupportedError, OptionError, PromptError, ServerError
 
 # What closes a thought that has used up its budget; QwQ's own layout.
 END_OF_THOUGHT = f"\n{CLOSING}\n\n"
@@ -131,7 +131,7 @@ class EndpointEngine:
         Token counts are the server's; one that reports none is counted in pieces, and the reply's
         ``tokens_estimated`` says so.
         Raises PromptError for an empty or too long conversation, ServerError where the server
-        fails; what had arrived by then is in the stream's ``reply``.
+        fails; what had arrived by then is in the stream's and in the error's ``reply``.
         """
         if thinking_budget is not None and not _is_count(thinking_budget):
             raise OptionError(
@@ -181,8 +181,15 @@ class EndpointEngine:
         stopping = threading.Event()
 
         def explained() -> Generator[Piece, None, None]:
-            with self._connection.explaining():
-                yield from pieces(reply, stopping)
+            try:
+                with self._connection.explaining():
+                    yield from pieces(reply, stopping)
+            except ServerError as error:
+                # ``chat(...).finish()`` gives nobody the stream to look into.
+                if reply.thinking or reply.answer:
+                    error.reply = reply
+                    error.remedy += " What had arrived is in this error's reply."
+                raise
 
         return Stream(explained(), reply, stopping)
 

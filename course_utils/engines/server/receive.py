@@ -37,11 +37,11 @@ def receive(
 ) -> Generator[Chunk, None, None]:
     """The chunks of a streamed response to a request, until its end or ``stopping``.
 
-    Once the server has said why the reply ended, no fault can take it back.  Raises BrokenOff where
-    the response ends before that, Reported for an error it holds, and what ``Connection.stream``
-    raises.
+    Once the server has said why the reply ended, no fault can take it back.  Raises Reported for an
+    error that the response holds, BrokenOff where it ends without any text, and what
+    ``Connection.stream`` raises.
     """
-    arrived: queue.SimpleQueue[Chunk | Exception] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[Chunk | Exception | None] = queue.SimpleQueue()
     call = _Call()
 
     def listen() -> None:
@@ -71,6 +71,8 @@ def receive(
                 if finished_at:
                     return
                 raise chunk
+            if chunk is None:
+                return
             yield chunk
             if chunk.error is not None and not finished_at:
                 raise Reported(chunk.error)
@@ -92,11 +94,15 @@ def _asked_otherwise(body: dict, refusal: Refused, connection: Connection) -> di
 
 
 def _forward(response: httpx.Response, arrived: queue.SimpleQueue) -> None:
-    """Put a response's chunks into the queue, and at its end a last one or what was wrong."""
-    empty = True
+    """Put a response's chunks into the queue, and at its end a last one, or None if that is unsure.
+
+    Raises BrokenOff where it said nothing, NotAnApi or Refused where it is none of the API's.
+    """
+    said_anything = False
     try:
         for chunk in read_chunks(response.iter_bytes()):
-            empty = False
+            something = chunk.text or chunk.thought or chunk.finish or chunk.tool_calls
+            said_anything = said_anything or bool(something)
             arrived.put(chunk)
     except NotAnApi as error:
         if network.is_markup(str(error.args[0])):
@@ -105,11 +111,12 @@ def _forward(response: httpx.Response, arrived: queue.SimpleQueue) -> None:
             )
             raise Refused(page) from None
         raise
-    # Where HTTP itself says how long the answer is, its end is no accident.
+    # Where HTTP itself says how long the answer is, its end is no accident.  Elsewhere nobody
+    # knows, and the reply counts as interrupted.
     framed = {"transfer-encoding", "content-length"} & set(response.headers)
-    if empty or not framed:
+    if not said_anything:
         raise BrokenOff
-    arrived.put(Chunk(last=True))
+    arrived.put(Chunk(last=True) if framed else None)
 
 
 class _Call:
