@@ -6,7 +6,7 @@ proxy and which certificates count, one place knows what httpx, ssl and the sock
 a message names the setting or the machine that is to blame.
 """
 
-from course_utils.network.addresses import checked_address, is_loopback, masked
+from course_utils.network.addresses import checked_address, is_loopback
 from course_utils.network.clients import open_client
 from course_utils.network.faults import (
     NETWORK_ERRORS,
@@ -27,7 +27,6 @@ __all__ = [
     "is_loopback",
     "is_markup",
     "is_web_page",
-    "masked",
     "message_in",
     "open_client",
     "page_instead",
