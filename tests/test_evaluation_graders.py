@@ -1,13 +1,13 @@
-"""The graders agree with a person on a hundred tricky answers, where comparing texts does not."""
+"""The graders agree with a person on 200 tricky answers, where comparing texts does not."""
 
 import csv
 import json
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from course_utils.engines.protocol import Reply
 from course_utils.errors import OptionError
 from course_utils.evaluation import function_calls, graders, instructions
 
@@ -41,8 +41,8 @@ def test_grader_agrees_with_the_hand_label(row):
     assert grade(row) == (row["correct"] == "yes"), row["reply"]
 
 
-def test_there_are_a_hundred_answers_of_both_labels_for_each_grader():
-    assert len(ANSWERS) == 100
+def test_there_are_two_hundred_answers_of_both_labels_for_each_grader():
+    assert len(ANSWERS) >= 200
     for name in {row["grader"] for row in ANSWERS}:
         labels = [row["correct"] for row in ANSWERS if row["grader"] == name]
         assert min(labels.count("yes"), labels.count("no")) >= 4, name
@@ -78,21 +78,31 @@ def test_without_the_box_requirement_the_last_expression_is_found():
     assert graders.grade_math("The answer is 12.", "12", require_box=False)
 
 
-def test_grading_works_outside_the_main_thread():
-    seen = []
-    thread = threading.Thread(
-        target=lambda: seen.append(graders.grade_math("\\boxed{0.5}", "\\frac{1}{2}").correct)
-    )
-    thread.start()
-    thread.join(30)
-    assert seen == [True]
+def test_of_boxes_in_each_other_the_outer_one_counts_and_empty_ones_count_for_nothing():
+    assert graders.extract_boxed("\\boxed{x = \\boxed{7}}") == "x = \\boxed{7}"
+    assert graders.extract_boxed("\\boxed{7} stands in \\boxed{}") == "7"
+    assert graders.extract_boxed("\\boxed{}") == ""
+    assert graders.extract_boxed('{"answer": "\\\\boxed{7}"}') == "7"  # escaped for JSON
 
 
-def test_a_tower_of_powers_does_not_stop_an_evaluation():
+def test_a_tag_in_the_answer_of_an_engine_is_text_and_splits_nothing():
+    reply = Reply(thinking="so \\boxed{1}", answer="\\boxed{2} ends with </think>, not <think>.")
+    assert graders.final_part(reply) == reply.answer
+    assert graders.grade_math(reply, "2")
+    assert graders.final_part("a </think> b </think> c") == "b </think> c"
+
+
+@pytest.mark.parametrize("mark", ["\\boxed{", "{", "}", 'answer:"', "*", "<think>", "```\n", "\n"])
+def test_no_repetition_of_a_model_holds_a_grader_up(mark):
     start = time.monotonic()
-    for answer in ("9^{9^{9}}", "(9^9)^{9999999}", "10^9!", "99999999!", "((9!)!)!"):
-        assert not graders.grade_math(f"\\boxed{{{answer}}}", "3")
-    assert time.monotonic() - start < 20
+    text = mark * 40_000
+    graders.grade_integer(text, 1)
+    graders.grade_choice(text, "A")
+    graders.extract_code(text)
+    function_calls.parse_function_calls(text)
+    for kind, parameters in (("sentences", {"n": 1}), ("bullet points", {"n": 1})):
+        instructions.Instruction(kind, parameters).followed(text)
+    assert time.monotonic() - start < 5
 
 
 def test_loose_accuracy_forgives_what_wraps_the_answer():

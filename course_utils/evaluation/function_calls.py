@@ -5,6 +5,18 @@ plain JSON, and Python syntax.  They are then compared name by name and argument
 the Berkeley Function-Calling Leaderboard does with its syntax trees:
 https://gorilla.cs.berkeley.edu/blogs/8_berkeley_function_calling_leaderboard.html
 Nothing is ever executed.
+
+What counts as a call:
+
+* after each ``<tool_call>``, one JSON object or several, whether ``</tool_call>`` follows or not;
+  a tag inside a text of the JSON is text, and a raw line end in a text is allowed;
+* without tags, JSON that is the whole reply, stands in a code fence, or follows other words;
+* the same as a Python dictionary, with single quotation marks;
+* arguments as an object, or as a text that holds one, as OpenAI's interface gives them;
+* without any of these, a reply that is Python calls with named arguments and nothing else.
+
+A call that begins and cannot be read to its end (cut off, or not JSON) is not guessed at, and is
+not the same as no call.
 """
 
 from __future__ import annotations
@@ -12,10 +24,18 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from course_utils.evaluation.graders import Grade, final_part, read_json
+from course_utils.engines.protocol import Reply
+from course_utils.evaluation.graders import Grade, final_part, read_json, unfenced
+
+LONGEST_CALL = 20_000
+"""Characters of Python syntax that are looked at."""
+
+MOST_CALLS = 100
+"""Calls looked for in one reply; a model that repeats itself writes thousands."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +86,22 @@ def offer_functions(
     return [{"role": "system", "content": f"{first['content']}\n\n{offer}"}, *messages[1:]]
 
 
-def parse_function_calls(reply: str) -> list[FunctionCall]:
+def parse_function_calls(reply: str | Reply) -> list[FunctionCall]:
     """All function calls in a reply, its thought set aside; empty if there are none to be read."""
-    answer = final_part(reply).strip()
-    tagged = re.findall(r"<tool_call>\s*(.*?)\s*</tool_call>", answer, flags=re.DOTALL)
-    if tagged:
-        return [call for text in tagged for call in _from_json(read_json(text))]
-    calls = _from_json(read_json(answer))
-    return calls or _from_python(answer)
+    return _read_calls(final_part(reply).strip())[0]
 
 
-def grade_function_calls(reply: str, expected: Sequence[FunctionCall]) -> Grade:
+def grade_function_calls(reply: str | Reply, expected: Sequence[FunctionCall]) -> Grade:
     """Does the reply make exactly the expected calls, in any order?
 
     A number may be written 3 or 3.0 but not "3"; texts are compared without regard to case,
-    outer spaces and the choice of quotation marks; lists keep their order.  Expecting no call at
-    all is a fair test too: not every question needs a function.
+    the number of spaces, and whether quotation marks are curly; lists keep their order.  Expecting
+    no call at all is a fair test too: not every question needs a function.
     """
-    calls = parse_function_calls(reply)
-    shown = "; ".join(f"{c.name}({json.dumps(c.arguments, default=str)})" for c in calls) or None
+    calls, unreadable = _read_calls(final_part(reply).strip())
+    shown = "; ".join(f"{c.name}({c.arguments!r})" for c in calls) or None
+    if unreadable:
+        return Grade(False, shown, "a call cannot be read")
     if len(calls) != len(expected):
         return Grade(False, shown, f"{len(calls)} calls in place of {len(expected)}")
     remaining = list(calls)
@@ -104,8 +121,83 @@ def _without_none(value: object) -> object:
     return [_without_none(v) for v in value] if isinstance(value, list) else value
 
 
+_TAG = "<tool_call>"
+# Where a call may begin in a text without tags: an object with one of a call's own keys first.
+_START = re.compile(r"""[\[{]\s*\{?\s*["'](?:name|function|type|id|arguments|parameters)["']\s*:""")
+_BETWEEN_CALLS = re.compile(r"(?:\s|,|;|```\w*|~~~\w*)*")
+
+
+def _read_calls(answer: str) -> tuple[list[FunctionCall], bool]:
+    """The calls in an answer, and whether there is one that cannot be read."""
+    if _TAG in answer:
+        return _from_tags(answer)
+    calls = _from_json(read_json(answer))
+    if calls:
+        return calls, False
+    calls, unreadable = _from_words(answer)
+    if calls or unreadable:
+        return calls, unreadable
+    return _from_python(answer), False
+
+
+def _from_tags(answer: str) -> tuple[list[FunctionCall], bool]:
+    calls: list[FunctionCall] = []
+    position = answer.find(_TAG)
+    while position >= 0:
+        position = _BETWEEN_CALLS.match(answer, position + len(_TAG)).end()
+        found = 0
+        while len(calls) < MOST_CALLS:
+            value, end = _read_value(answer, position)
+            read = _from_json(value)
+            if not read:
+                break
+            calls += read
+            found += 1
+            position = _BETWEEN_CALLS.match(answer, end).end()
+        if not found or len(calls) >= MOST_CALLS or answer.startswith(("{", "["), position):
+            return calls, True
+        position = answer.find(_TAG, position)
+    return calls, False
+
+
+def _from_words(answer: str) -> tuple[list[FunctionCall], bool]:
+    """Calls in JSON among other words."""
+    calls: list[FunctionCall] = []
+    start = _START.search(answer)
+    while start:
+        value, end = _read_value(answer, start.start())
+        read = _from_json(value)
+        if not read or len(calls) + len(read) > MOST_CALLS:
+            return calls, True
+        calls += read
+        start = _START.search(answer, end)
+    return calls, False
+
+
+_JSON = json.JSONDecoder(strict=False)
+
+
+def _read_value(text: str, start: int) -> tuple[object | None, int]:
+    """The JSON value or Python dictionary that begins at ``start``, and where it ends."""
+    try:
+        return _JSON.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        pass
+    # A dictionary in Python's syntax ends with a brace; the last few of them are tried.
+    piece = text[start : start + LONGEST_CALL].split("</tool_call>")[0]
+    ends = [m.end() for m in re.finditer(r"[}\]]", piece)]
+    for end in ends[-3:][::-1] if piece[:1] in ("{", "[") else []:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about backslashes in the model's texts
+                return ast.literal_eval(piece[:end]), start + end
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            continue
+    return None, start
+
+
 def _from_json(value: object) -> list[FunctionCall]:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         calls = [_from_json(item) for item in value]
         return [call for found in calls for call in found] if all(calls) else []
     if not isinstance(value, dict):
@@ -121,10 +213,13 @@ def _from_json(value: object) -> list[FunctionCall]:
 
 
 def _from_python(text: str) -> list[FunctionCall]:
-    fenced = re.fullmatch(r"```(?:python)?\s*(.*?)\s*```", text, flags=re.DOTALL)
-    source = fenced.group(1) if fenced else text
+    source = unfenced(text)
+    if len(source) > LONGEST_CALL:
+        return []
     try:
-        tree = ast.parse(source.strip())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about backslashes in the model's texts
+            tree = ast.parse(source.strip())
         nodes: list[ast.expr] = []
         for statement in tree.body:
             if not isinstance(statement, ast.Expr):
@@ -132,7 +227,7 @@ def _from_python(text: str) -> list[FunctionCall]:
             value = statement.value
             nodes.extend(value.elts if isinstance(value, ast.List | ast.Tuple) else [value])
         return [_python_call(node) for node in nodes]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return []
 
 
@@ -176,5 +271,8 @@ def _same_value(given: object, wanted: object) -> bool:
     return given is None and wanted is None
 
 
+_STRAIGHT = str.maketrans("‘’“”", "''\"\"")
+
+
 def _plain(text: str) -> str:
-    return re.sub(r"[‘’“”\"]", "'", " ".join(text.split())).casefold()
+    return " ".join(text.translate(_STRAIGHT).split()).casefold()

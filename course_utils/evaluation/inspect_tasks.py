@@ -406,7 +406,8 @@ def _inspect_parts() -> _Parts:
             question = Question(
                 str(state.sample_id), metadata["family"], metadata["level"], "", metadata["key"]
             )
-            verdict = question.grade(state.output.completion, sandbox)
+            # The completion is the answer alone: a tag in it is text, and must not split it again.
+            verdict = question.grade(Reply(answer=state.output.completion), sandbox)
             return Score(
                 value="C" if verdict else "I",
                 answer=verdict.extracted,

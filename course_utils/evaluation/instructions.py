@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from course_utils.engines.protocol import Reply
 from course_utils.errors import OptionError
 from course_utils.evaluation.graders import final_part, read_json
 
@@ -50,7 +51,7 @@ class Instruction:
         """The sentence that asks for it."""
         return _KINDS[self.kind].sentence.format(**self.parameters)
 
-    def followed(self, reply: str, *, loose: bool = False) -> bool:
+    def followed(self, reply: str | Reply, *, loose: bool = False) -> bool:
         """Does the reply, without its thought, do what was asked?
 
         ``loose`` forgives what wraps an answer rather than what is in it: it also passes if the
@@ -67,7 +68,7 @@ def kinds() -> list[str]:
 
 
 def prompt_followed(
-    reply: str, instructions: Sequence[Instruction], *, loose: bool = False
+    reply: str | Reply, instructions: Sequence[Instruction], *, loose: bool = False
 ) -> bool:
     """Were all instructions of a prompt followed? IFEval's prompt-level accuracy counts this."""
     return all(instruction.followed(reply, loose=loose) for instruction in instructions)
@@ -98,7 +99,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _bullets(text: str) -> list[str]:
-    return re.findall(r"^\s*(?:[*•-])\s+\S.*$", text, flags=re.MULTILINE)
+    return re.findall(r"^[ \t]*[*•-][ \t]+\S.*$", text, flags=re.MULTILINE)
 
 
 def _has_word(text: str, word: object) -> bool:
@@ -155,7 +156,7 @@ _KINDS: dict[str, _Kind] = {
     ),
     "no commas": _Kind(
         "Do not use any commas.",
-        lambda text: bool(text) and not set(text) & set(",，、"),
+        lambda text: bool(text) and not set(text) & set(",，、،﹐﹑､"),
         (),
     ),
     "lower case": _Kind(

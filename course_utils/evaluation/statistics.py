@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from course_utils.errors import OptionError
-from course_utils.intervals import wilson_interval
+from course_utils.intervals import student_quantile, wilson_interval
 
 __all__ = [
     "Interval",
@@ -140,7 +140,7 @@ def pass_at_1(
         size = share * (1 - share) / variance
         # The variance is itself estimated, so Student's t is due in place of the normal.
         normal = NormalDist().inv_cdf(0.5 + confidence / 2)
-        size *= (normal / _student_quantile(0.5 + confidence / 2, freedom)) ** 2
+        size *= (normal / student_quantile(0.5 + confidence / 2, freedom)) ** 2
     low, high = wilson_interval(share * size, max(size, 1.0), confidence)
     return Interval(share, low, high)
 
@@ -371,17 +371,6 @@ def _percentiles(means: np.ndarray, confidence: float) -> tuple[float, float]:
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(means, [tail, 100 - tail])
     return float(low), float(high)
-
-
-def _student_quantile(probability: float, freedom: int) -> float:
-    """Quantile of Student's t, by formula 26.7.5 of Abramowitz and Stegun (1964)."""
-    z = NormalDist().inv_cdf(probability)
-    return (
-        z
-        + (z**3 + z) / (4 * freedom)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    )
 
 
 def _answers(correct) -> np.ndarray:

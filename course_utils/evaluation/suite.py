@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from course_utils.engines.protocol import Reply
 from course_utils.errors import OptionError
 from course_utils.evaluation.graders import Grade
 from course_utils.evaluation.questions import calls, code, instructions, integers
@@ -36,8 +37,8 @@ class Question:
     prompt: str
     key: dict
 
-    def grade(self, reply: str, sandbox: Sandbox | None = None) -> Grade:
-        """Is this reply (with or without its thought) right? ``sandbox`` saves time for code."""
+    def grade(self, reply: str | Reply, sandbox: Sandbox | None = None) -> Grade:
+        """Is this reply right? A text may hold its thought; ``sandbox`` saves time for code."""
         return _FAMILIES[self.family].grade(self.key, reply, sandbox)
 
 

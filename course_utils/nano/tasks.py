@@ -186,7 +186,10 @@ def verify(problem: Problem, answer_text: str) -> bool:
     """Is the answer right? It must hold exactly one number, and that number must be right.
 
     ``answer_text`` is what follows ``</think>``.  Words around the number do no harm; a second
-    number does, since otherwise listing many guesses would pay.
+    number does, since otherwise listing many guesses would pay.  A power of it (85²) is another
+    number, and so is its negative, whichever sign for minus is written.
     """
-    numbers = re.findall(r"-?[0-9]+", answer_text)
-    return len(numbers) == 1 and len(numbers[0]) < 20 and int(numbers[0]) == problem.answer
+    numbers = re.findall(r"[-−]?\d+(?:\s*\^|[⁰¹²³⁴-⁹])?", answer_text)
+    if len(numbers) != 1 or len(numbers[0]) >= 20 or not numbers[0][-1].isdecimal():
+        return False
+    return int(numbers[0].replace("−", "-")) == problem.answer

@@ -18,6 +18,7 @@ from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from course_utils.engines.thinking import split_thinking
 from course_utils.engines.word_splitting import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, PromptError
 from course_utils.paths import nano_folder
@@ -114,8 +115,7 @@ def _template() -> Template:
 def split_reply(text: str) -> tuple[str, str]:
     """Thought and answer of a completion that began inside an opened ``<think>``.
 
-    A thought that never closes has an empty answer.
+    It is split as the engines split a reply.  A thought that never closes has an empty answer.
     """
-    thought, closed, answer = text.partition(END_THINK)
-    answer = answer.split(END)[0].split(END_OF_TEXT)[0]
-    return thought.strip(), answer.strip() if closed else ""
+    thought, answer = split_thinking(text, opened=True)
+    return thought.strip(), answer.split(END)[0].split(END_OF_TEXT)[0].strip()

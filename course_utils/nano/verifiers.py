@@ -16,6 +16,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from course_utils.code_blocks import python_blocks
 from course_utils.errors import OptionError
 from course_utils.nano import grpo
 from course_utils.nano.tasks import Language
@@ -75,9 +76,9 @@ class CodeVerifier:
 
 
 def code_of(answer: str) -> str:
-    """The program in an answer: what stands in its first code block, or all of it."""
-    block = re.search(r"```(?:python)?\n(.*?)```", answer, re.DOTALL)
-    return (block.group(1) if block else answer).strip()
+    """The program in an answer: what stands in its first Python block, or all of it."""
+    blocks = python_blocks(answer)
+    return (blocks[0] if blocks else answer).strip()
 
 
 def words_of(text: str) -> list[Language]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from random import Random
 
+from course_utils.engines.protocol import Reply
 from course_utils.evaluation.function_calls import FunctionCall, grade_function_calls
-from course_utils.evaluation.graders import Grade
+from course_utils.evaluation.graders import Grade, final_part
 
 LEVELS = 4
 
@@ -59,9 +60,9 @@ def make(random: Random, level: int) -> tuple[str, dict]:
     return ASK.format(functions=functions, request=request), {"calls": calls}
 
 
-def grade(key: dict, reply: str, sandbox=None) -> Grade:
+def grade(key: dict, reply: str | Reply, sandbox=None) -> Grade:
     """Exactly the expected calls, in any order, compared by structure."""
-    if not key["calls"] and "[]" not in reply.rsplit("</think>", 1)[-1]:
+    if not key["calls"] and "[]" not in final_part(reply):
         return Grade(False, None, "an empty list was asked for where no function fits")
     return grade_function_calls(reply, [FunctionCall(n, a) for n, a in key["calls"]])
 

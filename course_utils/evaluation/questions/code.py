@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
+from course_utils.engines.protocol import Reply
 from course_utils.evaluation.graders import Grade, extract_code
 from course_utils.sandbox import Case, Sandbox, run_code
 
@@ -46,7 +47,7 @@ def make(random: Random, level: int) -> tuple[str, dict]:
     return prompt, {"cases": cases}
 
 
-def grade(key: dict, reply: str, sandbox: Sandbox | None = None) -> Grade:
+def grade(key: dict, reply: str | Reply, sandbox: Sandbox | None = None) -> Grade:
     """Run the reply's last code block against the hidden tests."""
     code = extract_code(reply)
     if code is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from course_utils.engines.protocol import Reply
 from course_utils.evaluation.graders import Grade, final_part
 from course_utils.evaluation.instructions import Instruction
 
@@ -30,7 +31,7 @@ def make(random: Random, level: int) -> tuple[str, dict]:
     return prompt, key
 
 
-def grade(key: dict, reply: str, sandbox=None) -> Grade:
+def grade(key: dict, reply: str | Reply, sandbox=None) -> Grade:
     """Strict: every instruction must be followed to the letter."""
     for kind, parameters in key["instructions"]:
         instruction = Instruction(kind, parameters)

@@ -12,6 +12,7 @@ from itertools import product
 from math import comb, gcd
 from random import Random
 
+from course_utils.engines.protocol import Reply
 from course_utils.evaluation.graders import Grade, extract_boxed, final_part, grade_integer
 from course_utils.nano.tasks import make_problem
 
@@ -35,7 +36,7 @@ def make(random: Random, level: int) -> tuple[str, dict]:
             return f"{question} {BOX}", {"answer": answer, "box": True}
 
 
-def grade(key: dict, reply: str, sandbox=None) -> Grade:
+def grade(key: dict, reply: str | Reply, sandbox=None) -> Grade:
     """The boxed number counts; where no box was asked for, an answer's only number does too."""
     if not key["box"] and extract_boxed(final_part(reply)) is None:
         words = final_part(reply).split()

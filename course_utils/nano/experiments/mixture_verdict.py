@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import mean, stdev
 
 from course_utils.errors import OptionError
+from course_utils.intervals import mean_interval
 from course_utils.nano.experiments.mixture import MODELS
-
-STUDENT_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-"""How many standard errors a 95 % interval reaches, by the number of seeds (Student's t)."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,10 @@ def difference(
     """
     ours, theirs = last_rows(rows, first), last_rows(rows, second)
     seeds = sorted(ours.keys() & theirs.keys())
-    if len(seeds) not in STUDENT_T:
+    if len(seeds) < 2:
         raise OptionError(f"{len(seeds)} seeds in common do not make an interval.", "Train more.")
     gaps = [ours[seed][column] - theirs[seed][column] for seed in seeds]
-    reach = STUDENT_T[len(seeds)] * stdev(gaps) / len(seeds) ** 0.5
-    return Difference(mean(gaps), mean(gaps) - reach, mean(gaps) + reach)
+    return Difference(*mean_interval(gaps))
 
 
 def cost_to_reach(
