@@ -65,8 +65,9 @@ class _Page(HTMLParser):
         if tag not in ("br", "hr"):
             self._classes.append(dict(attrs).get("class") or "")
 
-    def handle_endtag(self, _tag):
-        self._classes.pop()
+    def handle_endtag(self, tag):
+        if tag not in ("br", "hr"):
+            self._classes.pop()
 
     def handle_data(self, data):
         marks = [c for c in self._classes if "mathjax_" in c]
