@@ -11,6 +11,7 @@ Code that needs them gets the verdict "unsupported", which is not the same as be
 from __future__ import annotations
 
 import contextlib
+import keyword
 import math
 import os
 import re
@@ -65,7 +66,8 @@ class SandboxResult:
     """What happened. ``verdict`` is "passed" only if every case passed (or nothing was asked).
 
     ``message`` says in one line what went wrong, empty if nothing did.  ``value`` is that of the
-    last expression (without cases) or of the failing call.  ``output`` is what was printed.
+    last expression (without cases) or of the failing call, None if it is too large to be shown.
+    ``output`` is what was printed.
     """
 
     verdict: Verdict
@@ -78,6 +80,10 @@ class SandboxResult:
 
     def __bool__(self) -> bool:
         return self.verdict == "passed"
+
+    def __repr__(self) -> str:
+        shown = {**vars(self), "value": _show(self.value), "output": _show(self.output)}
+        return f"SandboxResult({', '.join(f'{name}={part}' for name, part in shown.items())})"
 
 
 class Sandbox:
@@ -117,7 +123,7 @@ class Sandbox:
         ``inputs`` are plain values that the code finds as variables.  The expected values never
         enter the sandbox, so code cannot look them up.
         """
-        if not function.isidentifier():
+        if not function.isidentifier() or keyword.iskeyword(function):
             raise OptionError(f"{function!r} is not a function name.", 'Give one such as "solve".')
         start = time.monotonic()
         with self._lock:
@@ -136,6 +142,10 @@ class Sandbox:
                 if verdict != "passed":
                     break
                 passed += 1
+            if not _is_showable(value):
+                value = None
+                if verdict == "passed" and not cases:
+                    verdict, message = "output limit", "the value is too large to be shown"
         seconds = time.monotonic() - start
         return SandboxResult(verdict, message, passed, len(cases), value, "".join(printed), seconds)
 
@@ -230,7 +240,9 @@ def _verdict(error) -> Verdict:
 
 def _line(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+    text = lines[-1][:300] if lines else type(error).__name__
+    # An escape sequence in a message could clear or recolour the reader's terminal.
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _equal(actual: object, expected: object) -> bool:
@@ -247,6 +259,27 @@ def _equal(actual: object, expected: object) -> bool:
             return False
         return all(_equal(actual[key], value) for key, value in expected.items())
     return type(actual) is type(expected) and actual == expected
+
+
+MOST_PARTS = 200_000
+DEEPEST = 100
+
+
+def _is_showable(value: object) -> bool:
+    """Can this be written out? A few lists that hold each other often are endless on paper."""
+    parts, waiting = 0, [(value, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        parts += 1
+        if parts > MOST_PARTS or depth > DEEPEST:
+            return False
+        if isinstance(part, int) and part.bit_length() > 14_000:  # Python writes 4,300 digits.
+            return False
+        if isinstance(part, dict):
+            waiting += [(p, depth + 1) for pair in part.items() for p in pair]
+        elif isinstance(part, list | tuple | set | frozenset):
+            waiting += [(p, depth + 1) for p in part]
+    return True
 
 
 def _show(value: object) -> str:

@@ -131,6 +131,27 @@ def test_a_value_too_large_to_show_is_no_crash(sandbox):
     assert sandbox.run(deep, [Case((), [[]])]).verdict != "passed"
 
 
+LAUGHS = "x = 1\nfor i in range(60): x = [x, x]\n"
+
+
+def test_a_value_that_is_endless_when_written_out_reaches_nobody(sandbox):
+    # Sixty lists in memory, but 2**60 numbers for whoever prints them.
+    result = sandbox.run(LAUGHS + "x")
+    assert (result.verdict, result.value) == ("output limit", None)
+    wrong = sandbox.run(
+        "def solve():\n    " + LAUGHS.replace("\n", "\n    ") + "return x", [Case((), 1)]
+    )
+    assert (wrong.verdict, wrong.value) == ("wrong answer", None)
+    assert len(repr(result)) < 2000 and len(repr(wrong)) < 2000
+    assert len(repr(sandbox.run("10**4200"))) < 500
+    assert sandbox.run("10**5000").verdict == "output limit"
+
+
+def test_a_message_holds_no_escape_sequences(sandbox):
+    message = sandbox.run("raise ValueError('\\x1b[2J\\x07 gone')").message
+    assert message.isprintable() and "gone" in message
+
+
 def test_true_is_not_one_and_a_tuple_is_a_list(sandbox):
     assert sandbox.run("def solve(): return True", [Case((), 1)]).verdict == "wrong answer"
     assert sandbox.run("def solve(): return (1, [2])", [Case((), [1, (2,)])])
@@ -202,6 +223,7 @@ def test_the_code_block_is_taken_from_the_answer_not_the_thought():
         lambda: Limits(seconds=0),
         lambda: Limits(memory_bytes=float("inf")),
         lambda: run_code("1", function="not a name"),
+        lambda: run_code("1", function="lambda"),
         lambda: run_code("1", inputs={"x": object()}),
     ],
 )

@@ -12,7 +12,22 @@ from tests.test_teaching_conversation import ATTRIBUTES, TAGS, _Page
 
 # A base model that loops writes such things.  The blanks took 25 seconds (mistune#85); nested
 # brackets are CVE-2026-49851, '[]( "' is mistune#191.
-LOOPS = [" ", "\\", "$", "`", "[", "*", "<", "\n", "\\(", "\\[\n", "$$\n", "[](", '[]( "', "[a]: b\n"]
+LOOPS = [
+    " ",
+    "\\",
+    "$",
+    "`",
+    "[",
+    "*",
+    "<",
+    "\n",
+    "\\(",
+    "\\[\n",
+    "$$\n",
+    "[](",
+    '[]( "',
+    "[a]: b\n",
+]
 LOOPS += ["- a\n  ", "> - ", "| a |\n|---|\n", "\\begin{align}\n", "$a ", "![[", "a\n===\n"]
 
 
@@ -32,7 +47,21 @@ def test_a_text_longer_than_any_answer_is_shown_as_it_is():
 
 
 MARKS = [*LOOPS, "</div>", "<script>", "<img src=x onerror=y>", "](javascript:x)", "](http://a)"]
-MARKS += ["$x$", "\\)", "\\]", "~~~\n", "```\n", "**", "_", '"', "&lt;", "&#60;", "\x00", "\ud83d", "|"]
+MARKS += [
+    "$x$",
+    "\\)",
+    "\\]",
+    "~~~\n",
+    "```\n",
+    "**",
+    "_",
+    '"',
+    "&lt;",
+    "&#60;",
+    "\x00",
+    "\ud83d",
+    "|",
+]
 
 
 def test_no_mixture_of_marks_is_an_error_or_brings_a_tag_along():

@@ -121,57 +121,39 @@ def _without_none(value: object) -> object:
     return [_without_none(v) for v in value] if isinstance(value, list) else value
 
 
-_TAG = "<tool_call>"
-# Where a call may begin in a text without tags: an object with one of a call's own keys first.
-_START = re.compile(r"""[\[{]\s*\{?\s*["'](?:name|function|type|id|arguments|parameters)["']\s*:""")
+# Where calls may begin: a tag, or an object with one of a call's own keys first.
+_START = re.compile(
+    r"""<tool_call>|[\[{]\s*\{?\s*["'](?:name|function|type|id|arguments|parameters)["']\s*:"""
+)
 _BETWEEN_CALLS = re.compile(r"(?:\s|,|;|```\w*|~~~\w*)*")
 
 
 def _read_calls(answer: str) -> tuple[list[FunctionCall], bool]:
     """The calls in an answer, and whether there is one that cannot be read."""
-    if _TAG in answer:
-        return _from_tags(answer)
     calls = _from_json(read_json(answer))
     if calls:
         return calls, False
-    calls, unreadable = _from_words(answer)
-    if calls or unreadable:
-        return calls, unreadable
-    return _from_python(answer), False
-
-
-def _from_tags(answer: str) -> tuple[list[FunctionCall], bool]:
-    calls: list[FunctionCall] = []
-    position = answer.find(_TAG)
-    while position >= 0:
-        position = _BETWEEN_CALLS.match(answer, position + len(_TAG)).end()
-        found = 0
-        while len(calls) < MOST_CALLS:
-            value, end = _read_value(answer, position)
-            read = _from_json(value)
-            if not read:
-                break
-            calls += read
-            found += 1
-            position = _BETWEEN_CALLS.match(answer, end).end()
-        if not found or len(calls) >= MOST_CALLS or answer.startswith(("{", "["), position):
-            return calls, True
-        position = answer.find(_TAG, position)
-    return calls, False
-
-
-def _from_words(answer: str) -> tuple[list[FunctionCall], bool]:
-    """Calls in JSON among other words."""
-    calls: list[FunctionCall] = []
     start = _START.search(answer)
-    while start:
-        value, end = _read_value(answer, start.start())
+    if start is None:
+        return _from_python(answer), False
+    while start and len(calls) < MOST_CALLS:
+        tagged = start[0] == "<tool_call>"
+        position = _BETWEEN_CALLS.match(answer, start.end()).end() if tagged else start.start()
+        value, end = _read_value(answer, position)
         read = _from_json(value)
-        if not read or len(calls) + len(read) > MOST_CALLS:
+        if not read:
             return calls, True
         calls += read
-        start = _START.search(answer, end)
-    return calls, False
+        # One tag may hold several calls: then the next begins here, and begins like any other.
+        position = _BETWEEN_CALLS.match(answer, end).end() if tagged else end
+        if (
+            tagged
+            and answer.startswith(("{", "["), position)
+            and not _START.match(answer, position)
+        ):
+            return calls, True
+        start = _START.search(answer, position)
+    return calls, start is not None
 
 
 _JSON = json.JSONDecoder(strict=False)

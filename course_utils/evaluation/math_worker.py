@@ -114,16 +114,17 @@ def _same_number(a, b) -> bool:
     """Equal to thirty digits, decimals taken as the fractions they are: rounded is not exact."""
     import sympy
 
+    # The library leaves sums and products as they were written; doit works them out.
     a, b = (
-        x.replace(lambda part: part.is_Float, lambda part: sympy.Rational(str(part)))
+        x.replace(lambda part: part.is_Float, lambda part: sympy.Rational(str(part))).doit()
         for x in (a, b)
     )
-    if a == b:
-        return True
+    if a == b or (a.is_Rational and b.is_Rational):
+        return a == b
     difference, size = sympy.Abs((a - b).evalf(40)), sympy.Abs(b.evalf(40))
     if not (difference.is_number and size.is_number):
         return True
-    return bool(difference <= size * sympy.Float("1e-30", 40)) or difference == 0
+    return bool(difference <= (size or 1) * 1e-30)
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def _unwrap(text: str, upright: bool = False) -> tuple[str, bool]:
             ):
                 text = inner
                 break
-        if text.endswith((".", ",")) and not text.endswith(("\\.", "\\,")):
+        if re.search(r"(?<![.\\])[.,]$", text):  # a full stop, but not dots or a thin space
             text = text[:-1]
         if text == before:
             return text, upright
