@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import NormalDist, mean, stdev
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist, mean, stdev, variance
+from typing import NamedTuple
+
+from course_utils.errors import OptionError
+
+
+class Interval(NamedTuple):
+    """An estimate and the interval around it, all shares between 0 and 1 (or their difference)."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.estimate:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f})"
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -32,13 +46,56 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
-    """The mean of independent values, one per seed, with Student's interval: (mean, low, high).
+def over_seeds(
+    scores: Mapping[int, float],
+    baseline: Mapping[int, float] | None = None,
+    confidence: float = 0.95,
+) -> Interval:
+    """How good is this *training*? The mean over seeds with Student's interval.
 
-    For a claim about training the *seeds* are the unit: a thousand answers of one trained model
-    say how good that model is, not how good the next one will be.  For a comparison give the
-    differences seed by seed, where both were trained with the same seeds.
-    Source: "Student", "The probable error of a mean", Biometrika 6 (1908), 1-25.
+    ``scores``: what each seed's model reached, such as its share of right answers.  With a
+    ``baseline`` the interval is of the difference, scores minus baseline: seed by seed where two
+    or more seeds are in both, which lets go of what a seed does to both; else by Welch's method.
+
+    For a claim about training the seeds are the unit.  Ten thousand questions to one model say
+    how good that model is, not how good the next one will be, so answers of several seeds are
+    never pooled.  For a claim about *one* model the questions are the unit: ``pass_at_1`` and
+    ``score_interval`` in ``course_utils.evaluation.statistics``.
+    Sources: "Student", Biometrika 6 (1908), 1-25; B. L. Welch, Biometrika 34 (1947), 28-35.
+
+    Raises OptionError for fewer than two seeds.
+    """
+    if baseline is None:
+        return Interval(*mean_interval(list(_two_or_more(scores).values()), confidence))
+    common = sorted(scores.keys() & baseline.keys())
+    if len(common) >= 2:
+        gaps = [scores[seed] - baseline[seed] for seed in common]
+        return Interval(*mean_interval(gaps, confidence))
+    ours, theirs = (list(_two_or_more(x).values()) for x in (scores, baseline))
+    parts = [variance(x) / len(x) for x in (ours, theirs)]
+    centre = mean(ours) - mean(theirs)
+    if not sum(parts):
+        return Interval(centre, centre, centre)
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (len(x) - 1) for part, x in zip(parts, (ours, theirs), strict=True)
+    )
+    # Rounded down: a little too wide rather than too narrow.
+    reach = student_quantile(0.5 + confidence / 2, max(1, math.floor(freedom)))
+    reach *= math.sqrt(sum(parts))
+    return Interval(centre, centre - reach, centre + reach)
+
+
+def _two_or_more(scores: Mapping[int, float]) -> Mapping[int, float]:
+    if len(scores) < 2:
+        raise OptionError(
+            f"{len(scores)} seed shows no spread between seeds.",
+            "Train with two seeds or more; three make the interval much narrower than two.",
+        )
+    return scores
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """The mean of independent values with Student's interval, as (mean, low, high).
 
     Raises ValueError for fewer than two values.
     """

@@ -46,6 +46,8 @@ def test_a_text_in_a_call_may_hold_anything(text):
     inside = text.replace('"', '\\"')  # a raw line end stays: models write it so
     reply = f'<tool_call>{{"name": "say", "arguments": {{"text": "{inside}"}}}}</tool_call>'
     assert parse_function_calls(reply) == [FunctionCall("say", {"text": text})]
+    without_tags = reply.removeprefix("<tool_call>").removesuffix("</tool_call>")
+    assert parse_function_calls(f"So: {without_tags}") == parse_function_calls(reply)
 
 
 @pytest.mark.parametrize("between", ["</tool_call>\n<tool_call>", "\n<tool_call>", "\n", ",\n"])

@@ -10,6 +10,7 @@ import pytest
 from course_utils.engines.protocol import Reply
 from course_utils.errors import OptionError
 from course_utils.evaluation import function_calls, graders, instructions
+from tests.fuzz.graders import fuzz
 
 with open(Path(__file__).parent / "data" / "graded_answers.csv", encoding="utf-8") as file:
     ANSWERS = list(csv.DictReader(file))
@@ -76,6 +77,45 @@ def test_boxes_nest_and_the_last_complete_one_counts():
 
 def test_without_the_box_requirement_the_last_expression_is_found():
     assert graders.grade_math("The answer is 12.", "12", require_box=False)
+
+
+@pytest.mark.parametrize(
+    ("reply", "chosen"),
+    [
+        ("B. 4", "B"),  # lm-evaluation-harness#4187: the letter with the option's text
+        ("ANSWER: B", "B"),
+        ("(B)", "B"),
+        ('{"answer": "B. A cat"}', "B"),
+        ('{"answer": "C. Vitamin B"}', "C"),
+        ("정답: C", "C"),  # lm-evaluation-harness#3842
+        ("答案：C", "C"),
+        ("Ｃ", "C"),
+        ('{"answer": ["C"]}', "C"),
+        ('{"answer": "\\\\textbf{(C)}"}', "C"),
+        ("\\boxed{C}\n\nLet me check the answer: yes.", "C"),
+        ("\\boxed{A}, or rather \\boxed{C}", "C"),
+        ('{"answer": "B. C."}', None),
+        ('{"answer": "B (or C)"}', None),
+        ("A. is tempting, but B.", None),
+        ("Is it B?", None),
+        ("A cat", None),
+        ("", None),
+    ],
+)
+def test_a_letter_is_read_where_it_is_sure(reply, chosen):
+    assert [letter for letter in "ABCD" if graders.grade_choice(reply, letter)] == [*(chosen or "")]
+
+
+@pytest.mark.parametrize(
+    "answer", ["42...", "42\\ldots", "\\dots 42", "42, \\ldots", "42?", "42=x"]
+)
+def test_a_number_that_goes_on_or_is_asked_is_no_answer(answer):
+    assert not graders.grade_integer(f"\\boxed{{{answer}}}", 42)
+
+
+def test_random_answers_agree_with_slow_oracles():
+    counts = fuzz(seed=0, seconds=2)
+    assert counts["whole_number_that_is_one: read"] > 10
 
 
 def test_of_boxes_in_each_other_the_outer_one_counts_and_empty_ones_count_for_nothing():

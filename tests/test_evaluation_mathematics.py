@@ -71,6 +71,13 @@ def test_a_question_that_was_interrupted_answers_no_other(monkeypatch):
         ("50\\%", "\\frac{1}{2}", True),
         ("50\\%", "\\frac{1}{4}", False),
         ("3\\text{ or }4", "3, 4", True),
+        ("10\\cdot(3-3)", "0", True),
+        # lm-evaluation-harness#3652.
+        ("12^{\\text{th}}", "12", True),
+        ("864 \\mbox{ inches}^2", "864", True),
+        ("5.4\\text{ cents}", "5.4", True),
+        ("1+\\sqrt{19}, 1-\\sqrt{19}", "1 \\pm \\sqrt{19}", True),
+        ("\\frac{9a+11}{20}", "\\frac{11+9a}{20}", True),
         ("10,\\!080.5", "10080.5", True),
         ("0.5 = \\frac{1}{0}", "\\frac{2}{0}", False),
     ],

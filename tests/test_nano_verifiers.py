@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from course_utils.engines.thinking import split_thinking
 from course_utils.errors import OptionError
 from course_utils.nano import tokenizer, verifiers
 from course_utils.nano.tasks import Problem
@@ -37,12 +38,22 @@ def reply(answer: str, thought: str = "x+3") -> str:
         (RIGHT.replace("85", "The sum is 85."), 1),
         (RIGHT.replace("85", "84"), 0),
         (RIGHT.replace("85", "84 85 86"), 0),  # a list of guesses
+        (RIGHT.replace("85", "−85"), 0),  # a typographic minus
+        (RIGHT.replace("85", "85²"), 0),
         ("85<|im_end|>", 0),  # inside the thought
         (RIGHT.removesuffix("<|im_end|>"), 0),  # cut off
     ],
 )
 def test_accuracy(text, earned):
     assert verifiers.accuracy(SUM, text) == earned
+
+
+def test_a_reply_is_split_as_the_engines_split_it():
+    for text in ("a\n</think>\n\n85", "a", "a</think> b </think> c", "<think>a</think>b", ""):
+        assert tokenizer.split_reply(text + "<|im_end|>") in (
+            split_thinking(text, opened=True),
+            (text + "<|im_end|>", ""),  # still inside the thought
+        )
 
 
 @pytest.mark.parametrize(

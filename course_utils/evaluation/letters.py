@@ -13,7 +13,7 @@ LONGEST_STATEMENT = 400
 """Characters that are looked at in one statement; an option's text is shorter."""
 
 _FIELD = re.compile(
-    r"""(?<![\w-])(?:answer|答案)["'*_`]*[ \t]*[:：][ \t*_]*
+    r"""(?<![\w-])(?:answer|答案|正解|정답|antwort|réponse|respuesta)["'*_`]*[ \t]*[:：][ \t*_]*
     (?:"((?:[^"\\]|\\.){0,400})"|'((?:[^'\\]|\\.){0,400})'|([^\n]{0,400}))""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -25,7 +25,11 @@ _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 
 
 def stated_letters(answer: str, options: str) -> list[tuple[int, str]]:
-    """What the answer fields of a text say, and a last line of one letter: (position, words)."""
+    """What a text states: in its answer fields, by a last line of one letter, or as a whole.
+
+    A whole text states an option if it is one line that begins with it, such as ``B. 4``.
+    Returns (position, words) of each statement.
+    """
     found = []
     for field in _FIELD.finditer(answer):
         quoted = field[1] if field[1] is not None else field[2]
@@ -33,6 +37,8 @@ def stated_letters(answer: str, options: str) -> list[tuple[int, str]]:
         # Without quotation marks it may be prose: "let me check the answer: yes".
         if quoted is not None or _LETTER.match(_unwrapped(said)):
             found.append((field.start(), said))
+    if re.fullmatch(r"[(\[*]*[A-Z][)\].:*].*", answer.strip()):
+        found.append((0, answer.strip()))
     last_line = answer.rstrip().rpartition("\n")[2]
     if len(last_line) < 40 and _bare(last_line, options) == "":
         found.append((len(answer.rstrip()) - len(last_line), last_line.strip()))
@@ -53,7 +59,7 @@ def read_letter(said: str, options: str) -> str | None:
 
 # A further option in what follows, "(A) or B", "B. C."; but "B. Vitamin C" names none.
 _ANOTHER = (
-    r"(?:\b(?:and|or|nor|not|than)\s+|[,/&;+和或]\s*)[(\[]?{0}(?![\w'])(?!\s+[a-z])"
+    r"(?:\b(?:and|or|nor|not|than|but)\s+|[,/&;+和或]\s*)[(\[]?{0}(?![\w'])(?!\s+[a-z])"
     r"|[(\[]{0}[)\]]|^{0}\s*(?:$|[.:,)])"
 )
 _LETTER = re.compile(

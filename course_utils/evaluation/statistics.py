@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from course_utils.errors import OptionError
-from course_utils.intervals import student_quantile, wilson_interval
+from course_utils.intervals import Interval, student_quantile, wilson_interval
 
 __all__ = [
     "Interval",
@@ -37,17 +37,6 @@ __all__ = [
     "standard_error",
     "wilson_interval",
 ]
-
-
-class Interval(NamedTuple):
-    """An estimate and the interval around it, all shares between 0 and 1 (or their difference)."""
-
-    estimate: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.estimate:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f})"
 
 
 class PairedTest(NamedTuple):
