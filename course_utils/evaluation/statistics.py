@@ -19,25 +19,6 @@ import numpy as np
 from course_utils.errors import OptionError
 from course_utils.intervals import Interval, student_quantile, wilson_interval
 
-__all__ = [
-    "Interval",
-    "PairedDifference",
-    "PairedTest",
-    "cons_at_k",
-    "holm",
-    "majority_vote",
-    "mcnemar_exact",
-    "paired_bootstrap",
-    "pass_at_1",
-    "pass_at_k",
-    "pass_at_k_per_problem",
-    "probability_better",
-    "problems_needed",
-    "score_interval",
-    "standard_error",
-    "wilson_interval",
-]
-
 
 class PairedTest(NamedTuple):
     """Two models on the same problems: how many each solved alone, and how surprising that is.
