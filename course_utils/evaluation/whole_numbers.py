@@ -37,8 +37,10 @@ _SEPARATOR = r"(?:(?:,|\{,\})(?:\\!)?|\\[,;:! ]|~| |')"
 _THOUSANDS = rf"\d{{1,3}}(?P<separator>{_SEPARATOR})\d{{3}}(?:(?P=separator)\d{{3}})*"
 _DIGITS = rf"(?:{_THOUSANDS}|\d(?: \d)+|\d+)"
 _CURRENCY = r"(?:(?:US|A|C)?\\?\$|€|£|¥|₹|₩|\\(?:pounds|euro|yen)(?![A-Za-z])|USD|EUR|GBP|RMB|CNY)"
+# Before the number a tilde may mean "about", so it is no space there.
+_BLANK = r"(?:\s|\\[ ,;:!])"
 _NUMBER = re.compile(
-    rf"(?P<sign>[+-])?{_GAP}*(?:{_CURRENCY}{_GAP}*)?(?P<inner_sign>[+-])?{_GAP}*"
+    rf"(?P<sign>[+-])?{_BLANK}*(?:{_CURRENCY}{_BLANK}*)?(?P<inner_sign>[+-])?{_BLANK}*"
     rf"(?P<digits>{_DIGITS})(?:\.0*)?(?![\d.,'_])"
 )
 
@@ -48,7 +50,7 @@ _WRAPPERS = (
 )
 _WRAPPER = re.compile(rf"\\(?P<name>{_WRAPPERS})\s*\{{")
 _LAYOUT = re.compile(
-    rf"(?:{_GAP}|\\(?:displaystyle|textstyle|large|Large|LARGE|huge|Huge|bf|rm|it)(?![A-Za-z]))+"
+    rf"(?:{_BLANK}|\\(?:displaystyle|textstyle|large|Large|LARGE|huge|Huge|bf|rm|it)(?![A-Za-z]))+"
 )
 _MARKS = (
     ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"),
@@ -56,13 +58,15 @@ _MARKS = (
 )  # fmt: skip
 _ANSWER = r"(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is|\s*:)+"
 _PHRASE = re.compile(
-    rf"(?:(?:so|thus|therefore|hence),?\s+)?{_ANSWER}|(?:最终|正确)?答案?\s*(?:是|为|等于|:)+",
+    rf"(?:(?:so|thus|therefore|hence),?\s+)?{_ANSWER}|(?:所以|因此|故)?(?:最终|正确)?答案?\s*(?:是|为|等于|:)+",
     re.IGNORECASE,
 )
 
 _DEGREES = re.compile(rf"{_GAP}*(?:\^\s*(?:\\circ|\{{\s*\\circ\s*\}})|°|\\degree(?![A-Za-z]))")
 _PERCENT = re.compile(rf"{_GAP}*\\?%")
-_ORDINAL = re.compile(r"\^\s*\{?\s*\\(?:text|textrm|mathrm)\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?")
+_ORDINAL = re.compile(
+    r"\^\s*\{?\s*(?:\\(?:text|textrm|mathrm)\s*)?\{?\s*(?:st|nd|rd|th)\s*\}?\s*\}?"
+)
 _AFTER = re.compile(rf"{_GAP}*{_CURRENCY}")
 _POWER = re.compile(r"\s*\^\s*(?:\{\s*[+-]?[1-9]\s*\}|-?[1-9](?!\d))|⁻?[¹²³⁴⁵⁶]")
 _JOIN = re.compile(rf"{_GAP}*(?:/|\\cdot(?![A-Za-z])|·|⋅|\*){_GAP}*")
@@ -135,6 +139,7 @@ def read_whole_number(text: str) -> int | None:
             return None
         last, upright = _unwrap(last, upright)
     last, upright = _unwrap(without_phrase(last), upright)
+    last, upright = _without_leading_face(last, upright)
     number = _NUMBER.match(last)
     if not number or (number["sign"] and number["inner_sign"]):
         return None
@@ -236,6 +241,17 @@ def without_phrase(text: str) -> str:
     return text[phrase.end() :] if phrase else text
 
 
+def _without_leading_face(text: str, upright: bool) -> tuple[str, bool]:
+    """The number without a face that ends before the rest: ``\\mathbf{42}\\text{ ways}``."""
+    wrapper = _WRAPPER.match(text)
+    end = _closing(text, wrapper.end()) if wrapper else -1
+    rest = text[end + 1 :]
+    if not wrapper or end < 0 or re.match(r"\s*\d", rest):
+        return text, upright
+    words = wrapper["name"].startswith(("text", "mathrm", "mbox")) and rest[:1] in "^²³"
+    return text[wrapper.end() : end] + rest, upright or words
+
+
 def _is_unit(text: str, upright: bool) -> bool:
     """Is what follows the number nothing, or a unit or thing counted?"""
     if not text.strip():
@@ -249,7 +265,8 @@ def _is_unit(text: str, upright: bool) -> bool:
 
 
 def _are_units(text: str, upright: bool) -> bool:
-    words = _unit_words(text, upright)
+    bracketed = re.fullmatch(r"\s*\(([^()]*)\)\s*", text)
+    words = _unit_words(bracketed[1] if bracketed else text, upright, not bracketed)
     if not words or len(words) > 6:
         return False
     if words[0].lower() in _AFTER_UNIT or words[-1].lower() in _BEFORE_UNIT:
@@ -287,6 +304,8 @@ def _unit_words(text: str, upright: bool, attached: bool = True) -> list[str] | 
         elif word and _stands_for_a_unit(word[0], upright, attached):
             words, joined = [*words, word[0]], False
             position, attached = position + word.end(), True
+            if upright and text.startswith(".", position):  # sq. units
+                position += 1
         else:
             return None
     return None if joined else words
