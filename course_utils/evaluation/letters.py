@@ -63,7 +63,7 @@ _ANOTHER = (
     r"|[(\[]{0}[)\]]|^{0}\s*(?:$|[.:,)])"
 )
 _LETTER = re.compile(
-    r"[\s(\[{]*(?:(?:option|choice|answer)\s+|选项?\s*)?[(\[{]*\s*([A-Za-z])(?![\w'])",
+    r"[\s(\[{]*(?:(?:option|choice|answer)\s+|选项?\s*)?[(\[{]*\s*([A-Za-z0-9])(?![\w'])",
     re.IGNORECASE,
 )
 
