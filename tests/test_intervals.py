@@ -65,10 +65,10 @@ def test_pairing_by_seed_is_sharper_where_a_seed_does_the_same_to_both():
 
 def test_averages_over_many_answers_are_surer_than_wilson_says_and_still_cover():
     random = np.random.default_rng(3)
-    difficulty = random.beta(2, 2, (TIMES, 60))
-    answers = random.binomial(1, difficulty[..., None], (TIMES, 60, 16))
+    difficulty = random.beta(2, 2, (TIMES // 2, 60))
+    answers = random.binomial(1, difficulty[..., None], (TIMES // 2, 60, 16))
     found = [pass_at_1(table) for table in answers]
-    assert 0.935 <= coverage(found, 0.5) <= 0.965
+    assert 0.93 <= coverage(found, 0.5) <= 0.97
     wilson = [score_interval(table.mean(), 60) for table in answers]
     narrower = [a.high - a.low < b.high - b.low for a, b in zip(found, wilson, strict=True)]
     assert np.mean(narrower) > 0.99
