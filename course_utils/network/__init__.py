@@ -1,0 +1,36 @@
+"""HTTP clients, and plain words for what goes wrong with them.
+
+Everything in the course that speaks to another computer opens its client here and explains its
+faults here: the downloader, and the engine that talks to model servers.  So one rule says which
+proxy and which certificates count, one place knows what httpx, ssl and the socket may raise, and
+a message names the setting or the machine that is to blame.
+"""
+
+from course_utils.network.addresses import checked_address, is_loopback, masked
+from course_utils.network.clients import open_client
+from course_utils.network.faults import (
+    NETWORK_ERRORS,
+    Fault,
+    explain,
+    explaining,
+    is_web_page,
+    page_instead,
+    redirect_fault,
+)
+from course_utils.network.words import harmless, words_of
+
+__all__ = [
+    "NETWORK_ERRORS",
+    "Fault",
+    "checked_address",
+    "explain",
+    "explaining",
+    "harmless",
+    "is_loopback",
+    "is_web_page",
+    "masked",
+    "open_client",
+    "page_instead",
+    "redirect_fault",
+    "words_of",
+]

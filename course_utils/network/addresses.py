@@ -1,0 +1,134 @@
+"""Web addresses as people type them: checked, and shown without the secrets they may hold."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+
+from course_utils.errors import OptionError
+from course_utils.network.words import harmless
+
+EXAMPLE = "http://localhost:8080/v1"
+
+
+def checked_address(text: str, *, example: str = EXAMPLE, login: bool = False) -> str:
+    """An http or https address, trimmed and without a final slash, ready to be asked.
+
+    example: an address of the wanted kind, for the error message.
+    login: whether ``user:password@`` may stand in it; where it may not, it would show in messages.
+
+    Raises OptionError, which names what is wrong with the address and never shows a secret in it.
+    """
+    if not isinstance(text, str):
+        raise OptionError(f"An address is a text, not {type(text).__name__}.", f"Give {example!r}.")
+    text = text.strip()
+    fault = _characters_fault(text) or _form_fault(text)
+    parts = urlsplit(text) if fault is None else None
+    if not login and "@" in (parts.netloc if parts else text):
+        raise OptionError(
+            "The address contains a name or password, which would show in messages.",
+            "Leave it out and give the key as api_key=... or in COURSE_API_KEY.",
+        )
+    if parts and (parts.query or parts.fragment):
+        fault = "it goes on after a '?' or '#'", f"End it before that, as in {example}."
+    if fault is not None:
+        what, remedy = fault
+        raise OptionError(f"{masked(text)!r} is not an address that can be asked: {what}.", remedy)
+    return f"{parts.scheme}://{parts.netloc.rstrip(':')}{parts.path.rstrip('/')}"
+
+
+def is_loopback(address: str) -> bool:
+    """Is the server at this address on this machine, so that nobody else can listen in?
+
+    That includes 0.0.0.0, which servers print as the address they listen at.
+    """
+    host = (urlsplit(address).hostname or "").rstrip(".")
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    number = getattr(number, "ipv4_mapped", None) or number
+    return number.is_loopback or number.is_unspecified
+
+
+def masked(address: str) -> str:
+    """An address, sound or not, that may be shown: without user, password, query and fragment."""
+    shown = re.sub(r"^((?:[a-zA-Z]*:)?//)?.*@", r"\1…@", str(address), flags=re.DOTALL)
+    return harmless(re.sub(r"[?#].*", "?…", shown, flags=re.DOTALL), most=200)
+
+
+_Found = tuple[str, str]  # what is wrong, and what to do
+
+
+def _characters_fault(text: str) -> _Found | None:
+    """What cannot stand in an address, above all what nobody sees."""
+    if not text:
+        return "it is empty", f"Give an address such as {EXAMPLE}."
+    for character in text:
+        if character.isspace():
+            return "there is a space or line break in it", "Write it without."
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+            code = f"U+{ord(character):04X}"
+            return f"it holds an invisible character ({code})", "Type it by hand instead."
+        if character in "\\<>\"{}|^`'":
+            return f"it holds {character!r}", f"Write it as in {EXAMPLE}."
+    return None
+
+
+def _form_fault(text: str) -> _Found | None:
+    """What is wrong with the parts of an address whose characters are sound."""
+    scheme, colon, rest = text.partition("://")
+    if not colon:
+        if re.match(r"https?:", text, re.IGNORECASE):
+            return "two slashes have to follow the colon", f"Write it as in {EXAMPLE}."
+        return "it does not begin with http://", f"Write http://{masked(text)} instead."
+    if scheme.lower() not in ("http", "https"):
+        return f"{scheme}:// is not the web's", "Begin it with http:// or https://."
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    if "[" in place or "]" in place:
+        if not re.fullmatch(r"\[[^\[\]]*\](:.*)?", place):
+            return "its square brackets do not match", "Write IPv6 as in http://[::1]:8080/v1."
+    elif place.count(":") > 1:
+        bare = place if _is_ipv6(place) and not re.search(r":\d{4,5}$", place) else ""
+        host, _, port = place.rpartition(":")
+        better = f"[{bare}]" if bare else f"[{host}]:{port}"
+        return "an IPv6 address stands in square brackets", f"Write {scheme}://{better} instead."
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+    except ValueError:
+        return "its host is not an IPv6 address", "Write IPv6 as in http://[::1]:8080/v1."
+    return _port_fault(parts, place) or _host_fault(host, text)
+
+
+def _port_fault(parts: SplitResult, place: str) -> _Found | None:
+    try:
+        valid = parts.port != 0
+    except ValueError:
+        valid = False
+    if valid:
+        return None
+    port = place.rpartition(":")[2]
+    return f"{port!r} is not the number of a port", "Ports are numbers from 1 to 65535."
+
+
+def _host_fault(host: str, text: str) -> _Found | None:
+    if not host:
+        return "it names no machine", f"Write it as in {EXAMPLE}."
+    try:
+        httpx.URL(text)
+        host.rstrip(".").encode("idna")  # as the socket does: no empty part, none above 63 letters
+    except (httpx.InvalidURL, UnicodeError):
+        return f"no machine can be called {harmless(host, most=80)!r}", "Check its spelling."
+    return None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
