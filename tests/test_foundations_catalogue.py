@@ -1,5 +1,8 @@
 """The catalogue says for every model what it is, where it lies, and who said so."""
 
+import subprocess
+import sys
+
 import pytest
 
 from course_utils import catalogue
@@ -68,6 +71,13 @@ def test_a_model_that_is_not_here_yet_says_how_to_get_it(tmp_path, monkeypatch):
     with pytest.raises(ModelFileError, match=r"19\.9 GB") as missing:
         model_path("qwq-32b")
     assert 'download_model("qwq-32b")' in missing.value.remedy
+
+
+def test_the_catalogue_can_be_read_without_the_downloader():
+    """What a model is stands below how its file gets here; a circle would join the two."""
+    code = "import sys, course_utils.catalogue; print('course_utils.download' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "False", answer.stderr
 
 
 def test_every_file_is_pinned_to_a_commit_or_says_why_not():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 MOST_REDIRECTS = 10
-# A refusal longer than this is not read for its reasons.
+# No more of a refusal is read for its reasons.
 MOST_WORDS_BYTES = 64 * 1024
 # Answers after which the same question may well succeed.
 TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504, 520, 522, 524}
@@ -135,11 +135,12 @@ def _describe(client: httpx.Client, repository: str, filename: str, revision: st
         return hf_hub_url(repository, filename, revision=of_revision, endpoint=endpoint())
 
     hops = _ask_for_headers(client, address(revision))
+    words = ""
     if _is_lasting(hops[-1].status_code) and not _says_why(hops[-1]):
         # The public hub gives its reasons in headers; a proxy or a mirror is asked for its words,
         # which an answer to HEAD cannot hold.
-        hops[-1] = _ask_for_words(client, hops[-1])
-    check_status(hops[-1], repository, filename, revision)
+        words = _ask_for_words(client, hops[-1])
+    check_status(hops[-1], repository, filename, revision, words)
     # A storage host at the end of the chain has an ETag of its own, which means something else.
     etag = _first_header(hops, "X-Linked-Etag") or (
         hops[-1].headers.get("ETag") if _on_hub(hops[-1]) else None
@@ -178,8 +179,12 @@ def explained(error: Exception) -> Interrupted | DownloadError:
     return DownloadError(fault.problem, fault.remedy)
 
 
-def check_status(response: httpx.Response, repository: str, filename: str, revision: str) -> None:
+def check_status(
+    response: httpx.Response, repository: str, filename: str, revision: str, words: str = ""
+) -> None:
     """Return if the answer is a success (or a redirect); otherwise say what it means.
+
+    ``words`` are the server's own reasons, where they are not in the answer itself.
 
     Raises Interrupted where another attempt may succeed, DownloadError where none will.
     """
@@ -197,7 +202,7 @@ def check_status(response: httpx.Response, repository: str, filename: str, revis
         raise Interrupted(f"the storage host {response.url.host} refused the link (HTTP {status})")
     page = f"{endpoint()}/{repository}" if not urlsplit(endpoint()).username else repository
     problem, remedy = _refusal(response, page, repository, filename, revision)
-    said = _words_of(response)
+    said = words or _words_of(response)
     raise DownloadError(f"{problem} It says: {said}." if said else problem, remedy)
 
 
@@ -259,15 +264,14 @@ def _ask_for_headers(client: httpx.Client, url: str) -> list[httpx.Response]:
     return hops
 
 
-def _ask_for_words(client: httpx.Client, refused: httpx.Response) -> httpx.Response:
-    """The same refusal with a body, if one byte of the file is refused as well."""
+def _ask_for_words(client: httpx.Client, refused: httpx.Response) -> str:
+    """Why a HEAD request was refused, if asking for one byte is refused as well."""
+    ask = {"headers": {"Range": "bytes=0-0"}, "follow_redirects": False}
     try:
-        answer = client.get(
-            refused.request.url, headers={"Range": "bytes=0-0"}, follow_redirects=False
-        )
+        with client.stream("GET", refused.request.url, **ask) as answer:
+            return _words_of(answer) if answer.status_code == refused.status_code else ""
     except network.NETWORK_ERRORS:
-        return refused
-    return answer if answer.status_code == refused.status_code else refused
+        return ""
 
 
 def _is_lasting(status: int) -> bool:
@@ -282,13 +286,17 @@ def _words_of(response: httpx.Response) -> str:
     """The server's own reasons, short and harmless; "" if it gives none."""
     if message := response.headers.get("X-Error-Message"):
         return network.harmless(message).rstrip(".")
+    body = bytearray()
     try:
-        if int(response.headers.get("Content-Length") or 0) > MOST_WORDS_BYTES:
-            return ""
-        response.read()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MOST_WORDS_BYTES:
+                break
     except network.NETWORK_ERRORS:
         return ""
-    return network.words_of(response).rstrip(".")
+    kind = {"Content-Type": response.headers.get("Content-Type", "text/plain")}
+    start = httpx.Response(response.status_code, headers=kind, content=bytes(body))
+    return network.words_of(start).rstrip(".")
 
 
 def _on_hub(response: httpx.Response) -> bool:

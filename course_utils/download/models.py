@@ -14,7 +14,6 @@ from pathlib import Path
 
 from ..catalogue import Model, ModelFile, find_file, find_model, shipped_file
 from ..errors import ModelFileError
-from ..hashing import SHA256
 from ..units import readable_size
 from . import store
 from .fetch import ProgressOption, display, download
@@ -91,17 +90,24 @@ def find_model_file(name: str) -> FoundFile:
     file = find_file(name)
     wanted = store.checked(file.repository, file.name, file.revision, file.sha256, file.local_path)
     bar, note = display(None)
-    found = store.verified_before(wanted) or store.find_without_hub(wanted, note, bar)
-    if found is not None:
-        return FoundFile(found)
+    try:
+        found = store.verified_before(wanted) or store.find_without_hub(wanted, note, bar)
+        if found is not None:
+            return FoundFile(found)
+        is_here = file.local_path.is_file()
+        fault = _misfit(model, file) if is_here else ""
+    except OSError as error:
+        raise ModelFileError(
+            f"models/downloads/{file.name} cannot be read ({error.strerror or error}).",
+            "Check its permissions and its disk.",
+        ) from None
     name = str(name).strip().lower()
-    if not file.local_path.is_file():
+    if not is_here:
         raise ModelFileError(
             f"{model.title} ({file.mix}, {file.size_bytes / 1e9:.1f} GB) is not on this machine.",
             f'See with rehearse("{name}") how fast it would run here, '
             f'then fetch it with download_model("{name}"); notebook 06 shows both.',
         )
-    fault = f"its {SHA256.upper()} is another" if file.sha256 else _misfit(model, file)
     if fault:
         raise ModelFileError(
             f"models/downloads/{file.name} is not the file that the catalogue means: {fault}.",
@@ -116,7 +122,9 @@ def find_model_file(name: str) -> FoundFile:
 
 
 def _misfit(model: Model, file: ModelFile) -> str:
-    """What shows, without a checksum, that the file is not the model's; "" if nothing does."""
+    """What shows that a file, which was not found right, is not the model's; "" if nothing does."""
+    if file.sha256:
+        return "its SHA-256 is another"
     size = file.local_path.stat().st_size
     allowed = 0 if file.exact else LENGTH_TOLERANCE * file.size_bytes
     if abs(size - file.size_bytes) > allowed:

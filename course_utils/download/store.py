@@ -18,13 +18,13 @@ from pathlib import Path
 from ..errors import DownloadError, OptionError
 from ..hashing import GIT_SHA1, SHA256, hash_file
 from ..paths import downloads_folder
-from ..units import readable_size
+from ..units import GIB, readable_size
 from .hub import Checksum, RemoteFile
 from .transfer import PartNote, forget_part, part_path, read_receipt, write_receipt
 
 DOWNLOADS = downloads_folder()
 # A disk that is filled to the last byte makes a system unwell.
-SPARE_BYTES = 1024**3
+SPARE_BYTES = GIB
 
 _ALLOWED_COMPONENT = re.compile(r'[^<>:"/\\|?*\x00-\x1f\x7f]{1,200}')
 # Windows opens a device instead of a file under these names, whatever the ending.
@@ -187,7 +187,7 @@ def find_without_hub(wanted: Wanted, note: Callable[[str], None], bar: Callable)
         if known is None and receipt and receipt.is_about(wanted.repository, wanted.filename):
             # Touched or moved since; the checksum of then says whether it is still whole.
             is_wanted = receipt.revision == wanted.revision
-            known = Checksum(*receipt.checksum.split(":")) if is_wanted else None
+            known = Checksum(*receipt.checksum.partition(":")[::2]) if is_wanted else None
         return wanted.destination if known and adopt(wanted, known, bar) else None
     cached = _cached_copy(wanted)
     if cached is None:
@@ -202,7 +202,8 @@ def adopt(wanted: Wanted, checksum: Checksum, bar: Callable) -> bool:
     """Whether the file at the destination has the checksum; noted, if so, for the next time."""
     if not wanted.destination.is_file() or not _matches(wanted.destination, checksum, bar):
         return False
-    _keep_receipt(wanted, checksum)
+    with contextlib.suppress(OSError):  # in a folder that a class shares, nobody may write
+        _keep_receipt(wanted, checksum)
     return True
 
 

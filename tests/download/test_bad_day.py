@@ -7,7 +7,6 @@ from course_utils.errors import CourseError
 from tests.download.helpers import NAME, fetch, kill_while_downloading
 from tests.loopback_hub import Fault, LoopbackHub
 
-
 TRIALS = 200
 KILL_EVERY = 5
 

@@ -1,6 +1,7 @@
 """A file counts as a model of the catalogue once its checksum was right."""
 
 import dataclasses
+import errno
 import hashlib
 import struct
 
@@ -66,7 +67,7 @@ def test_another_file_than_the_catalogues_is_not_downloaded(hub, offer):
 def test_a_file_of_the_right_name_and_length_is_read_once_before_it_counts(offer, monkeypatch):
     file = offer()
     file.local_path.write_bytes(OTHER)
-    with pytest.raises(ModelFileError, match="SHA256 is another") as refused:
+    with pytest.raises(ModelFileError, match="SHA-256 is another") as refused:
         model_path(MODEL)
     assert "open it by its path" in refused.value.remedy
     file.local_path.write_bytes(SMALL)
@@ -91,6 +92,29 @@ def test_without_a_known_checksum_length_and_header_must_fit_and_the_doubt_is_sa
     with pytest.warns(UserWarning, match="not verified.*download_model"):
         assert model_path(MODEL) == file.local_path
     assert not find_model_file(MODEL).verified
+
+
+def test_a_file_that_may_not_be_read_is_a_clear_error(offer, monkeypatch):
+    file = offer()
+    file.local_path.write_bytes(SMALL)
+
+    def forbidden(*_arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(store, "hash_file", forbidden)
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        model_path(MODEL)
+
+
+def test_in_a_folder_that_is_shared_and_read_only_the_model_still_counts(offer, monkeypatch):
+    file = offer()
+    file.local_path.write_bytes(SMALL)
+
+    def forbidden(*_arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(store, "write_receipt", forbidden)
+    assert find_model_file(MODEL).verified
 
 
 def test_a_length_that_is_only_predicted_may_be_a_little_off(offer):
