@@ -74,13 +74,17 @@ class RetryPolicy:
     longest_wait_seconds: float = 300.0
 
 
+@dataclass(eq=False)
 class Interrupted(Exception):
-    """One attempt failed in a way that another may not; ``wait`` is what the server asked for."""
+    """One attempt failed in a way that another may not.
 
-    def __init__(self, reason: str, wait: float | None = None):
-        super().__init__(reason)
-        self.reason = reason
-        self.wait = wait
+    ``wait`` is what the server asked for, in seconds; ``remedy`` is for the case that no further
+    attempt is made.
+    """
+
+    reason: str
+    wait: float = 0.0
+    remedy: str = "Check the network connection."
 
 
 def is_offline() -> bool:
@@ -175,7 +179,7 @@ def explained(error: Exception) -> Interrupted | DownloadError:
     """
     fault = network.explain(error, f"The hub {_host(endpoint())}")
     if fault.transient:
-        return Interrupted(fault.why)
+        return Interrupted(fault.why, remedy=fault.remedy)
     return DownloadError(fault.problem, fault.remedy)
 
 
@@ -195,7 +199,7 @@ def check_status(
         reason = {429: "the hub limits how often you may ask", 503: "the hub is overloaded"}
         raise Interrupted(
             f"{reason.get(status, 'the server has a problem')} (HTTP {status})",
-            _retry_after_seconds(response.headers.get("Retry-After")),
+            _retry_after_seconds(response.headers.get("Retry-After", "")),
         )
     if not _on_hub(response):
         # Links to storage hosts are signed for a limited time; the next attempt gets a new one.
@@ -303,16 +307,14 @@ def _on_hub(response: httpx.Response) -> bool:
     return response.url.netloc == httpx.URL(endpoint()).netloc
 
 
-def _retry_after_seconds(header: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for (a number or a date), or None."""
-    if header is None:
-        return None
+def _retry_after_seconds(header: str) -> float:
+    """The seconds that a Retry-After header asks for (a number or a date); 0 without one."""
     try:
         if header.strip().isdigit():
             return float(header)
         return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
-        return None
+        return 0.0
 
 
 def _checksum(etag: str | None) -> Checksum | None:

@@ -53,7 +53,7 @@ class Patience:
     def after(self, interruption: Interrupted) -> None:
         """Sleep before the next attempt, or raise DownloadError if there should be none."""
         self.failures += 1
-        wait = interruption.wait or 0.0
+        wait = interruption.wait
         if wait > self.policy.longest_wait_seconds:
             raise DownloadError(
                 f"The download has to wait: {interruption.reason}.",
@@ -64,7 +64,7 @@ class Patience:
             attempts = "1 attempt" if self.failures == 1 else f"{self.failures} attempts"
             raise DownloadError(
                 f"The download stops after {attempts} without success: {interruption.reason}.",
-                "Check the network connection, then run the same again.",
+                f"{interruption.remedy} Then run the same again.",
             ) from None
         doubled = self.policy.pause_seconds * 2 ** (self.failures - 1)
         pause = min(doubled, self.policy.longest_pause_seconds) * random.uniform(0.75, 1.0)

@@ -126,6 +126,14 @@ def test_an_unusable_proxy_is_named_and_does_not_come_between_us_and_a_hub_on_th
         fetch(folder, replace=True)
 
 
+def test_a_proxy_that_does_not_answer_is_named_with_the_way_to_be_rid_of_it(folder, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    error = refused(folder)
+    assert "the proxy 127.0.0.1:9 (from ALL_PROXY)" in error.problem
+    assert "unset ALL_PROXY" in error.remedy and "run the same again" in error.remedy
+
+
 def test_a_stale_certificate_variable_is_named(folder, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
     monkeypatch.setenv("SSL_CERT_FILE", "no/such.pem")
