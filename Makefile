@@ -1,4 +1,5 @@
-# `make` alone lists what can be made. The set-up needs Python 3.11 or newer and a C++ compiler.
+# `make` alone lists what can be made. The set-up needs Python 3.11 or newer, and compiles llama.cpp
+# where there is a C++ compiler.
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))

@@ -223,7 +223,7 @@ def test_a_half_made_or_moved_environment_is_noticed_and_made_again(environment,
 def test_without_a_compiler_the_prebuilt_wheel_comes_before_everything_else(
     environment, commands, monkeypatch
 ):
-    seen, fails = commands
+    seen, fails, _ = commands
     monkeypatch.setattr(llama_build, "compiler_works", lambda: False)
     monkeypatch.setattr(environment, "usable", lambda: True)
     monkeypatch.setattr(environment, "installed", dict)
@@ -261,21 +261,26 @@ def test_a_second_run_starts_nothing(environment, monkeypatch, tmp_path):
 
 @pytest.fixture
 def commands(environment, monkeypatch):
-    """The commands that the environment would run; those with a word in ``fails`` fail."""
+    """The commands that the environment would run; those with a word in ``fails`` fail.
+
+    A build that fails says ``log[0]``.
+    """
     seen = []
 
     def run(what, command, variables=None, run=None):
         seen.append((command, variables))
         if any(word in " ".join(command) for word in fails):
-            raise llama_build.SetupError("failed", llama_build.UNKNOWN_REMEDY)
+            if run is None:
+                raise llama_build.SetupError("failed", bootstrap.READ_ABOVE)
+            raise llama_build.SetupError("failed", llama_build.remedy_for(log[0]), log[0])
 
-    fails = []
+    fails, log = [], ["CMake Error: something new"]
     monkeypatch.setattr(environment, "run", run)
-    return seen, fails
+    return seen, fails, log
 
 
 def test_the_cpu_build_of_pytorch_is_tried_first_and_any_build_after(environment, commands):
-    seen, fails = commands
+    seen, fails, _ = commands
     fails.append("--torch-backend")
     bootstrap.install_cpu_torch(environment, {"torch": "2.13.0"})
     (attempt, patience), (fallback, _) = seen
@@ -285,7 +290,7 @@ def test_the_cpu_build_of_pytorch_is_tried_first_and_any_build_after(environment
 
 
 def test_uv_brings_the_pinned_packages_and_pip_where_uv_cannot(environment, commands):
-    seen, fails = commands
+    seen, fails, _ = commands
     bootstrap.install_packages(environment)
     ((command, _),) = seen
     assert "uv" in command and "--no-deps" in command
@@ -301,7 +306,7 @@ def test_llama_cpp_is_built_with_the_processors_own_features_and_without_its_too
     environment, commands, monkeypatch
 ):
     """SOURCE_DATE_EPOCH makes llama.cpp leave AVX2 out; the build must not see it."""
-    seen, _ = commands
+    seen, *_ = commands
     monkeypatch.setenv("CMAKE_ARGS", "-DGGML_BLAS=ON")
     llama_build.compile_llama(environment, "0.3.36", cores=3, rebuild=False)
     (command, variables), (check, _) = seen
@@ -317,7 +322,7 @@ def test_llama_cpp_is_built_with_the_processors_own_features_and_without_its_too
 
 @pytest.mark.parametrize("failing", ["--verbose", "import llama_cpp"])
 def test_a_version_that_refuses_these_options_is_built_whole(environment, commands, failing):
-    seen, fails = commands
+    seen, fails, _ = commands
 
     fails.append(failing)
     with pytest.raises(llama_build.SetupError):
@@ -328,8 +333,17 @@ def test_a_version_that_refuses_these_options_is_built_whole(environment, comman
     assert {"--no-cache-dir", "--force-reinstall", "--no-binary"} <= set(builds[1][0])
 
 
+def test_a_failure_of_which_the_cause_is_known_is_not_tried_again(environment, commands):
+    seen, fails, log = commands
+    fails.append("--verbose")
+    log[0] = "fatal error: Killed signal terminated program cc1plus"
+    with pytest.raises(llama_build.SetupError) as error:
+        llama_build.compile_llama(environment, "0.3.36", cores=2, rebuild=False)
+    assert "PARALLEL_LEVEL=1" in error.value.remedy and len(seen) == 1
+
+
 def test_building_again_does_not_take_the_old_build_from_a_cache(environment, commands):
-    seen, _ = commands
+    seen, *_ = commands
     llama_build.compile_llama(environment, "0.3.36", cores=2, rebuild=True)
     assert {"--no-cache-dir", "--force-reinstall", "--no-binary"} <= set(seen[0][0])
 

@@ -88,7 +88,7 @@ def install_prebuilt(environment, version):
     )
     wheel = ["--only-binary", PACKAGE, "--index-url", PREBUILT_WHEELS, f"{PACKAGE}=={version}"]
     with _remedy_of_a_missing_compiler():
-        environment.pip("llama.cpp, prebuilt", ["install", "--no-deps", *wheel])
+        environment.pip("llama.cpp, prebuilt", ["install", "--retries", "1", "--no-deps", *wheel])
 
 
 def check_prebuilt(environment):
@@ -143,9 +143,9 @@ def compile_llama(environment, version, cores, rebuild):
         less = {**variables, "CMAKE_ARGS": options.strip()}
         build([*arguments, *(anew if rebuild else [])], less)
     except SetupError as error:
-        if error.remedy != UNKNOWN_REMEDY:
+        if error.log and error.remedy != UNKNOWN_REMEDY:
             raise
-        # A new version may want what is left out here.
+        # A new version may want what is left out here, to build or to load.
         print("  llama.cpp could not be built without its tools; all of it is built.", flush=True)
         build([*arguments, *anew], variables)
 
