@@ -86,6 +86,10 @@ class Interrupted(Exception):
     wait: float = 0.0
     remedy: str = "Check the network connection."
 
+    def __str__(self) -> str:
+        """The reason as a sentence."""
+        return f"{self.reason[:1].upper()}{self.reason[1:]}."
+
 
 def is_offline() -> bool:
     """Whether the environment forbids the network (``HF_HUB_OFFLINE=1``)."""
@@ -177,10 +181,10 @@ def explained(error: Exception) -> Interrupted | DownloadError:
 
     The words of the original exception are left out: they may hold a signed link or a token.
     """
-    fault = network.explain(error, f"The hub {_host(endpoint())}")
+    fault = network.explain(error, f"the hub {_host(endpoint())}")
     if fault.transient:
-        return Interrupted(fault.why, remedy=fault.remedy)
-    return DownloadError(fault.problem, fault.remedy)
+        return Interrupted(fault.problem.rstrip("."), remedy=fault.remedy)
+    return DownloadError(fault.problem[:1].upper() + fault.problem[1:], fault.remedy)
 
 
 def check_status(

@@ -69,7 +69,7 @@ class Patience:
         doubled = self.policy.pause_seconds * 2 ** (self.failures - 1)
         pause = min(doubled, self.policy.longest_pause_seconds) * random.uniform(0.75, 1.0)
         pause = max(pause, wait)
-        self.note(f"{interruption.reason.capitalize()}; next attempt in {pause:.0f} s.")
+        self.note(f"{interruption} Next attempt in {pause:.0f} s.")
         time.sleep(pause)
 
 

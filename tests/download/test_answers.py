@@ -99,7 +99,13 @@ def test_a_mangled_token_is_an_error_that_does_not_show_it(hub, folder, monkeypa
     assert token not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["huggingface.co", "ftp://hub", "http://"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("huggingface.co", "ftp://hub", "http://", "http://fe80::1:8080", "http://[::1"),
+        *("http://localhost:port", "http://local host"),
+    ],
+)
 def test_an_unusable_endpoint_is_named(folder, monkeypatch, address):
     monkeypatch.setenv("HF_ENDPOINT", address)
     with pytest.raises(OptionError, match="HF_ENDPOINT"):
