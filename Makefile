@@ -1,4 +1,5 @@
-# `make` alone lists what can be made. The set-up needs Python 3.11 or newer and a C++ compiler.
+# `make` alone lists what can be made. The set-up needs Python 3.11 or newer, and compiles llama.cpp
+# where there is a C++ compiler.
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
@@ -18,7 +19,7 @@ lab: setup ## set up if need be, then open the course in JupyterLab
 	$(BIN)/python -m jupyterlab $(LAB_OPTIONS) notebooks/00_start_here.ipynb
 
 check: setup ## look whether this machine can run the course
-	$(BIN)/python -m course_utils.selftest
+	$(BIN)/python -m course_utils.installation.selftest
 
 test: lint unit notebook-tests ## run everything that must pass
 
@@ -53,7 +54,7 @@ notebooks: setup ## run all notebooks and keep their fresh outputs
 		--ExecutePreprocessor.store_widget_state=False $(NOTEBOOKS)
 
 environment: setup ## write environment.yml (conda) from pyproject.toml
-	$(BIN)/python -m course_utils.environment
+	$(BIN)/python -m course_utils.installation.environment
 
 # uv keeps the versions that requirements.txt already names; UPGRADE=--upgrade takes the newest.
 # The CUDA packages of PyTorch's default build on Linux are left out: the course runs on the CPU.
@@ -65,10 +66,10 @@ requirements: setup ## pin every package in requirements.txt, for all systems
 	rm requirements.txt.old
 
 rebuild: ## compile llama.cpp again, for this processor
-	$(PYTHON) course_utils/bootstrap.py --rebuild
+	$(PYTHON) course_utils/installation/bootstrap.py --rebuild
 
 setup:
-	@$(PYTHON) course_utils/bootstrap.py
+	@$(PYTHON) course_utils/installation/bootstrap.py
 
 clean: ## remove .venv and everything that was made; models stay
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache

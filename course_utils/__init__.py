@@ -6,7 +6,15 @@ foundations (``architectures``, ``capacity``, ``catalogue``, ``download``, ``mac
 ``import course_utils`` stays fast and needs neither PyTorch nor matplotlib.
 """
 
+import sys
+
 from course_utils.errors import CourseError
 
 __all__ = ["CourseError"]
 __version__ = "0.1.0"
+
+if sys.argv[:1] == ["-m"]:
+    # A program of the course is being started (``python -m course_utils.…``), not imported.
+    from course_utils.terminal import show_what_can_be_shown
+
+    show_what_can_be_shown()

@@ -33,6 +33,8 @@ class ModelFile:
 
     ``size_bytes`` is the published length where that is known to the byte (``exact``), otherwise
     predicted from the tensor shapes.  ``sha256`` is None where the hub must be asked for it.
+    ``revision`` is a commit, so that everybody gets the same file; where no commit is known it is
+    a branch, and ``unpinned`` says why.
     """
 
     model: str
@@ -45,6 +47,7 @@ class ModelFile:
     source: str
     sha256: str | None = None
     published_gigabytes: float | None = None
+    unpinned: str = ""
 
     @property
     def local_path(self) -> Path:
@@ -81,9 +84,7 @@ class Model:
     def architecture(self) -> Architecture:
         """The model's shape: from its config, or from the file itself for a shipped model."""
         if self.path is not None:
-            if not self.path.is_file():
-                raise _missing_shipped_file(self)
-            return Architecture.from_gguf(self.path)
+            return Architecture.from_gguf(shipped_file(self))
         return Architecture.from_config(self.config)
 
     @property
@@ -123,6 +124,17 @@ class Model:
         return self.files[chosen]
 
 
+def shipped_file(model: Model) -> Path:
+    """The GGUF file of a model that comes with the course; ModelFileError when it is missing."""
+    if not model.path.is_file():
+        raise ModelFileError(
+            f"{model.title} should lie at models/{model.path.relative_to(models_folder())}, "
+            "but it is not there.",
+            "Clone the repository again, or run `make nano` to train it anew.",
+        )
+    return model.path
+
+
 def models() -> dict[str, Model]:
     """All models of the catalogue by name, the shipped ones first.
 
@@ -157,41 +169,6 @@ def find_file(name: str) -> ModelFile:
     """
     _, _, mix = str(name).partition(":")
     return find_model(name).file(mix or None)
-
-
-def model_path(name: str) -> Path:
-    """Where the GGUF file of this name lies on this machine.
-
-    Raises OptionError for an unknown name, and ModelFileError when the file is not here yet.
-    """
-    model = find_model(name)
-    if model.path is not None and ":" not in str(name):
-        if not model.path.is_file():
-            raise _missing_shipped_file(model)
-        return model.path
-    file = find_file(name)
-    if file.local_path.is_file():
-        return file.local_path
-    # A copy that other programs downloaded before lies in the hub's own cache.
-    from course_utils.download import find_downloaded
-
-    found = find_downloaded(file.repository, file.name, revision=file.revision, sha256=file.sha256)
-    if found is None:
-        wanted = str(name).strip().lower()
-        raise ModelFileError(
-            f"{model.title} ({file.mix}, {file.size_bytes / 1e9:.1f} GB) is not on this machine.",
-            f'See with rehearse("{wanted}") how fast it would run here, '
-            f'then fetch it with download_model("{wanted}"); notebook 06 shows both.',
-        )
-    return found
-
-
-def _missing_shipped_file(model: Model) -> ModelFileError:
-    return ModelFileError(
-        f"{model.title} should lie at models/{model.path.relative_to(models_folder())}, "
-        "but it is not there.",
-        "Clone the repository again, or run `make nano` to train it anew.",
-    )
 
 
 @functools.cache
@@ -249,17 +226,25 @@ def _file(model: Model, mix: str, facts: Mapping) -> ModelFile:
     sha256 = facts.get("sha256")
     if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise _wrong_entry(model.name, f"the sha256 of {mix} is not 64 hexadecimal digits")
+    revision, unpinned = facts["revision"], facts.get("unpinned", "")
+    if bool(re.fullmatch(r"[0-9a-f]{40}", revision)) == bool(unpinned):
+        raise _wrong_entry(
+            model.name,
+            f"the revision of {mix} has to be a commit (40 hexadecimal digits), or 'unpinned' has "
+            "to say why it is none",
+        )
     return ModelFile(
         model=model.name,
         mix=mix,
         repository=facts["repository"],
-        revision=facts["revision"],
+        revision=revision,
         name=facts["file"],
         size_bytes=exact or predicted_file_bytes(Architecture.from_config(model.config), mix),
         exact=exact is not None,
         source=facts["source"],
         sha256=sha256,
         published_gigabytes=facts.get("gigabytes"),
+        unpinned=unpinned,
     )
 
 

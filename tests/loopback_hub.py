@@ -29,8 +29,8 @@ class Fault:
     ``flip`` (one wrong bit at ``at``), ``short`` / ``long`` (announce ``at`` bytes too few / too
     many), ``short_total`` (Content-Range names a file ``at`` bytes shorter), ``ignore_range``
     (200 and the whole file), ``wrong_range`` (a part ``at`` bytes further on), ``status`` (answer
-    with the number in ``status``), ``change`` (the file is another one from now on), ``login_page``
-    (200 and a page), ``compressed`` (claims a Content-Encoding).
+    with the number in ``status``, and ``words`` as its body), ``change`` (the file is another one
+    from now on), ``login_page`` (200 and a page), ``compressed`` (claims a Content-Encoding).
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Fault:
     status: int = 0
     retry_after: str | None = None
     error_code: str | None = None
+    words: bytes = b""
 
 
 @dataclass
@@ -176,8 +177,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Retry-After", fault.retry_after)
         if fault.error_code is not None:
             self.send_header("X-Error-Code", fault.error_code)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(fault.words)))
         self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(fault.words)
 
     def _describe(self, content: bytes) -> None:
         self.send_header("X-Repo-Commit", COMMIT)

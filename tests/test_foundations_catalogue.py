@@ -1,10 +1,15 @@
 """The catalogue says for every model what it is, where it lies, and who said so."""
 
+import subprocess
+import sys
+
 import pytest
 
 from course_utils import catalogue
-from course_utils.catalogue import find_file, find_model, model_path, models
+from course_utils.catalogue import find_file, find_model, models
+from course_utils.download import model_path
 from course_utils.errors import ModelFileError, OptionError
+from course_utils.paths import models_folder
 
 
 def test_every_entry_is_complete_and_has_sources():
@@ -62,34 +67,28 @@ def test_a_quantisation_that_is_not_offered_is_answered_with_those_that_are():
 
 def test_a_model_that_is_not_here_yet_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub-cache"))
     with pytest.raises(ModelFileError, match=r"19\.9 GB") as missing:
         model_path("qwq-32b")
     assert 'download_model("qwq-32b")' in missing.value.remedy
-    (tmp_path / "qwq-32b-q4_k_m.gguf").write_bytes(b"")
-    assert model_path("qwq-32b") == tmp_path / "qwq-32b-q4_k_m.gguf"
 
 
-def test_a_copy_found_in_the_hubs_cache_is_used_where_it_lies(tmp_path, monkeypatch):
-    import course_utils.download
-
-    monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path)
-    cached = tmp_path / "hub" / "qwq-32b-q4_k_m.gguf"
-
-    def found(repository, filename, *, revision, sha256):
-        assert (repository, filename) == ("Qwen/QwQ-32B-GGUF", cached.name)
-        return cached
-
-    monkeypatch.setattr(course_utils.download, "find_downloaded", found)
-    assert model_path("qwq-32b") == cached
+def test_the_catalogue_can_be_read_without_the_downloader():
+    """What a model is stands below how its file gets here; a circle would join the two."""
+    code = "import sys, course_utils.catalogue; print('course_utils.download' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "False", answer.stderr
 
 
-def test_a_shipped_model_needs_no_download():
-    for name in ("nano-base", "nano-thinker"):
-        path = find_model(name).path
-        if not path.is_file():
-            pytest.skip("the nano models are not there; `make nano` makes them")
-        assert model_path(name) == path
-        assert find_model(name).architecture.parameters < 10_000_000
+def test_every_file_is_pinned_to_a_commit_or_says_why_not():
+    files = [file for model in models().values() for file in model.files.values()]
+    assert all(len(file.revision) == 40 or file.unpinned for file in files)
+    assert sum(bool(file.unpinned) for file in files) <= 2
+    # What the course itself asks for is pinned.
+    assert not any(
+        find_file(name).unpinned
+        for name in ("qwq-32b", "r1-distill-qwen-32b", "r1-distill-qwen-1.5b", "qwen3-30b-a3b")
+    )
 
 
 def test_checksums_are_whole_or_left_to_the_hub():
@@ -128,4 +127,21 @@ def test_a_faulty_entry_is_named_with_its_fault(tmp_path, line, instead, complai
     path = tmp_path / "faulty.toml"
     path.write_text(BROKEN.replace(line, instead))
     with pytest.raises(ModelFileError, match=complaint):
+        catalogue._load(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ('revision = "8728e66249190b78dee8404869827328527f6b3b"', 'revision = "main"'),
+        ('unpinned = "no commit of this', 'sometime = "no commit of this'),
+        ('revision = "main"', 'revision = "1938d05cc893a60f37be1dc16e7465038f4fca63"'),
+    ],
+)
+def test_a_branch_passes_for_a_revision_only_with_a_reason(tmp_path, line, instead):
+    text = (models_folder() / "catalogue.toml").read_text(encoding="utf-8")
+    assert line in text
+    path = tmp_path / "catalogue.toml"
+    path.write_text(text.replace(line, instead, 1), encoding="utf-8")
+    with pytest.raises(ModelFileError, match="has to be a commit"):
         catalogue._load(path)

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 from nbval.plugin import get_sanitize_patterns
 
-from course_utils import machine, paths, selftest
-from course_utils.selftest import Check, Report
+from course_utils import machine, paths
+from course_utils.installation import selftest
+from course_utils.installation.selftest import Check, Report
+from course_utils.units import GIB
 
 X86 = "CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | LLAMAFILE = 1 | "
 X86_OLD = "CPU : SSE3 = 1 | AVX2 = 0 | LLAMAFILE = 1 | "
@@ -98,6 +101,35 @@ def test_a_bare_python_still_gets_a_report():
     assert "the package psutil is missing" in answer.stdout
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii", "utf-8"])
+@pytest.mark.parametrize("program", ["selftest", "installation.selftest"])
+def test_every_terminal_can_show_the_report(encoding, program):
+    """Run without a single package, which is fast: the lines are there, whatever they say."""
+    answer = subprocess.run(
+        [sys.executable, "-S", "-m", f"course_utils.{program}"],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": "", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        cwd=paths.repository_root(),
+        check=False,
+    )
+    shown = answer.stdout.decode(encoding)
+    assert answer.stderr == b"" and answer.returncode == 1
+    assert ("✓" if encoding == "utf-8" else "+") + " Course folder" in shown
+    assert "checks passed" in shown
+
+
+def test_letters_that_a_terminal_lacks_are_replaced_by_the_nearest():
+    code = "import sys; sys.argv = ['-m']; import course_utils; print('✓ 3 × é → “ł”…')"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": "."},
+        cwd=paths.repository_root(),
+        check=True,
+    )
+    assert answer.stdout.decode().strip() == '+ 3 x e -> "?"...'
+
+
 @pytest.mark.parametrize(
     ("system_info", "architecture", "missing"),
     [
@@ -137,8 +169,8 @@ def test_a_llama_cpp_that_dies_on_loading_does_not_take_the_kernel_along(monkeyp
     ("total", "available", "outcome"), [(8, 5, "passed"), (8, 1, "warning"), (1, 0.5, "warning")]
 )
 def test_too_little_memory_is_a_warning(monkeypatch, total, available, outcome):
-    monkeypatch.setattr(machine, "total_memory_bytes", lambda: total * selftest.GIB)
-    monkeypatch.setattr(machine, "available_memory_bytes", lambda: available * selftest.GIB)
+    monkeypatch.setattr(machine, "total_memory_bytes", lambda: total * GIB)
+    monkeypatch.setattr(machine, "available_memory_bytes", lambda: available * GIB)
     assert selftest._memory()[0] == outcome
 
 

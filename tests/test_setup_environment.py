@@ -9,7 +9,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course_utils import environment
+from course_utils.installation import environment
 from course_utils.paths import repository_root
 
 PROJECT = tomllib.loads((repository_root() / "pyproject.toml").read_text(encoding="utf-8"))
@@ -121,5 +121,7 @@ def test_everything_that_the_dependencies_depend_on_is_pinned():
 
 def test_every_module_can_be_told_from_the_standard_library():
     """bootstrap.py runs with its own folder first on the path, before any package is there."""
-    names = {file.stem for file in (repository_root() / "course_utils").glob("*.py")}
+    names = {
+        file.stem for file in (repository_root() / "course_utils" / "installation").glob("*.py")
+    }
     assert not names & sys.stdlib_module_names

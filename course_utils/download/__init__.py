@@ -2,19 +2,22 @@
 
 ``download(repository, filename)`` brings a file from a model hub: it goes on at the byte where it
 was stopped, verifies the published checksum, and gives the file its name only then.
-``read_range`` reads a few bytes of a file without the rest.  huggingface_hub 2 does neither (its
-downloads start again after a restart), so it serves here for names, tokens and its cache.
+``read_range`` reads a few bytes of a file without the rest.  ``download_model`` and ``model_path``
+do it for the models of the catalogue.
+
+Why not a library?  huggingface_hub 2 begins again after a restart and compares the length alone,
+so it serves here for names, tokens and its cache; pooch verifies, and begins again as well;
+programs that can do all of it, such as aria2, would have to be installed beside Python.
 """
 
-from .checksum import Checksum
-from .fetch import download, download_model
-from .hub import RemoteFile
-from .lookup import describe_remote, find_downloaded, read_range
-from .patience import RetryPolicy
-from .request import default_destination
+from .fetch import describe_remote, download, find_downloaded, read_range
+from .hub import Checksum, RemoteFile, RetryPolicy
+from .models import FoundFile, download_model, find_model_file, model_path
+from .store import default_destination
 
 __all__ = [
     "Checksum",
+    "FoundFile",
     "RemoteFile",
     "RetryPolicy",
     "default_destination",
@@ -22,5 +25,7 @@ __all__ = [
     "download",
     "download_model",
     "find_downloaded",
+    "find_model_file",
+    "model_path",
     "read_range",
 ]

@@ -7,22 +7,24 @@ file; the checksum last; and only then the file's name.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
-from collections.abc import Generator, Iterator
+import logging
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+from ..errors import DownloadError, OptionError
+from ..units import readable_size
+from . import hub, store, transfer
+from .hub import RemoteFile, RetryPolicy
 
-from ..errors import DownloadError
-from .copies import find_copy, find_without_hub, verified_before
-from .display import Display, ProgressOption
-from .hub import RemoteFile, describe, is_offline, open_client
-from .patience import Patience, RetryPolicy
-from .problems import contradiction, disk_error, how_to_go_on, offline_error
-from .request import Request, checked_request
-from .storage import lock_path, part_length, stated_size
-from .store import store
-from .stream import MOST_RESTARTS, RemoteChanged, read_remote
+logger = logging.getLogger("course_utils.download")
+
+ProgressOption = Callable[[int, int], None] | bool | None
+MOST_RANGE_BYTES = 256 * 1024**2
+# How often a new description is asked for before the hub counts as contradictory.
+MOST_RESTARTS = 3
 
 
 def download(
@@ -50,137 +52,224 @@ def download(
     Raises OptionError for arguments that cannot be meant, and DownloadError for everything else
     that can go wrong: it says what to do, and whether a part is kept.
     """
-    request = checked_request(repository, filename, revision, sha256, destination)
-    retry = retry or RetryPolicy()
-    with Display(progress) as display:
+    bar, note = display(progress)
+    wanted = store.checked(repository, filename, revision, sha256, destination)
+    try:
+        # Neither a lock nor a network is needed for what is known to be whole.
+        if not replace and (found := store.verified_before(wanted)):
+            return found
+        held = store.lock(wanted, note, bar)
         try:
-            # Neither a lock nor a network is needed for what is known to be whole.
-            if not replace and (found := verified_before(request)):
+            if not replace and (found := store.verified_before(wanted)):
                 return found
-            with _only_one_at_a_time(request, display):
-                if not replace and (found := verified_before(request)):
-                    return found
-                if is_offline() and replace:
-                    raise offline_error(f"{request.name} is on the hub")
-                if is_offline():
-                    return find_without_hub(request, display)
-                return _fetch(request, replace, retry, display)
-        except KeyboardInterrupt:
-            raise DownloadError(
-                f"You stopped the download of {request.name}.",
-                how_to_go_on(request) or "Nothing had arrived; the same call begins it again.",
-            ) from None
-        except OSError as error:
-            raise disk_error(error, request) from None
+            if hub.is_offline():
+                found = None if replace else store.find_without_hub(wanted, note, bar)
+                if found is None:
+                    raise _offline(f"{filename} of {repository} is not known to be here whole")
+                return found
+            return _fetch(wanted, replace, retry or RetryPolicy(), note, bar)
+        finally:
+            held.release()
+    except KeyboardInterrupt:
+        raise DownloadError(
+            f"You stopped the download of {wanted.name}.",
+            _how_to_go_on(wanted) or "Nothing had arrived; the same call begins it again.",
+        ) from None
+    except OSError as error:
+        raise _disk_error(error, wanted) from None
 
 
-def download_model(
-    name: str,
+def find_downloaded(
+    repository: str, filename: str, *, revision: str = "main", sha256: str | None = None
+) -> Path | None:
+    """The verified copy of a file that ``download`` brought here or found here, or None.
+
+    Asks neither the hub nor reads the file: only its size, inode and time of change are compared.
+    """
+    return store.verified_before(store.checked(repository, filename, revision, sha256, None))
+
+
+def describe_remote(
+    repository: str, filename: str, *, revision: str = "main", retry: RetryPolicy | None = None
+) -> RemoteFile:
+    """What the hub says about a file: size in bytes, checksum, commit. Downloads nothing.
+
+    Raises DownloadError if the hub refuses, cannot be reached, or HF_HUB_OFFLINE is set.
+    """
+    store.check_names(repository, filename, revision)
+    if hub.is_offline():
+        raise _offline(f"Only the hub knows the size and checksum of {filename}")
+    patience = transfer.Patience(retry or RetryPolicy(), logger.info)
+    client, remote = hub.find(repository, filename, revision, patience)
+    client.close()
+    return remote
+
+
+def read_range(
+    repository: str,
+    filename: str,
+    start: int,
+    length: int,
     *,
-    progress: ProgressOption = None,
-    replace: bool = False,
+    revision: str = "main",
     retry: RetryPolicy | None = None,
-) -> Path:
-    """Bring a model of the catalogue here, by its short name; returns the GGUF file's path.
+) -> bytes:
+    """Read ``length`` bytes of a file on the hub from offset ``start``, without the rest.
 
-    ``name`` is ``"qwq-32b"``, or ``"qwq-32b:Q5_K_M"`` for a certain file; a model that comes with
-    the course is at hand.  The options, and what is raised, are those of ``download``; OptionError
-    also for a name that the catalogue does not have.
+    Returns fewer bytes where the file ends before.  Reads the file on this machine if it was
+    downloaded before.  What comes over the network is not verified: the checksum is that of the
+    whole file.  Raises DownloadError if the hub refuses, cannot be reached, or HF_HUB_OFFLINE is
+    set, and OptionError for a range that is none or is longer than 256 MiB.
     """
-    from ..catalogue import find_file, find_model, model_path
-
-    if find_model(name).path is not None:
-        return model_path(name)
-    file = find_file(name)
-    return download(
-        file.repository,
-        file.name,
-        revision=file.revision,
-        sha256=file.sha256,
-        destination=file.local_path,
-        progress=progress,
-        replace=replace,
-        retry=retry,
-    )
-
-
-@contextlib.contextmanager
-def _only_one_at_a_time(request: Request, display: Display) -> Iterator[None]:
-    """Hold the file's lock; while somebody else does, show how far they are.
-
-    The system releases the lock of a process that dies.
-    """
-    from filelock import FileLock, Timeout
-
-    request.destination.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_path(request.destination))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        display.note(f"Another notebook is downloading {request.name}; this one waits for it.")
-        while not lock.is_locked:
-            if size := stated_size(request.destination):
-                display.follow(request.name, size, part_length(request.destination))
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=1.0)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _fetch(request: Request, replace: bool, retry: RetryPolicy, display: Display) -> Path:
-    """Ask the hub for what the file should be; find such a file here or transfer it."""
-    patience = Patience(retry, display.note)
-    damaged_before = False
-    with open_client(retry.timeout_seconds) as client:
-        for _ in range(MOST_RESTARTS):
+    wanted = store.checked(repository, filename, revision, None, None)
+    for value in (start, length):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise OptionError(
+                f"A range starts at {start!r} and is {length!r} bytes long: that cannot be.",
+                "Give both as whole numbers of bytes, from 0 upwards.",
+            )
+    if length > MOST_RANGE_BYTES:
+        raise OptionError(
+            f"{readable_size(length)} are too much to read into memory at once.",
+            "Use download() for a whole file.",
+        )
+    if found := store.verified_before(wanted):
+        with found.open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+    if hub.is_offline():
+        raise _offline(f"{filename} of {repository} is not on this machine")
+    patience = transfer.Patience(retry or RetryPolicy(), logger.info)
+    for _ in range(MOST_RESTARTS):
+        client, remote = hub.find(repository, filename, revision, patience)
+        stop = min(start + length, remote.size)
+        with contextlib.closing(client):
             try:
-                remote = describe(
-                    client, request.repository, request.filename, request.revision, patience
-                )
-                _check_published(request, remote)
-                if not replace and (found := find_copy(request, remote, display)):
-                    return found
-                transfer = functools.partial(_transfer, client, remote, patience)
-                if store(remote, request, display, transfer):
-                    return request.destination
-            except RemoteChanged:
-                display.note(f"{request.name} changed on the hub during the download.")
+                return b"".join(transfer.read_remote(client, remote, start, stop, patience))
+            except transfer.RemoteChanged:
                 continue
-            except DownloadError as error:
-                raise DownloadError(
-                    error.problem, f"{error.remedy} {how_to_go_on(request)}".rstrip()
-                ) from None
+    raise _contradiction(wanted)
+
+
+def _fetch(
+    wanted: store.Wanted,
+    replace: bool,
+    retry: RetryPolicy,
+    note: Callable[[str], None],
+    bar: Callable,
+) -> Path:
+    """Ask the hub for what the file should be; find such a file here or transfer it."""
+    patience = transfer.Patience(retry, note)
+    damaged_before = False
+    try:
+        for _ in range(MOST_RESTARTS):
+            client, remote = hub.find(wanted.repository, wanted.filename, wanted.revision, patience)
+            with contextlib.closing(client):
+                if found := store.prepare(wanted, remote, replace, note, bar):
+                    return found
+                try:
+                    if transfer.receive(client, remote, wanted.destination, patience, bar):
+                        return wanted.destination
+                except transfer.RemoteChanged:
+                    note(f"{wanted.name} changed on the hub during the download.")
+                    continue
             if damaged_before:
                 raise DownloadError(
-                    f"{request.name} arrived twice with a wrong checksum, so it was not kept.",
+                    f"{wanted.name} arrived twice with a wrong checksum, so it was not kept.",
                     "Something on the way, or this machine's memory or disk, damages data; "
                     "try another network or disk.",
                 )
             damaged_before = True
-            display.note(f"{request.name} arrived damaged (wrong checksum); it is fetched again.")
-    raise contradiction(request)
+            note(f"{wanted.name} arrived damaged (wrong checksum); it is fetched again.")
+    except DownloadError as error:
+        remedy = f"{error.remedy} {_how_to_go_on(wanted)}".rstrip()
+        raise DownloadError(error.problem, remedy) from None
+    raise _contradiction(wanted)
 
 
-def _transfer(
-    client: httpx.Client, remote: RemoteFile, patience: Patience, start: int
-) -> Generator[bytes, None, None]:
-    return read_remote(client, remote, start, remote.size, patience)
+# ---- what the learner sees ------------------------------------------------------------------
 
 
-def _check_published(request: Request, remote: RemoteFile) -> None:
-    """Raise DownloadError if the hub has another file than the caller pinned."""
-    if request.expected is None or remote.checksum == request.expected:
-        return
-    if remote.checksum.algorithm != request.expected.algorithm:
-        raise DownloadError(
-            f"The hub states no SHA-256 for {request.filename}, which is kept in git.",
-            "Leave sha256 out: the hub's git checksum is verified instead.",
-        )
-    raise DownloadError(
-        f"The hub now has another {request.filename} than the one asked for: its SHA-256 is "
-        f"{remote.checksum.hexadecimal}, not {request.expected.hexadecimal}.",
-        "Give the revision (commit) that has the expected file, or the new checksum if you trust "
-        "the change.",
+def display(progress: ProgressOption) -> tuple[Callable, Callable[[str], None]]:
+    """What makes a progress bar, as tqdm does, and what says something beside it.
+
+    With a bar (None or True) both show in the notebook or the terminal; where the output is a file
+    there is no bar.  Otherwise what is said goes to the log.
+    """
+    from tqdm.auto import tqdm
+
+    if progress is None or progress is True:
+        bar = functools.partial(tqdm, unit="B", unit_scale=True, disable=None)
+        return bar, _write
+    if progress is False:
+        return functools.partial(tqdm, disable=True), logger.info
+    if callable(progress):
+        return functools.partial(_Told, progress), logger.info
+    raise OptionError(
+        f"progress={progress!r} cannot show progress.",
+        "Leave it out for a bar, give False for silence, or a function of (done, total).",
     )
+
+
+def _write(text: str) -> None:
+    from tqdm.auto import tqdm
+
+    logger.info(text)
+    tqdm.write(text)
+
+
+class _Told:
+    """A progress bar, as far as a download needs one, that tells a function of (done, total)."""
+
+    def __init__(self, tell: Callable[[int, int], None], desc: str, total: int, initial: int = 0):
+        self._tell, self._total, self.n = tell, total, initial
+        tell(initial, total)
+
+    def __enter__(self) -> _Told:
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        pass
+
+    def update(self, count: int) -> None:
+        self.n += count
+        self._tell(self.n, self._total)
+
+
+def _offline(problem: str) -> DownloadError:
+    return DownloadError(
+        f"{problem}, and HF_HUB_OFFLINE forbids the network.",
+        "Unset HF_HUB_OFFLINE to use the hub, or copy the file to this machine and pass its "
+        "path as destination and its sha256 to download().",
+    )
+
+
+def _how_to_go_on(wanted: store.Wanted) -> str:
+    kept = store.kept_bytes(wanted)
+    return f"{readable_size(kept)} are kept; the same call goes on from there." if kept else ""
+
+
+def _contradiction(wanted: store.Wanted) -> DownloadError:
+    return DownloadError(
+        f"The hub's answers about {wanted.name} contradict each other: the file it sends is not "
+        "the one it describes.",
+        "Try again later, or check HF_ENDPOINT and the proxy variables. "
+        f"{_how_to_go_on(wanted)}".rstrip(),
+    )
+
+
+def _disk_error(error: OSError, wanted: store.Wanted) -> DownloadError:
+    """A problem with writing or reading a file, in plain words."""
+    folder = wanted.destination.parent
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        free = shutil.disk_usage(folder).free
+        problem = f"The disk is full: {readable_size(free)} are free in {folder}."
+        remedy = "Make room, then run the same again."
+    elif error.errno == errno.EFBIG:
+        problem = f"The disk that holds {folder} cannot store files of this size."
+        remedy = "FAT32 disks end at 4 GiB; pass destination= with a folder on another disk."
+    else:
+        reason = error.strerror or type(error).__name__
+        problem = f"{wanted.name} cannot be stored in {folder}: {reason}."
+        remedy = "Check the folder's permissions, or pass destination= with another one."
+    return DownloadError(problem, f"{remedy} {_how_to_go_on(wanted)}".rstrip())

@@ -9,19 +9,35 @@ checksum and commit stand in headers (https://huggingface.co/docs/huggingface_hu
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 
+from .. import network
 from ..errors import DownloadError, OptionError
-from .checksum import Checksum
-from .patience import Interrupted, Patience, interruptions, retry_after_seconds
+from ..hashing import GIT_SHA1, SHA256
+
+if TYPE_CHECKING:
+    from .transfer import Patience
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 MOST_REDIRECTS = 10
+# No more of a refusal is read for its reasons.
+MOST_WORDS_BYTES = 64 * 1024
 # Answers after which the same question may well succeed.
 TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504, 520, 522, 524}
+
+
+class Checksum(NamedTuple):
+    """A published checksum: ``hashing.SHA256`` or ``GIT_SHA1``, and lower-case digits."""
+
+    algorithm: str
+    hexadecimal: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,40 @@ class RemoteFile:
     commit: str | None
 
 
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How persistent a download is; times in seconds.
+
+    ``attempts`` in a row may fail without bringing anything.  A server silent for
+    ``timeout_seconds`` counts as failed.  The first pause is ``pause_seconds``; it doubles up to
+    ``longest_pause_seconds``.  A server that asks for more than ``longest_wait_seconds`` of
+    patience (Retry-After) gets none.
+    """
+
+    attempts: int = 10
+    timeout_seconds: float = 30.0
+    pause_seconds: float = 1.0
+    longest_pause_seconds: float = 30.0
+    longest_wait_seconds: float = 300.0
+
+
+@dataclass(eq=False)
+class Interrupted(Exception):
+    """One attempt failed in a way that another may not.
+
+    ``wait`` is what the server asked for, in seconds; ``remedy`` is for the case that no further
+    attempt is made.
+    """
+
+    reason: str
+    wait: float = 0.0
+    remedy: str = "Check the network connection."
+
+    def __str__(self) -> str:
+        """The reason as a sentence."""
+        return f"{self.reason[:1].upper()}{self.reason[1:]}."
+
+
 def is_offline() -> bool:
     """Whether the environment forbids the network (``HF_HUB_OFFLINE=1``)."""
     words = (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"))
@@ -49,60 +99,64 @@ def is_offline() -> bool:
 
 def endpoint() -> str:
     """The address of the hub: ``HF_ENDPOINT`` or the public one. Raises OptionError if unusable."""
-    address = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).strip().rstrip("/")
-    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
-        raise OptionError(
-            "The environment variable HF_ENDPOINT is not the address of a hub.",
-            f"Write it with its scheme, for example {DEFAULT_ENDPOINT}, or unset it.",
+    try:
+        return network.checked_address(
+            os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT, example=DEFAULT_ENDPOINT, login=True
         )
-    return address
+    except OptionError as error:
+        raise OptionError(
+            f"The environment variable HF_ENDPOINT is wrong: {error.problem}",
+            f"{error.remedy} Or unset it to use {DEFAULT_ENDPOINT}.",
+        ) from None
 
 
-def open_client(timeout_seconds: float) -> httpx.Client:
-    """An HTTP client for the hub, with the token and the proxies that the environment names.
+def find(
+    repository: str, filename: str, revision: str, patience: Patience
+) -> tuple[httpx.Client, RemoteFile]:
+    """Ask the hub for a file's size, checksum and commit; returns them, and a client to fetch it.
 
-    httpx drops the token when a redirect leads to another host.
+    The client holds the token that the environment or a login provides; httpx drops it when a
+    redirect leads to another host.  The caller closes it.  Raises DownloadError if the hub
+    refuses, cannot be reached, or states no checksum.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": "qwq-course"}
     if token := _token():
         headers["Authorization"] = f"Bearer {token}"
+    client = network.open_client(
+        timeout=patience.policy.timeout_seconds, headers=headers, max_redirects=MOST_REDIRECTS
+    )
     try:
-        return httpx.Client(headers=headers, timeout=timeout_seconds, max_redirects=MOST_REDIRECTS)
-    except ImportError:
-        raise DownloadError(
-            "The environment names a SOCKS proxy, which needs one more package.",
-            "Run `pip install 'httpx[socks]'`, or set HTTPS_PROXY to an http:// proxy.",
-        ) from None
-    except (ValueError, OSError, httpx.InvalidURL):
-        raise DownloadError(
-            "A proxy or certificate variable in the environment cannot be used.",
-            "Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (as http://host:port) and SSL_CERT_FILE.",
-        ) from None
+        while True:
+            try:
+                return client, _describe(client, repository, filename, revision)
+            except Interrupted as interruption:
+                patience.after(interruption)
+    except BaseException:
+        client.close()
+        raise
 
 
-def describe(
-    client: httpx.Client, repository: str, filename: str, revision: str, patience: Patience
-) -> RemoteFile:
-    """Ask the hub for a file's size, checksum and commit.
-
-    Raises DownloadError if the hub refuses, cannot be reached, or states no checksum.
-    """
+def _describe(client: httpx.Client, repository: str, filename: str, revision: str) -> RemoteFile:
     from huggingface_hub import hf_hub_url
 
     def address(of_revision: str) -> str:
         return hf_hub_url(repository, filename, revision=of_revision, endpoint=endpoint())
 
-    while True:
-        try:
-            hops = _ask_for_headers(client, address(revision))
-            check_status(hops[-1], repository, filename, revision)
-            break
-        except Interrupted as interruption:
-            patience.after(interruption)
-    etag = hub_etag(hops)
-    checksum = Checksum.from_etag(etag)
+    hops = _ask_for_headers(client, address(revision))
+    words = ""
+    if _is_lasting(hops[-1].status_code) and not _says_why(hops[-1]):
+        # The public hub gives its reasons in headers; a proxy or a mirror is asked for its words,
+        # which an answer to HEAD cannot hold.
+        words = _ask_for_words(client, hops[-1])
+    check_status(hops[-1], repository, filename, revision, words)
+    # A storage host at the end of the chain has an ETag of its own, which means something else.
+    etag = _first_header(hops, "X-Linked-Etag") or (
+        hops[-1].headers.get("ETag") if _on_hub(hops[-1]) else None
+    )
+    etag = etag and etag.removeprefix("W/").strip('"')
+    checksum = _checksum(etag)
     size = _first_header(hops, "X-Linked-Size") or hops[-1].headers.get("Content-Length", "")
-    if etag is None or checksum is None or not size.isascii() or not size.isdigit():
+    if not etag or checksum is None or not size.isascii() or not size.isdigit():
         raise DownloadError(
             f"{_host(endpoint())} answers, but states no size and checksum for {filename}, "
             "so a download could not be verified.",
@@ -122,18 +176,23 @@ def describe(
     )
 
 
-def hub_etag(hops: list[httpx.Response]) -> str | None:
-    """The file's ETag among the answers of a chain of redirects, or None if none states it.
+def explained(error: Exception) -> Interrupted | DownloadError:
+    """What to raise for one of ``network.NETWORK_ERRORS``.
 
-    A storage host at the end of the chain has an ETag of its own, which means something else.
+    The words of the original exception are left out: they may hold a signed link or a token.
     """
-    linked = _first_header(hops, "X-Linked-Etag")
-    own = hops[-1].headers.get("ETag") if _on_hub(hops[-1]) else None
-    return (linked or own or "").removeprefix("W/").strip('"') or None
+    fault = network.explain(error, f"the hub {_host(endpoint())}")
+    if fault.transient:
+        return Interrupted(fault.problem.rstrip("."), remedy=fault.remedy)
+    return DownloadError(fault.problem[:1].upper() + fault.problem[1:], fault.remedy)
 
 
-def check_status(response: httpx.Response, repository: str, filename: str, revision: str) -> None:
+def check_status(
+    response: httpx.Response, repository: str, filename: str, revision: str, words: str = ""
+) -> None:
     """Return if the answer is a success (or a redirect); otherwise say what it means.
+
+    ``words`` are the server's own reasons, where they are not in the answer itself.
 
     Raises Interrupted where another attempt may succeed, DownloadError where none will.
     """
@@ -144,28 +203,37 @@ def check_status(response: httpx.Response, repository: str, filename: str, revis
         reason = {429: "the hub limits how often you may ask", 503: "the hub is overloaded"}
         raise Interrupted(
             f"{reason.get(status, 'the server has a problem')} (HTTP {status})",
-            retry_after_seconds(response.headers.get("Retry-After")),
+            _retry_after_seconds(response.headers.get("Retry-After", "")),
         )
     if not _on_hub(response):
         # Links to storage hosts are signed for a limited time; the next attempt gets a new one.
         raise Interrupted(f"the storage host {response.url.host} refused the link (HTTP {status})")
     page = f"{endpoint()}/{repository}" if not urlsplit(endpoint()).username else repository
-    code = response.headers.get("X-Error-Code", "")
+    problem, remedy = _refusal(response, page, repository, filename, revision)
+    said = words or _words_of(response)
+    raise DownloadError(f"{problem} It says: {said}." if said else problem, remedy)
+
+
+def _refusal(
+    response: httpx.Response, page: str, repository: str, filename: str, revision: str
+) -> tuple[str, str]:
+    """What a lasting refusal means, and what to do."""
+    status = response.status_code
     if status == 401 and "authorization" in response.request.headers:
-        raise DownloadError(
+        return (
             "The hub does not accept your access token, or this token may not see "
             f"{repository} (HTTP 401).",
             "Set HF_TOKEN to a valid token with read access, or unset it for a public model.",
         )
     if status == 401:
-        raise DownloadError(
+        return (
             f"There is no public repository {repository} on {_host(endpoint())} (HTTP 401).",
             "Check the spelling; for a private or gated one set HF_TOKEN to a token that may "
             "read it.",
         )
     if status == 403:
-        raise DownloadError(
-            f"The hub refuses access to {repository} (HTTP 403).",
+        return (
+            f"The hub, or a proxy before it, refuses access to {repository} (HTTP 403).",
             f"Open {page} in a browser, accept its conditions if it has any, and set HF_TOKEN "
             "to a token of that account.",
         )
@@ -173,12 +241,15 @@ def check_status(response: httpx.Response, repository: str, filename: str, revis
         missing = {
             "RepoNotFound": f"There is no repository {repository}",
             "RevisionNotFound": f"{repository} has no revision {revision!r}",
-        }.get(code, f"{repository} has no file {filename} at revision {revision!r}")
-        raise DownloadError(
+        }.get(
+            response.headers.get("X-Error-Code", ""),
+            f"{repository} has no file {filename} at revision {revision!r}",
+        )
+        return (
             f"{missing} (HTTP 404).",
             f"Check the spelling against {page}; names are case-sensitive.",
         )
-    raise DownloadError(
+    return (
         f"The hub refuses {filename} of {repository} (HTTP {status}).",
         f"See whether {page} opens in a browser, and try again later.",
     )
@@ -190,13 +261,73 @@ def _ask_for_headers(client: httpx.Client, url: str) -> list[httpx.Response]:
     The hub describes the file in the same answer that redirects to a storage host, and the link
     to that host is signed for GET alone: following it with HEAD would be refused.
     """
-    with interruptions():
-        hops = [client.head(url)]
+    try:
+        hops = [client.head(url, follow_redirects=False)]
         while hops[-1].next_request is not None and "X-Linked-Etag" not in hops[-1].headers:
             if len(hops) > MOST_REDIRECTS:
                 raise httpx.TooManyRedirects("too many redirects", request=hops[-1].request)
-            hops.append(client.send(hops[-1].next_request))
+            hops.append(client.send(hops[-1].next_request, follow_redirects=False))
+    except network.NETWORK_ERRORS as error:
+        raise explained(error) from None
     return hops
+
+
+def _ask_for_words(client: httpx.Client, refused: httpx.Response) -> str:
+    """Why a HEAD request was refused, if asking for one byte is refused as well."""
+    ask = {"headers": {"Range": "bytes=0-0"}, "follow_redirects": False}
+    try:
+        with client.stream("GET", refused.request.url, **ask) as answer:
+            return _words_of(answer) if answer.status_code == refused.status_code else ""
+    except network.NETWORK_ERRORS:
+        return ""
+
+
+def _is_lasting(status: int) -> bool:
+    return status >= 400 and status not in TRANSIENT_STATUSES
+
+
+def _says_why(response: httpx.Response) -> bool:
+    return "X-Error-Code" in response.headers or "X-Error-Message" in response.headers
+
+
+def _words_of(response: httpx.Response) -> str:
+    """The server's own reasons, short and harmless; "" if it gives none."""
+    if message := response.headers.get("X-Error-Message"):
+        return network.harmless(message).rstrip(".")
+    body = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MOST_WORDS_BYTES:
+                break
+    except network.NETWORK_ERRORS:
+        return ""
+    kind = {"Content-Type": response.headers.get("Content-Type", "text/plain")}
+    start = httpx.Response(response.status_code, headers=kind, content=bytes(body))
+    return network.words_of(start).rstrip(".")
+
+
+def _on_hub(response: httpx.Response) -> bool:
+    return response.url.netloc == httpx.URL(endpoint()).netloc
+
+
+def _retry_after_seconds(header: str) -> float:
+    """The seconds that a Retry-After header asks for (a number or a date); 0 without one."""
+    try:
+        if header.strip().isdigit():
+            return float(header)
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _checksum(etag: str | None) -> Checksum | None:
+    """The checksum that a hub's ETag is, or None where the ETag is something else."""
+    if etag and re.fullmatch(r"[0-9a-f]{64}", etag):
+        return Checksum(SHA256, etag)
+    if etag and re.fullmatch(r"[0-9a-f]{40}", etag):
+        return Checksum(GIT_SHA1, etag)
+    return None
 
 
 def _token() -> str | None:
@@ -213,11 +344,6 @@ def _token() -> str | None:
 
 def _first_header(hops: list[httpx.Response], name: str) -> str | None:
     return next((hop.headers[name] for hop in hops if name in hop.headers), None)
-
-
-def _on_hub(response: httpx.Response) -> bool:
-    hub = httpx.URL(endpoint())
-    return (response.url.host, response.url.port) == (hub.host, hub.port)
 
 
 def _host(address: str) -> str:

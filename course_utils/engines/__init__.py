@@ -90,7 +90,7 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
                 "that comes with the course.",
             )
         return path, None
-    from course_utils.catalogue import model_path
+    from course_utils.download import model_path
 
     return model_path(chosen), chosen
 

@@ -1,0 +1,1 @@
+"""What makes an installation of the course, and what checks one."""
