@@ -15,12 +15,16 @@ import llama_cpp._ggml as ggml_package
 import llama_cpp.llama_cpp as C
 import numpy as np
 
+from course_utils.architectures import Architecture
+from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.protocol import Attention, Routing, Token
-from course_utils.engines.runtime import Batch, Context, Model
 from course_utils.errors import NotSupportedError, OptionError, PromptError
 
 # A map has a cell for every pair of tokens, in every head of every layer.
 LONGEST_TEXT = 512
+
+# Nothing is rounded that is to be looked at.
+KV_TYPE = "f32"
 
 _ELEMENT_TYPES = {
     C.GGML_TYPE_F32: np.float32,
@@ -80,11 +84,7 @@ def routing(model: Model, token_ids: list[int], tokens: list[Token]) -> Routing:
 
 def activations(model: Model, token_ids: list[int], names: Sequence[str]) -> dict[str, np.ndarray]:
     """The named tensors for a text, by name. Raises OptionError for a name that does not occur."""
-    if len(token_ids) > LONGEST_TEXT:
-        raise PromptError(
-            f"The text has {len(token_ids)} tokens, too many to look at one by one.",
-            f"Use a text of at most {LONGEST_TEXT} tokens.",
-        )
+    refuse_long(token_ids)
     wanted = set(names)
     found: dict[str, np.ndarray] = {}
 
@@ -99,6 +99,25 @@ def activations(model: Model, token_ids: list[int], names: Sequence[str]) -> dic
             "activation_names() lists what it computes.",
         )
     return found
+
+
+def refuse_long(token_ids: list[int]) -> None:
+    """Raises PromptError for a text too long for maps of tokens by tokens."""
+    if len(token_ids) > LONGEST_TEXT:
+        raise PromptError(
+            f"The text has {len(token_ids)} tokens, too many to look at one by one.",
+            f"Use a text of at most {LONGEST_TEXT} tokens.",
+        )
+
+
+def map_bytes(architecture: Architecture | None, tokens: int) -> int:
+    """What the attention maps of all layers and heads take, the largest of what is looked at.
+
+    They exist as read, as one array, and cut to the text.  0 where the shape is not known.
+    """
+    if architecture is None:
+        return 0
+    return 3 * 4 * architecture.layers * architecture.attention.heads * tokens**2
 
 
 def activation_names(model: Model) -> list[str]:
@@ -139,7 +158,7 @@ def _run(
         model,
         context=max(len(token_ids), 8),
         threads=1,
-        kv_type="f32",
+        kv_type=KV_TYPE,
         flash_attention=False,
         on_tensor=on_tensor,
     )
