@@ -27,7 +27,9 @@ def whole_number(
             number = operator.index(value)
     if number is not None and least <= number <= most:
         return number
-    upto = f"from {least} up" if most == MOST else f"from {least:,} to {most:,}"
+    too_large = number is not None and number > most
+    unbounded = most == MOST and not too_large
+    upto = f"from {least} up" if unbounded else f"from {least:,} to {most:,}"
     raise OptionError(
         f"{name}={shown(value)} is not valid.",
         f"Give a whole number{unit and ' of ' + unit} {upto}{limit and ': ' + limit}.",
@@ -66,19 +68,27 @@ def encoded(text: str) -> bytes:
         ) from None
 
 
+def as_path(path: object) -> Path:
+    """A path that was given as one, or as text. Raises OptionError for anything else."""
+    if not isinstance(path, str | os.PathLike):
+        raise OptionError(f"{shown(path)} is not a path.", "Give a file's name as text.")
+    return Path(os.fsdecode(path))
+
+
 def place_to_write(path: str | os.PathLike[str]) -> Path:
     """The path of a file that can be written, tried. Nothing that is there is changed.
 
     For whatever takes long to compute: better to know before.  Raises MachineError.
     """
+    place = as_path(path)
     try:
-        place = Path(path).expanduser()
+        place = place.expanduser()
         new = not place.exists()
         with place.open("ab"):
             pass
         if new:
             place.unlink()
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise MachineError(
             f"{shown_path(path)} cannot be written: {why(error)}.",
             "Name a file in a folder that exists and that you may write to.",

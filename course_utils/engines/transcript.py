@@ -18,7 +18,14 @@ from pathlib import Path
 
 from course_utils import machine
 from course_utils.engines.chat_format import as_messages
-from course_utils.engines.checks import finite_number, place_to_write, shown, shown_path, why
+from course_utils.engines.checks import (
+    as_path,
+    finite_number,
+    place_to_write,
+    shown,
+    shown_path,
+    why,
+)
 from course_utils.engines.protocol import Engine, Message, Piece, Reply, Stream
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.errors import MachineError, ModelFileError, OptionError
@@ -99,16 +106,15 @@ def _write(path: Path, text: str) -> None:
 def load(path: Path | str) -> dict:
     """A transcript as a dictionary. Raises ModelFileError if the file is not one."""
     remedy = "Record one with record(engine, path, question)."
+    path = as_path(path)
     try:
-        transcript = json.loads(Path(path).read_text(encoding="utf-8"))
+        transcript = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         raise ModelFileError(f"There is no transcript {shown_path(path)}.", remedy) from None
     except (ValueError, RecursionError):
         transcript = None
     if not _is_transcript(transcript):
-        raise ModelFileError(
-            f"{shown_path(Path(path).name)} is not a transcript of this course.", remedy
-        )
+        raise ModelFileError(f"{shown_path(path.name)} is not a transcript of this course.", remedy)
     return transcript
 
 
@@ -135,7 +141,7 @@ def replay(path: Path | str, speed: float = 1.0) -> Stream:
     speed: 1 is the speed at which it was recorded, 10 is ten times faster; ``float("inf")`` does
     not wait at all.
     """
-    if finite_number(speed) is None and speed != float("inf") or not speed > 0:
+    if (finite_number(speed) is None and speed != float("inf")) or not speed > 0:
         raise OptionError(f"speed={shown(speed)} is not valid.", "Give a number above 0.")
     transcript = load(path)
     reply = Reply()

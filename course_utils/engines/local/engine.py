@@ -462,8 +462,9 @@ class LocalEngine:
         model and these settings; the engine then goes on with an empty cache.
         """
         self._check_open()
+        path = checks.as_path(path)
         with self._turns.one():
-            return self._cache.load(Path(path), self._fit())
+            return self._cache.load(path, self._fit())
 
     def _fit(self) -> dict:
         return cache.fits(self._path, self.info.context, self.info.settings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import collections
+import os
 import threading
 import time
 import weakref
@@ -47,6 +48,34 @@ def reason() -> str:
 def closed_error() -> CourseError:
     """What every use of a closed model raises."""
     return CourseError("This model has been closed.", "Open it again with open_model().")
+
+
+# Threads of llama.cpp's do not survive a fork: a child that computes with several waits for ever
+# (as met with vLLM in VLMEvalKit's issue 1363, and here).
+_several_threads_used = False
+_several_threads_lost = False
+
+
+def _note_fork() -> None:
+    global _several_threads_lost
+    _several_threads_lost = _several_threads_used
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def check_threads(count: int) -> None:
+    """Before a computation with so many threads. Raises CourseError where they would never come."""
+    global _several_threads_used
+    if count > 1:
+        if _several_threads_lost:
+            raise CourseError(
+                "This process was forked from one that computes with several threads, and they "
+                "did not come along.",
+                'Start it with multiprocessing.get_context("spawn"), and open the model in it.',
+            )
+        _several_threads_used = True
 
 
 class Handle:

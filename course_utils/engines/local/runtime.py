@@ -18,7 +18,7 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 
 from course_utils.engines.checks import shown_path
-from course_utils.engines.local.library import Handle, forget_log, reason
+from course_utils.engines.local.library import Handle, check_threads, forget_log, reason
 from course_utils.engines.local.vocabulary import Vocabulary
 from course_utils.errors import CourseError, MachineError, ModelFileError, ModelLoadError
 
@@ -188,6 +188,7 @@ class Context:
             self.size = C.llama_n_ctx(pointer)
         self.batch = int(parameters.n_batch)
         self._row_type = ctypes.c_float * model.vocabulary.size
+        self._threads = threads
         self._on_tensor = on_tensor  # llama.cpp calls it as long as the context lives
         self._one_token = (C.llama_token * 1)()
         self._one_token_batch = C.llama_batch_get_one(self._one_token, 1)
@@ -235,6 +236,7 @@ class Context:
             self._run(struct, stopping)
 
     def _run(self, struct: C.llama_batch, stopping: threading.Event | None) -> None:
+        check_threads(self._threads)
         with self.handle as pointer:
             if self._interrupt is None:
                 status = C.llama_decode(pointer, struct)
