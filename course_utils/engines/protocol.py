@@ -134,6 +134,7 @@ class Stream:
         stopping: threading.Event | None = None,
     ):
         self._pieces = pieces
+        self._reading = threading.Lock()
         self.reply = reply
         self.stopping = stopping or threading.Event()
 
@@ -141,9 +142,10 @@ class Stream:
         return self
 
     def __next__(self) -> Piece:
-        if self.stopping.is_set():
-            self.close()
-        return next(self._pieces)
+        with self._reading:  # each piece goes to one reader
+            if self.stopping.is_set():
+                self._pieces.close()
+            return next(self._pieces)
 
     def finish(self) -> Reply:
         for _ in self:
@@ -155,8 +157,9 @@ class Stream:
         self.stopping.set()
 
     def close(self) -> None:
-        """End the reply and let others use the engine. Only for the thread that iterates."""
-        self._pieces.close()
+        """End the reply and let others use the engine; waits for a piece that is on its way."""
+        with self._reading:
+            self._pieces.close()
 
 
 @dataclass(frozen=True)
