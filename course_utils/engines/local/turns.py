@@ -68,6 +68,7 @@ class Turns:
         with self._changed:
             if self.owner is turn:
                 turn.busy = True
+                turn.thread = threading.get_ident()  # another thread may read on
                 return True
         self.take(turn, stopping)
         return False
