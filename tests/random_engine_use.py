@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 
 from course_utils.engines import PLAIN, open_model
-from course_utils.engines.local import engine
+from course_utils.engines.local import engine, options
 from course_utils.errors import CourseError
 
 CALLS_PER_SEQUENCE = 8
@@ -119,7 +119,7 @@ class User:
 def main(path: str, sequences: int, seed: int, size: str) -> None:
     if size == "large":
         engine.SMALL_MODEL_BYTES = 0
-        engine.usable_cores = lambda: 1
+        options.usable_cores = lambda: 1
     engines = [open_model(path) for _ in range(3)]
     streams = [engines[0].complete("Hi") for _ in range(3)]
     users = [User(path, seed + number, engines, streams) for number in range(2)]

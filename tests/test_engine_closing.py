@@ -10,6 +10,7 @@ import pytest
 
 from course_utils.engines import PLAIN, open_model
 from course_utils.engines.local import engine as engine_module
+from course_utils.engines.local import options
 from course_utils.errors import CourseError
 from tests.tiny_models import ENDLESS, markov_model, tiny_model
 
@@ -21,7 +22,7 @@ def size(request, monkeypatch):
     """Large models are computed with more threads, and can be interrupted in the middle."""
     if request.param == "a large one":
         monkeypatch.setattr(engine_module, "SMALL_MODEL_BYTES", 0)
-        monkeypatch.setattr(engine_module, "usable_cores", lambda: 1)
+        monkeypatch.setattr(options, "usable_cores", lambda: 1)
     return request.param
 
 
@@ -37,7 +38,7 @@ def endless(tmp_path_factory):
 
 def is_freed(model) -> bool:
     """Whether llama.cpp has the weights no longer."""
-    return model._model.handle._uses == 0
+    return model._model.handle.freed
 
 
 # ---- use after close -------------------------------------------------------------------------

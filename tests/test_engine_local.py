@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
-from course_utils.engines.local import engine
+from course_utils.engines.local import engine, options
 from course_utils.errors import NotSupportedError
 from tests.tiny_models import ENDLESS, PLAIN_CHAT_TEMPLATE, markov_model, tiny_model
 
@@ -26,7 +26,7 @@ def size(request):
         if request.param == "a large one":
             patch.setattr(engine, "SMALL_MODEL_BYTES", 0)
             # Two test processes share two cores.
-            patch.setattr(engine, "usable_cores", lambda: 1)
+            patch.setattr(options, "usable_cores", lambda: 1)
         yield request.param
 
 

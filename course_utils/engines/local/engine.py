@@ -16,17 +16,13 @@ import numpy as np
 from course_utils.engines import checks
 from course_utils.engines.chat_format import ChatFormat, as_messages
 from course_utils.engines.gguf_check import check_gguf
-from course_utils.engines.local import cache, observation, sequences
+from course_utils.engines.local import cache, observation, probabilities, sequences
 from course_utils.engines.local.decoding import Request, decode
 from course_utils.engines.local.library import closed_error
-from course_utils.engines.local.loading import (
-    architecture_of,
-    context_bytes,
-    plan_loading,
-    refuse_unless_room,
-)
+from course_utils.engines.local.loading import architecture_of, plan_loading
 from course_utils.engines.local.openers import Openers
 from course_utils.engines.local.options import LocalOptions
+from course_utils.engines.local.prompts import Prompts
 from course_utils.engines.local.runtime import Context, Model, repacking_crashes
 from course_utils.engines.local.turns import Turns
 from course_utils.engines.protocol import (
@@ -43,7 +39,6 @@ from course_utils.engines.protocol import (
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.thinking import CLOSING, ThinkingSplitter, opens_thinking
 from course_utils.errors import NotSupportedError, PromptError
-from course_utils.machine import usable_cores
 from course_utils.progress import Progress
 
 # Up to this size a model is computed faster by one core than its work can be shared out, its
@@ -72,16 +67,7 @@ class LocalEngine:
         # llama.cpp ends the whole process on some damaged files, so look before it does.
         header = check_gguf(path)
         small = header.file_bytes <= SMALL_MODEL_BYTES
-        kv_type = options.kv_type or ("f32" if small else "f16")
-        flash_attention = options.flash_attention
-        if flash_attention is None:
-            flash_attention = kv_type == "q8_0" or not small
-        settings = {
-            "threads": options.threads or (1 if small else usable_cores()),
-            "kv_type": kv_type,
-            "flash_attention": flash_attention,
-            "batch": options.batch or (512 if small else 64),
-        }
+        settings = options.settings(small=small)
         self._context_settings = {**settings, "interruptible": not small}
         self._architecture = architecture_of(header)
         context = options.context_for(header.get("context_length"))
@@ -89,7 +75,7 @@ class LocalEngine:
             header,
             name=name or checks.shown_path(path.name),
             context=context,
-            kv_type=kv_type,
+            kv_type=settings["kv_type"],
             batch=settings["batch"],
             repack=options.repack,
             kernels=options.kernels,
@@ -106,9 +92,7 @@ class LocalEngine:
         self._vocabulary = self._model.vocabulary
         self._cache = cache.KVCache(Context(self._model, context=context, **self._context_settings))
         self._turns = Turns()
-        # No token stands for more bytes than its own spelling has.
-        tokens = header.metadata.get("tokenizer.ggml.tokens", ())
-        self._longest_token = max((len(token.encode()) for token in tokens), default=1)
+        self._prompts = Prompts(self._vocabulary, self._cache.context.size)
         template = self._model.metadata("tokenizer.chat_template")
         self._chat_format = template and ChatFormat(template, self._vocabulary.special)
         # Every template of a reasoning model handles the end of a thought.
@@ -124,11 +108,7 @@ class LocalEngine:
             vocabulary=self._vocabulary.size,
             context=self._cache.context.size,
             reasoning=reasoning,
-            settings={
-                **settings,
-                "repack": loading.repack,
-                "repack_reason": loading.reason,
-            },
+            settings={**settings, "repack": loading.repack, "repack_reason": loading.reason},
         )
         self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
         self._openers = Openers(_closing(self._cache, self._model))
@@ -198,7 +178,7 @@ class LocalEngine:
                 "The model's chat template drops the message: it writes nothing for it.",
                 "Use complete() with a prompt of your own, or another copy of the model.",
             )
-        return self._stream(self._fitting(tokens), sampling, splitter, budget)
+        return self._stream(self._prompts.fitting(tokens), sampling, splitter, budget)
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
         """Stream the continuation of a raw text; all of it counts as answer.
@@ -247,7 +227,7 @@ class LocalEngine:
             )
         messages = as_messages(messages)
         for message in messages:
-            self._check_length(message["content"])
+            self._prompts.check_length(message["content"])
         return self._chat_format, messages
 
     def _stream(
@@ -283,16 +263,7 @@ class LocalEngine:
         )
         tokens = self._prompt(text)
         with self._turns.one():
-            self._cache.read(tokens)
-            logits = self._cache.context.logits().astype(np.float64)
-        probabilities = np.exp(logits - logits.max())
-        probabilities /= probabilities.sum()
-        likeliest = np.argpartition(-logits, k - 1)[:k]
-        likeliest = likeliest[np.argsort(-logits[likeliest], kind="stable")]
-        return [
-            NextToken(self._token(int(i)), float(probabilities[i]), float(logits[i]))
-            for i in likeliest
-        ]
+            return probabilities.next_tokens(self._cache, self._vocabulary, tokens, k)
 
     def score(self, text: str) -> list[ScoredToken]:
         """The natural log of the probability of each token of a raw text, given those before it.
@@ -300,28 +271,8 @@ class LocalEngine:
         Raises PromptError as ``complete`` does.
         """
         tokens = self._prompt(text)
-        log_probabilities: list[float | None] = [None]
-        held = self._cache
-        # Logits for every position are (tokens, vocabulary), so they are taken in parts of 64 MB.
-        room = max(1, min(held.context.batch, 2**24 // self._vocabulary.size))
-        with (
-            self._turns.one(),
-            Progress("scoring the text", len(tokens), " tokens") as progress,
-        ):
-            held.clear()
-            for start in range(0, len(tokens) - 1, room):
-                following = tokens[start + 1 : start + 1 + room]
-                held.extend(tokens[start : start + len(following)])
-                for row, token in enumerate(following):
-                    logits = held.context.logits(row).astype(np.float64)
-                    top = logits.max()
-                    total = top + np.log(np.exp(logits - top).sum())
-                    log_probabilities.append(float(logits[token] - total))
-                progress.reach(len(held.tokens))
-        return [
-            ScoredToken(self._token(token), log_probability)
-            for token, log_probability in zip(tokens, log_probabilities, strict=True)
-        ]
+        with self._turns.one():
+            return probabilities.score(self._cache, self._vocabulary, tokens)
 
     # ---- looking inside ----------------------------------------------------------------------
 
@@ -367,18 +318,7 @@ class LocalEngine:
     def _short_prompt(self, text: str, *, maps: bool = False) -> list[int]:
         """The tokens of a text that is looked into, which takes a context and memory of its own."""
         tokens = self._prompt(text)
-        observation.refuse_long(tokens)
-        count = len(tokens)
-        need = context_bytes(
-            self._architecture, context=count, kv_type=observation.KV_TYPE, batch=count
-        )
-        if maps:
-            need += observation.map_bytes(self._architecture, count)
-        refuse_unless_room(
-            need,
-            f"Looking into {count} tokens",
-            "Look into a shorter text, or into a smaller model.",
-        )
+        observation.refuse_too_much(tokens, self._architecture, maps=maps)
         return tokens
 
     # ---- text and tokens ---------------------------------------------------------------------
@@ -396,14 +336,10 @@ class LocalEngine:
     def detokenize(self, tokens: Sequence[Token | int]) -> str:
         """The text of these tokens. Raises OptionError for an id outside the vocabulary."""
         self._check_open()
-        most = self._vocabulary.size - 1
+        limit = {"most": self._vocabulary.size - 1, "limit": "the numbers of this model's tokens"}
         ids = [
             checks.whole_number(
-                "token",
-                token.id if isinstance(token, Token) else token,
-                0,
-                most,
-                limit="the numbers of this model's tokens",
+                "token", token.id if isinstance(token, Token) else token, 0, **limit
             )
             for token in tokens
         ]
@@ -412,30 +348,7 @@ class LocalEngine:
     def _prompt(self, text: str) -> list[int]:
         """A raw text as the tokens of a prompt, checked."""
         self._check_open()
-        self._check_length(checks.prompt_text(text))
-        return self._fitting(self._ids(text, True))
-
-    def _fitting(self, tokens: list[int]) -> list[int]:
-        """The tokens with the beginning-of-text token that the model may want, if they fit."""
-        prompt = self._vocabulary.with_beginning(tokens)
-        if len(prompt) > self.info.context - 1:
-            raise PromptError(
-                f"The prompt has {len(prompt):,} tokens, but the context holds "
-                f"{self.info.context:,}, reply included.",
-                "Shorten the prompt, or open the model with a larger context: "
-                f"open_model(..., context={2 * len(prompt)}).",
-            )
-        return prompt
-
-    def _check_length(self, text: str) -> None:
-        """Refuse, before it is split, a text that has too many bytes whatever its tokens are."""
-        size = len(checks.encoded(text))
-        if size > self.info.context * self._longest_token:
-            raise PromptError(
-                f"The text has {len(text):,} characters, more than the context of "
-                f"{self.info.context:,} tokens can hold.",
-                "Shorten it, or open the model with a larger context.",
-            )
+        return self._prompts.of_text(text)
 
     def _ids(self, text: str, special: bool) -> list[int]:
         return self._vocabulary.tokenize(text, special=special)

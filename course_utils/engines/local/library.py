@@ -135,14 +135,16 @@ class Handle:
             self._closed = True
         self.__exit__()
 
-    def wait_until_freed(self, seconds: float) -> bool:
-        """After ``close``: wait for calls of other threads to come out. False if they do not."""
+    @property
+    def freed(self) -> bool:
+        """Whether it is closed, and the last call has come out."""
+        return self._uses == 0
+
+    def wait_until_freed(self, seconds: float) -> None:
+        """After ``close``: wait for calls of other threads to come out, but not for ever."""
         deadline = time.perf_counter() + seconds
-        while self._uses:
-            if time.perf_counter() > deadline:
-                return False
+        while not self.freed and time.perf_counter() < deadline:
             time.sleep(0.005)
-        return True
 
 
 # Freed before Python takes itself apart: llama.cpp still writes its log then, into our callback.

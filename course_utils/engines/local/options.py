@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from course_utils.engines.checks import shown, whole_number
 from course_utils.engines.local.runtime import KV_TYPES
 from course_utils.errors import OptionError
+from course_utils.machine import usable_cores
 
 DEFAULT_CONTEXT = 8192
 
@@ -81,6 +82,22 @@ class LocalOptions:
                 "A q8_0 KV cache works only with flash attention.",
                 "Leave flash_attention out, or set it to True.",
             )
+
+    def settings(self, *, small: bool) -> dict[str, object]:
+        """Threads, batch and the kind of KV cache, chosen where they are left open.
+
+        small: whether the model is so small that sharing out its work costs more than it gains.
+        """
+        kv_type = self.kv_type or ("f32" if small else "f16")
+        flash_attention = self.flash_attention
+        if flash_attention is None:
+            flash_attention = kv_type == "q8_0" or not small
+        return {
+            "threads": self.threads or (1 if small else usable_cores()),
+            "kv_type": kv_type,
+            "flash_attention": flash_attention,
+            "batch": self.batch or (512 if small else 64),
+        }
 
     def context_for(self, trained: object) -> int:
         """The context to open a model with that was ``trained`` on texts of so many tokens.

@@ -7,6 +7,7 @@ UTF-8 can write, and no longer than the tokenizer and the context can hold.
 from __future__ import annotations
 
 import ctypes
+import functools
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -89,6 +90,11 @@ class Vocabulary:
         if self.beginning is None or tokens[:1] == [self.beginning]:
             return tokens
         return [self.beginning, *tokens]
+
+    @functools.cached_property
+    def longest(self) -> int:
+        """The most bytes that one token stands for."""
+        return max(len(self._look_up(token)) for token in range(self.size))
 
     def bytes_of(self, token: int) -> bytes:
         """The bytes that a token stands for; control tokens give their name."""
