@@ -29,6 +29,17 @@ def test_a_model_that_memory_cannot_hold_is_refused_unless_forced(tmp_path, monk
     assert open_model(path, force=True).next_tokens("Hi", 1)
 
 
+def test_memory_for_the_context_is_counted_for_small_models_too(tmp_path, monkeypatch):
+    path = tiny_model(tmp_path / "tiny.gguf", context=1 << 20)
+    monkeypatch.setattr(loading, "available_memory_bytes", lambda: 2 * GIB)
+    with pytest.raises(MachineError, match=r"of memory, and 2\.0 GiB are free"):
+        open_model(path, context=1 << 23)
+    # Without flash attention the scores of one layer alone take 8 GiB.
+    with pytest.raises(MachineError, match=r"of memory, and 2\.0 GiB are free"):
+        open_model(path, context=1 << 20)
+    assert open_model(path).info.context == 8192
+
+
 def test_weights_are_repacked_only_where_one_kernel_has_room_for_the_copy(tmp_path, monkeypatch):
     path = tiny_model(tmp_path / "quantised.gguf", storage=gguf.GGMLQuantizationType.Q4_0)
     header = check_gguf(path)

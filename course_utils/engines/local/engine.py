@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,16 +37,18 @@ from course_utils.engines.protocol import (
     Token,
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
-from course_utils.engines.thinking import CLOSING, ThinkingSplitter, opens_thinking
+from course_utils.engines.thinking import (
+    CLOSING,
+    END_OF_THOUGHT,
+    ThinkingSplitter,
+    opens_thinking,
+)
 from course_utils.errors import NotSupportedError, PromptError
 from course_utils.progress import Progress
 
 # Up to this size a model is computed faster by one core than its work can be shared out, its
 # KV cache costs next to nothing, and a step is over before anybody could want to interrupt it.
 SMALL_MODEL_BYTES = 64 * 2**20
-
-# What closes a thought that has used up its budget; QwQ's own layout.
-END_OF_THOUGHT = "\n</think>\n\n"
 
 LLAMA_CPP_DEFAULT = Sampling(temperature=0.8, min_p=0.05)
 """llama.cpp's own defaults, used for models that do not reason."""
@@ -77,6 +79,7 @@ class LocalEngine:
             context=context,
             kv_type=settings["kv_type"],
             batch=settings["batch"],
+            flash_attention=settings["flash_attention"],
             repack=options.repack,
             kernels=options.kernels,
             force=options.force,
@@ -387,7 +390,7 @@ class LocalEngine:
             raise closed_error()
 
 
-def _closing(held: cache.KVCache, model: Model):
+def _closing(held: cache.KVCache, model: Model) -> Callable[[], None]:
     """Frees both; without a reference to the engine, which must be free to go before."""
 
     def close() -> None:

@@ -49,6 +49,7 @@ def decide_loading(
     available_bytes: int,
     kv_type: str = "f16",
     batch: int = BATCH,
+    flash_attention: bool = True,
     repack: bool | None = None,
     kernels: int = 1,
     repacking_crashes: str | None = None,
@@ -80,6 +81,8 @@ def decide_loading(
         kv_type=kv_type,
         batch=batch,
     )
+    if not flash_attention:
+        need = replace(need, compute=need.compute + _score_bytes(architecture, context, batch))
     if repack is None:
         choice = choose_repacking(
             need, copy, available_bytes, kernels=kernels, crashes=repacking_crashes
@@ -113,7 +116,12 @@ def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> L
 
 
 def context_bytes(
-    architecture: Architecture | None, *, context: int, kv_type: str, batch: int = BATCH
+    architecture: Architecture | None,
+    *,
+    context: int,
+    kv_type: str,
+    batch: int = BATCH,
+    flash_attention: bool = True,
 ) -> int:
     """What another context over a model that is loaded takes: KV cache and compute buffers.
 
@@ -122,7 +130,15 @@ def context_bytes(
     need = memory_need(
         file_bytes=0, architecture=architecture, context=context, kv_type=kv_type, batch=batch
     )
-    return need.cache + need.compute
+    scores = 0 if flash_attention else _score_bytes(architecture, context, batch)
+    return need.cache + need.compute + scores
+
+
+def _score_bytes(architecture: Architecture | None, context: int, batch: int) -> int:
+    """One layer's attention scores, which only flash attention does without: 32 bits each."""
+    if architecture is None:
+        return 0
+    return 4 * architecture.attention.heads * min(batch, context) * context
 
 
 def room_for(count_bytes: int) -> bool:

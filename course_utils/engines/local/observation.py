@@ -115,7 +115,9 @@ def refuse_too_much(token_ids: list[int], architecture: Architecture | None, *, 
     """
     refuse_long(token_ids)
     count = len(token_ids)
-    need = context_bytes(architecture, context=count, kv_type=KV_TYPE, batch=count)
+    need = context_bytes(
+        architecture, context=count, kv_type=KV_TYPE, batch=count, flash_attention=False
+    )
     if maps and architecture is not None:
         # They exist as read, as one array, and cut to the text.
         need += 3 * 4 * architecture.layers * architecture.attention.heads * count**2

@@ -87,6 +87,7 @@ def _sequences_at_once(draw: Draw, n: int, architecture: Architecture | None) ->
             context=_cache_tokens(draw, sequences),
             kv_type=draw.settings["kv_type"],
             batch=max(draw.settings["batch"], sequences),
+            flash_attention=draw.settings["flash_attention"],
         )
 
     while count > 1 and not room_for(need(count)):
