@@ -216,9 +216,8 @@ def test_memory_for_many_completions_is_counted_where_it_is_taken(model, monkeyp
     sampling = PLAIN.but(seed=0, max_tokens=5)
     expected = [reply.answer for reply in model.sample_many("So first", 6, sampling)]
     monkeypatch.setattr(loading, "LITTLE_BYTES", 0)
-    need = loading.context_bytes(
-        model._architecture, context=3 * 5 + 10, kv_type="f32", batch=512, flash_attention=False
-    )
+    settings = {"kv_type": "f32", "batch": 512, "flash_attention": False}
+    need = loading.context_bytes(model._architecture, context=3 * 5 + 10, **settings)
     monkeypatch.setattr(loading, "available_memory_bytes", lambda: need + loading.RESERVE_BYTES)
     # Fewer at once, and the same completions.
     assert [reply.answer for reply in model.sample_many("So first", 6, sampling)] == expected

@@ -175,7 +175,7 @@ class LocalEngine:
         sampling = chosen(sampling, self.default_sampling)
         chat_format, messages = self._conversation(messages)
         splitter = ThinkingSplitter(opens_thinking(chat_format.render(messages)))
-        tokens = chat_format.tokenize(messages, self._ids)
+        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize)
         if not tokens:
             raise PromptError(
                 "The model's chat template drops the message: it writes nothing for it.",
@@ -243,7 +243,7 @@ class LocalEngine:
         reply = Reply(prompt_tokens=len(prompt), stop_reason="interrupted")
         request = Request(prompt, sampling, reply, splitter, thinking_budget)
         if thinking_budget is not None:
-            request.end_of_thought = self._ids(END_OF_THOUGHT, True)
+            request.end_of_thought = self._vocabulary.tokenize(END_OF_THOUGHT, True)
         pieces = decode(
             request,
             model=self._model,
@@ -334,7 +334,8 @@ class LocalEngine:
         self._check_open()
         if text == "":
             return []
-        return [self._token(token) for token in self._ids(checks.prompt_text(text), True)]
+        tokens = self._vocabulary.tokenize(checks.prompt_text(text), special=True)
+        return list(map(self._token, tokens))
 
     def detokenize(self, tokens: Sequence[Token | int]) -> str:
         """The text of these tokens. Raises OptionError for an id outside the vocabulary."""
@@ -352,9 +353,6 @@ class LocalEngine:
         """A raw text as the tokens of a prompt, checked."""
         self._check_open()
         return self._prompts.of_text(text)
-
-    def _ids(self, text: str, special: bool) -> list[int]:
-        return self._vocabulary.tokenize(text, special=special)
 
     def _token(self, token: int) -> Token:
         return Token(token, self._vocabulary.bytes_of(token))

@@ -56,7 +56,7 @@ class Vocabulary:
         self.special = {"bos_token": self._name(beginning), "eos_token": self._name(end)}
         """The special tokens that chat templates use, by the names they use."""
 
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
+    def tokenize(self, text: str, special: bool) -> list[int]:
         """Token ids of a text; with ``special``, control tokens written in it are recognised.
 
         Raises PromptError for a text that is too long or that UTF-8 cannot write.
