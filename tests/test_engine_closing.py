@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from course_utils.engines import PLAIN, open_model
@@ -117,6 +118,26 @@ def test_a_model_is_freed_although_half_read_streams_and_errors_are_kept(path):
     model.close()
     assert is_freed(model)
     assert kept.value and stream
+
+
+def test_opening_and_closing_again_and_again_takes_no_memory(path):
+    """JamePeng/llama-cpp-python#58, abetlen/llama-cpp-python#2342."""
+
+    def open_use_close():
+        with open_model(path) as model:
+            model.chat("Hi", PLAIN.but(seed=0, max_tokens=2)).finish()
+            model.sample_many("Hi", 3, PLAIN.but(seed=0, max_tokens=2))
+            model.attention("Hi")
+
+    def resident_bytes() -> int:
+        return psutil.Process().memory_info().rss
+
+    open_use_close()
+    before = resident_bytes()
+    for _ in range(60):
+        open_use_close()
+    # One context alone takes a megabyte, and each round has three.
+    assert resident_bytes() - before < 30e6
 
 
 @pytest.mark.parametrize("work", ["streaming", "sampling many", "reading a prompt", "scoring"])

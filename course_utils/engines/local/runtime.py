@@ -59,8 +59,11 @@ class Interrupt:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """While inside, an interrupt is noted for llama.cpp, and raised when it has returned."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # Only the main thread may set handlers, and only it receives interrupts.
+        main = threading.current_thread() is threading.main_thread()
+        if not main or signal.getsignal(signal.SIGINT) is None:
+            # Only the main thread may set handlers, and only it receives interrupts; and a handler
+            # that was not set by Python could not be put back.
+            yield
             return
         self._interrupted = False
 
@@ -71,8 +74,7 @@ class Interrupt:
         try:
             yield
         finally:
-            # None stands for a handler that was not set by Python, and cannot be set from here.
-            signal.signal(signal.SIGINT, signal.SIG_DFL if previous is None else previous)
+            signal.signal(signal.SIGINT, previous)
         if self._interrupted:
             self._interrupted = False
             raise KeyboardInterrupt
