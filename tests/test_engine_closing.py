@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from unittest import mock
 
 import psutil
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from course_utils.engines import PLAIN, open_model
 from course_utils.engines.local import engine as engine_module
 from course_utils.engines.local import options
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, ModelLoadError
 from tests.tiny_models import ENDLESS, markov_model, tiny_model
 
 LONG = PLAIN.but(seed=0, max_tokens=2000)
@@ -118,6 +119,19 @@ def test_a_model_is_freed_although_half_read_streams_and_errors_are_kept(path):
     model.close()
     assert is_freed(model)
     assert kept.value and stream
+
+
+def test_a_model_whose_context_cannot_be_made_is_freed_although_its_error_is_kept(path):
+    opened = []
+
+    class Watched(engine_module.Model):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            opened.append(self)
+
+    with mock.patch.object(engine_module, "Model", Watched), pytest.raises(ModelLoadError) as kept:
+        open_model(path, kv_type="q8_0")  # its heads are narrower than a block of Q8_0
+    assert opened[0].handle.freed and kept.value
 
 
 def test_opening_and_closing_again_and_again_takes_no_memory(path):

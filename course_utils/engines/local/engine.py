@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,12 @@ class LocalEngine:
                 on_progress=lambda share: progress.reach(int(100 * share)),
             )
         self._vocabulary = self._model.vocabulary
-        self._cache = cache.KVCache(Context(self._model, context=context, **self._context_settings))
+        try:
+            held = Context(self._model, context=context, **self._context_settings)
+        except BaseException:
+            self._model.close()  # the traceback, which a notebook keeps, would keep the weights too
+            raise
+        self._cache = cache.KVCache(held)
         self._turns = Turns()
         self._prompts = Prompts(self._vocabulary, self._cache.context.size)
         template = self._model.metadata("tokenizer.chat_template")
@@ -114,7 +119,7 @@ class LocalEngine:
             settings={**settings, "repack": loading.repack, "repack_reason": loading.reason},
         )
         self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
-        self._openers = Openers(_closing(self._cache, self._model))
+        self._openers = Openers(self._cache.close, self._model.close)
         self._openers.enter()
         # Also when nobody refers to this engine any more.
         self._leave = weakref.finalize(self, self._openers.leave)
@@ -386,13 +391,3 @@ class LocalEngine:
     def _check_open(self) -> None:
         if self.closed:
             raise closed_error()
-
-
-def _closing(held: cache.KVCache, model: Model) -> Callable[[], None]:
-    """Frees both; without a reference to the engine, which must be free to go before."""
-
-    def close() -> None:
-        held.close()
-        model.close()
-
-    return close

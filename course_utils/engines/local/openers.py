@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 
 class Openers:
-    """Counts those who have something open; when the last one leaves, ``close`` is called."""
+    """Counts those who have something open; when the last one leaves, it is closed.
 
-    def __init__(self, close: Callable[[], None]):
+    ``close``: what closes it, in this order, without a reference to any of the openers.
+    """
+
+    def __init__(self, *close: Callable[[], None]):
         self._close = close
         self._count = 0
         # A garbage collection in the middle may let another opener leave.
@@ -30,4 +33,5 @@ class Openers:
             self._count -= 1
             self._over = last = self._count == 0
         if last:
-            self._close()
+            for close in self._close:
+                close()
