@@ -5,9 +5,10 @@ import inspect
 
 import pytest
 
-from course_utils.engines.endpoint import EndpointEngine
 from course_utils.engines.local import LocalEngine
 from course_utils.engines.protocol import Engine
+from course_utils.engines.server.endpoint import EndpointEngine
+from course_utils.engines.server.llama_server import LlamaServerEngine
 from course_utils.errors import NotSupportedError
 from course_utils.paths import repository_root
 from tests.bigram_engine import BigramEngine
@@ -19,7 +20,7 @@ METHODS = [
     # What Python adds to every protocol.
     if name != "_no_init_or_replace_init"
 ]
-ENGINES = [LocalEngine, EndpointEngine, BigramEngine]
+ENGINES = [LocalEngine, EndpointEngine, LlamaServerEngine, BigramEngine]
 
 
 def parameters(function) -> list[tuple]:

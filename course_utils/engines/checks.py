@@ -13,6 +13,9 @@ from course_utils.errors import MachineError, OptionError, PromptError
 # Numbers travel to llama.cpp and to servers in 32 bits.
 MOST = 2**31 - 1
 
+MOST_COMPLETIONS = 100_000
+"""The most completions that one call draws."""
+
 
 def whole_number(
     name: str, value: object, least: int, most: int = MOST, *, limit: str = "", unit: str = ""

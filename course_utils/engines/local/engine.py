@@ -205,7 +205,7 @@ class LocalEngine:
         Raises PromptError for an empty prompt or one that does not fit the context, MachineError
         where memory does not even hold one completion beside the model.
         """
-        n = checks.whole_number("n", n, 1, sequences.MOST_COMPLETIONS, unit="completions")
+        n = checks.whole_number("n", n, 1, checks.MOST_COMPLETIONS, unit="completions")
         sampling = chosen(sampling, self.default_sampling)
         tokens = self._prompt(prompt)
         with self._turns.one():

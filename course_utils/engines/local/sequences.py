@@ -27,9 +27,6 @@ SEQUENCES_AT_ONCE = 32
 # The KV cache of all sequences together stays below this many tokens, or one full context.
 CACHE_TOKENS = 32_768
 
-MOST_COMPLETIONS = 100_000
-"""The most completions that one call draws."""
-
 
 @dataclass(frozen=True)
 class Draw:
