@@ -25,7 +25,7 @@ from course_utils.engines.protocol import (
     Token,
 )
 from course_utils.engines.sampling import Sampling
-from course_utils.errors import PromptError
+from course_utils.errors import NotSupportedError, PromptError
 from course_utils.teaching.distribution import apply_sampling
 
 END = "\x03"
@@ -41,6 +41,9 @@ class BigramEngine:
         self.info = ModelInfo(
             name, "counted", vocabulary=len(self.letters), layers=2, reasoning=True
         )
+        self.default_sampling = None
+        self.keeps_cache = False
+        self.closed = False
         self.delay = delay
         self.calls = Counter()
         self._lock = threading.Lock()
@@ -140,5 +143,26 @@ class BigramEngine:
         uniform = np.tril(np.ones((n, n))) / np.arange(1, n + 1)[:, None]
         return Attention(tokens, np.array([[uniform, uniform], [np.eye(n), np.eye(n)]]))
 
+    def routing(self, text: str):
+        raise NotSupportedError("Counted pairs have no router.", "Open a mixture of experts.")
+
+    def activations(self, text: str, names):
+        raise NotSupportedError("Counted pairs compute nothing on the way.", "Open a model.")
+
+    def activation_names(self) -> list[str]:
+        return []
+
+    def save_cache(self, path) -> int:
+        raise NotSupportedError("Counted pairs have no KV cache.", "Open a model.")
+
+    def load_cache(self, path) -> int:
+        raise NotSupportedError("Counted pairs have no KV cache.", "Open a model.")
+
     def close(self) -> None:
-        pass
+        self.closed = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.close()

@@ -7,8 +7,9 @@ import pytest
 
 from course_utils.capacity import plan, repacked_bytes
 from course_utils.catalogue import find_model
-from course_utils.engines import loading, open_model
+from course_utils.engines import open_model
 from course_utils.engines.gguf_check import check_gguf
+from course_utils.engines.local import loading
 from course_utils.errors import MachineError
 from course_utils.machine import Machine
 from course_utils.standin import sparse_files_work, standin
@@ -20,11 +21,23 @@ MACHINE = Machine(8, 64 * GIB, 61 * GIB, 40e9, 100 * GIB)
 
 def test_a_model_that_memory_cannot_hold_is_refused_unless_forced(tmp_path, monkeypatch):
     path = tiny_model(tmp_path / "tiny.gguf")
-    monkeypatch.setattr("course_utils.engines.local.SMALL_MODEL_BYTES", 0)
+    monkeypatch.setattr("course_utils.engines.local.engine.SMALL_MODEL_BYTES", 0)
+    monkeypatch.setattr(loading, "LITTLE_BYTES", 0)
     monkeypatch.setattr(loading, "available_memory_bytes", lambda: 100_000)
     with pytest.raises(MachineError, match="force=True"):
         open_model(path)
     assert open_model(path, force=True).next_tokens("Hi", 1)
+
+
+def test_memory_for_the_context_is_counted_for_small_models_too(tmp_path, monkeypatch):
+    path = tiny_model(tmp_path / "tiny.gguf", context=1 << 20)
+    monkeypatch.setattr(loading, "available_memory_bytes", lambda: 2 * GIB)
+    with pytest.raises(MachineError, match=r"of memory, and 2\.0 GiB are free"):
+        open_model(path, context=1 << 23)
+    # Without flash attention the scores of one layer alone take 8 GiB.
+    with pytest.raises(MachineError, match=r"of memory, and 2\.0 GiB are free"):
+        open_model(path, context=1 << 20)
+    assert open_model(path).info.context == 8192
 
 
 def test_weights_are_repacked_only_where_one_kernel_has_room_for_the_copy(tmp_path, monkeypatch):
@@ -52,7 +65,7 @@ def test_weights_are_repacked_only_where_one_kernel_has_room_for_the_copy(tmp_pa
 
 
 def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.engines.local.repacking_crashes", lambda: None)
+    monkeypatch.setattr("course_utils.engines.local.engine.repacking_crashes", lambda: None)
     path = tiny_model(tmp_path / "tiny.gguf")
     settings = open_model(path).info.settings
     assert settings["repack"] is False
@@ -61,7 +74,7 @@ def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path, monkeypat
 
 
 def test_where_repacking_crashes_nothing_is_repacked_and_who_asks_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.engines.local.repacking_crashes", lambda: "it has AMX")
+    monkeypatch.setattr("course_utils.engines.local.engine.repacking_crashes", lambda: "it has AMX")
     path = tiny_model(tmp_path / "tiny.gguf", storage=gguf.GGMLQuantizationType.Q4_0)
     engine = open_model(path)
     assert engine.info.settings["repack"] is False

@@ -13,21 +13,25 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from course_utils.engines import GREEDY, PLAIN, QWQ, Sampling, open_model
-from course_utils.engines.gguf_check import check_gguf
-from course_utils.errors import (
-    CourseError,
-    ModelFileError,
-    ModelLoadError,
-    NotSupportedError,
-    OptionError,
-    PromptError,
-)
+from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
+from course_utils.engines.local import engine, options
+from course_utils.errors import NotSupportedError
 from tests.tiny_models import ENDLESS, PLAIN_CHAT_TEMPLATE, markov_model, tiny_model
 
 
+@pytest.fixture(scope="module", autouse=True, params=["a small model", "a large one"])
+def size(request):
+    """Everything here holds for models of both sizes, which differ in how they are computed."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "a large one":
+            patch.setattr(engine, "SMALL_MODEL_BYTES", 0)
+            # Two test processes share two cores.
+            patch.setattr(options, "usable_cores", lambda: 1)
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, size):
     return tmp_path_factory.mktemp("models")
 
 
@@ -235,11 +239,12 @@ def test_a_half_read_reply_does_not_block_another_thread_for_ever(endless):
     assert next(left).text.strip() == "wait"  # and the first reader may still go on
 
 
-def test_ctrl_c_stops_generation_within_a_second_and_the_engine_goes_on(endless):
+def test_ctrl_c_stops_generation_within_a_second_and_the_engine_goes_on(folder):
+    path = markov_model(folder / "long.gguf", ENDLESS, context=200_000).path
     code = f"""
 import os, signal, threading, time
 from course_utils.engines import PLAIN, open_model
-model = open_model({endless.info.source!r}, context=200_000)
+model = open_model({str(path)!r}, context=200_000)
 def interrupt():
     global sent
     time.sleep(0.5)
@@ -259,16 +264,14 @@ print(model.chat("6*7?", thinking_budget=2).finish().answer)
 
 
 def test_the_middle_of_a_computation_can_be_interrupted(random_model):
-    from course_utils.engines.runtime import Context, Stopped
+    from course_utils.engines.local.runtime import Context, Stopped
 
     handler = signal.getsignal(signal.SIGINT)
-    context = Context(random_model._model, context=512, threads=1)
-    context.make_interruptible()
-    context.stopping = threading.Event()
-    context.stopping.set()
+    context = Context(random_model._model, context=512, threads=1, interruptible=True)
+    stopping = threading.Event()
+    stopping.set()
     with pytest.raises(Stopped):
-        context.decode_token(1)
-    context.stopping.clear()
+        context.decode_token(1, stopping)
     context.clear()
     context.decode_token(1)
     context.close()
@@ -376,145 +379,3 @@ def test_routing_gives_each_tokens_experts_by_weight(mixture):
 def test_a_dense_model_says_that_it_has_no_router(random_model):
     with pytest.raises(NotSupportedError, match="dense"):
         random_model.routing("Let me check")
-
-
-# ---- opening, options, errors ----------------------------------------------------------------
-
-
-def test_opening_the_same_file_twice_gives_the_open_engine(markov):
-    assert open_model(markov.path) is open_model(str(markov.path))
-    assert open_model(markov.path, context=512) is not open_model(markov.path)
-
-
-def test_a_closed_engine_says_so_and_can_be_opened_again(folder):
-    path = tiny_model(folder / "closing.gguf")
-    with open_model(path) as model:
-        model.next_tokens("Hi", 1)
-    with pytest.raises(CourseError, match="closed"):
-        model.next_tokens("Hi", 1)
-    assert open_model(path).next_tokens("Hi", 1)
-
-
-def test_course_model_sets_the_default(markov, monkeypatch):
-    monkeypatch.setenv("COURSE_MODEL", str(markov.path))
-    assert open_model().info.source == str(markov.path)
-
-
-@pytest.mark.parametrize(
-    "ask, error, words",
-    [
-        (lambda m: m.chat(""), PromptError, "empty"),
-        (lambda m: m.chat([]), PromptError, "no message"),
-        (lambda m: m.chat([{"content": "Hi"}]), PromptError, "role"),
-        (lambda m: m.chat([{"role": "user", "content": None}]), PromptError, "not text"),
-        (lambda m: m.complete(""), PromptError, "empty"),
-        (lambda m: m.next_tokens(""), PromptError, "empty"),
-        (lambda m: m.score(""), PromptError, "empty"),
-        (lambda m: m.attention(""), PromptError, "empty"),
-        (lambda m: m.chat("Hi " * 5000), PromptError, "context"),
-        (lambda m: m.score("Hi " * 5000), PromptError, "context"),
-        (lambda m: m.attention("Hi " * 600), PromptError, "too many"),
-        (lambda m: m.chat("Hi", {"temperature": 1}), OptionError, "sampling"),
-        (lambda m: m.chat("Hi", thinking_budget=-1), OptionError, "thinking_budget"),
-        (lambda m: m.next_tokens("Hi", 0), OptionError, "k=0"),
-        (lambda m: m.next_tokens("Hi", 10**6), OptionError, "k=1000000"),
-        (lambda m: m.sample_many("Hi", 0), OptionError, "n=0"),
-        (lambda m: m.detokenize([10**6]), OptionError, "1000000"),
-        (lambda m: m.activations("Hi", ["kq_sofd_max-0"]), OptionError, "kq_sofd_max-0"),
-    ],
-)
-def test_bad_input_gets_one_clear_message_and_the_engine_goes_on(random_model, ask, error, words):
-    with pytest.raises(error, match=words) as caught:
-        ask(random_model)
-    assert "What to do:" in str(caught.value)
-    assert random_model.next_tokens("Let", 1)
-
-
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        ({"contxt": 512}, "'context'"),
-        ({"context": 0}, "context=0"),
-        ({"context": "big"}, "context='big'"),
-        ({"threads": -1}, "threads=-1"),
-        ({"kv_type": "q3"}, "f32, f16, q8_0"),
-        ({"kv_type": "q8_0", "flash_attention": False}, "flash attention"),
-    ],
-)
-def test_a_misspelt_or_impossible_option_is_an_error(markov, options, words):
-    with pytest.raises(OptionError, match=words):
-        open_model(markov.path, **options)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [{"temperature": -1}, {"temperature": "hot"}, {"top_p": 0}, {"top_k": 1.5}, {"seed": -1}],
-)
-def test_impossible_sampling_settings_are_an_error(setting):
-    with pytest.raises(OptionError, match=next(iter(setting))):
-        Sampling(**setting)
-
-
-def test_the_models_name_given_as_an_option_is_explained():
-    with pytest.raises(OptionError, match="open_model\\('qwq-32b'\\)"):
-        open_model(model="qwq-32b")
-
-
-def test_weights_that_are_not_numbers_are_refused(folder):
-    path = tiny_model(folder / "sound.gguf")
-    tensor = check_gguf(path).tensor("blk.0.ffn_up.weight")
-    data = bytearray(path.read_bytes())
-    data[tensor.offset : tensor.offset + 4] = b"\xff\xff\xff\xff"  # a NaN
-    broken = folder / "not_numbers.gguf"
-    broken.write_bytes(data)
-    with pytest.raises(ModelLoadError, match="not_numbers"):
-        open_model(broken)
-
-
-def test_a_misspelt_sampling_setting_is_an_error():
-    with pytest.raises(OptionError, match="temprature"):
-        QWQ.but(temprature=1)
-
-
-def test_a_missing_file_is_an_error_with_a_remedy(tmp_path):
-    with pytest.raises(ModelFileError, match="no file"):
-        open_model(tmp_path / "missing.gguf")
-
-
-def test_an_unknown_name_is_an_error_that_names_the_nearest():
-    with pytest.raises(CourseError, match="qwq-32b"):
-        open_model("qwq-32")
-
-
-@pytest.mark.parametrize("kv_type", ["f32", "f16", "q8_0"])
-def test_every_kind_of_kv_cache_computes_nearly_the_same(folder, random_model, kv_type):
-    path = tiny_model(folder / "wide.gguf", hidden=128)
-    exact = open_model(path).next_tokens("Let me check", 3)
-    other = open_model(path, kv_type=kv_type).next_tokens("Let me check", 3)
-    for one, two in zip(exact, other, strict=True):
-        assert two.logit == pytest.approx(one.logit, abs=0.1)
-
-
-def test_nothing_is_printed_while_a_model_is_opened_and_used(markov):
-    code = f"""
-from course_utils.engines import open_model
-model = open_model({str(markov.path)!r})
-model.chat("6*7?").finish()
-model.attention("Let me")
-model.close()
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_importing_the_course_is_quick_and_pulls_in_nothing_heavy():
-    code = """
-import sys, time
-started = time.process_time()  # a busy machine must not fail this
-import course_utils, course_utils.engines, course_utils.teaching
-print(time.process_time() - started, [m for m in ("torch", "matplotlib") if m in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    seconds, heavy = done.stdout.split(" ", 1)
-    assert heavy.strip() == "[]"
-    assert float(seconds) < 0.5

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from course_utils.engines import open_model
-from course_utils.engines.runtime import Batch, Context, Model
+from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.errors import OptionError
 from course_utils.nano import (
     cards,

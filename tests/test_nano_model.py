@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.engines.runtime import Batch, Context, Model
+from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.errors import ModelFileError, OptionError
 from course_utils.nano import corpus, export, sample, tokenizer
 from course_utils.nano.model import Cache, Shape, Transformer
@@ -170,7 +170,7 @@ def test_a_corpus_with_few_merges_leaves_unused_tokens_in_the_vocabulary(tmp_pat
     model = Model(
         tmp_path / "small.gguf", repack=False, check_weights=True, on_progress=lambda share: None
     )
-    assert model.vocabulary_size == 512
+    assert model.vocabulary.size == 512
     model.close()
 
 

@@ -14,36 +14,47 @@ import dataclasses
 import difflib
 import os
 import re
+import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_utils.engines.checks import shown, shown_path, why
 from course_utils.engines.sampling import GREEDY, PLAIN, QWQ, Sampling
 from course_utils.errors import ModelFileError, OptionError
 
 if TYPE_CHECKING:
-    from course_utils.engines.local import LocalEngine
-    from course_utils.engines.server.endpoint import EndpointEngine
+    from course_utils.engines.protocol import Engine
 
 __all__ = ["GREEDY", "PLAIN", "QWQ", "Sampling", "open_model"]
 
 DEFAULT_MODEL = "nano-thinker"
 
 # Engines that are open, by file and options: running a cell twice must not load 20 GB twice.
-_open_engines: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+_open_engines: dict[tuple, weakref.WeakSet] = {}
+_opening = threading.Lock()
 
 
-def open_model(model: str | Path | None = None, /, **options) -> LocalEngine | EndpointEngine:
+def open_model(model: str | Path | None = None, /, **options) -> Engine:
     """Open a model by its catalogue name, its file, or the address of a server that runs it.
 
     model: by default what ``COURSE_MODEL`` says, or else the course's own nano thinker.
     options: for a local model see ``LocalOptions``; for a server, ``api_key``, ``model`` (its name
         there) and ``timeout`` in seconds.
 
-    Opening the same file with the same options again gives the engine that is already open.
+    Opening the same file with the same options again shares the weights and the KV cache of the
+    engine that is already open.  Whoever opens a model closes it for themselves, with ``close()``,
+    a ``with`` block, or by no longer referring to it; the last one to do so frees its memory.
     Raises ModelFileError, ModelLoadError, ServerError or OptionError, each with a remedy.
     """
-    chosen = str(model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
+    if model is not None and not isinstance(model, str | os.PathLike):
+        raise OptionError(
+            f"{shown(model)} is not the name of a model.",
+            'Give a name, a path or an address as text, as in open_model("nano-thinker").',
+        )
+    chosen = os.fspath(model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
+    if isinstance(chosen, bytes):
+        chosen = os.fsdecode(chosen)
     if _is_address(chosen):
         from course_utils.engines.server import open_server
 
@@ -55,16 +66,22 @@ def open_model(model: str | Path | None = None, /, **options) -> LocalEngine | E
     if "model" in options:
         raise OptionError(
             "Only a server has several models to choose from with model=...",
-            f"Name a model of this machine first: open_model({str(options['model'])!r}).",
+            f"Name a model of this machine first: open_model({shown(options['model'])}).",
         )
     _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
     local_options = LocalOptions(**options)
     path, name = _find_file(chosen)
     stamp = path.stat()
     key = (path, stamp.st_size, stamp.st_mtime_ns, local_options)
-    engine = _open_engines.get(key)
-    if engine is None or engine.closed:
-        engine = _open_engines[key] = LocalEngine(path, name=name, options=local_options)
+    with _opening:
+        openers = _open_engines.setdefault(key, weakref.WeakSet())
+        for opener in openers:
+            engine = opener.share()
+            if engine is not None:
+                break
+        else:
+            engine = LocalEngine(path, name=name, options=local_options)
+        openers.add(engine)
     return engine
 
 
@@ -82,13 +99,20 @@ def _is_address(chosen: str) -> bool:
 def _find_file(chosen: str) -> tuple[Path, str | None]:
     """The file of a catalogue name or a path, and the model's name if the catalogue knows it."""
     if chosen.endswith(".gguf") or os.sep in chosen or "/" in chosen:
-        path = Path(chosen).expanduser().resolve()
-        if not path.exists():
+        try:
+            path = Path(chosen).expanduser().resolve()
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             raise ModelFileError(
-                f"There is no file {chosen}.",
+                f"There is no file {shown_path(chosen)}.",
                 "Check the spelling and the folder; open_model() without a name opens the model "
                 "that comes with the course.",
-            )
+            ) from None
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelFileError(
+                f"{shown_path(chosen)} is not a path that can be opened: {why(error)}.",
+                "Give a shorter or another path to the model's file.",
+            ) from None
         return path, None
     from course_utils.download import model_path
 

@@ -1,7 +1,8 @@
 """What can every model in this course do, wherever it runs?
 
-The ``Engine`` protocol below is the one way the notebooks speak to a model.  ``local.py`` keeps
-the promise with llama.cpp in this process, ``server`` with any OpenAI-compatible server.
+The ``Engine`` protocol below is the one way the notebooks speak to a model.  ``local`` keeps the
+promise with llama.cpp in this process, ``server`` with any OpenAI-compatible server.  What both are
+asked for is checked in ``checks.py``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -102,6 +104,13 @@ class Reply:
         decoding = self.seconds - self.seconds_to_first_token
         return (self.tokens - 1) / decoding if self.tokens > 1 and decoding > 0 else 0.0
 
+    def add(self, kind: Kind, text: str) -> None:
+        """Append text that has arrived."""
+        if kind == "thinking":
+            self.thinking += text
+        else:
+            self.answer += text
+
     def message(self) -> Message:
         """This reply as a message for the history: the answer alone, as QwQ's card asks.
 
@@ -125,6 +134,7 @@ class Stream:
         stopping: threading.Event | None = None,
     ):
         self._pieces = pieces
+        self._reading = threading.Lock()
         self.reply = reply
         self.stopping = stopping or threading.Event()
 
@@ -132,9 +142,10 @@ class Stream:
         return self
 
     def __next__(self) -> Piece:
-        if self.stopping.is_set():
-            self.close()
-        return next(self._pieces)
+        with self._reading:  # each piece goes to one reader
+            if self.stopping.is_set():
+                self._pieces.close()
+            return next(self._pieces)
 
     def finish(self) -> Reply:
         for _ in self:
@@ -146,8 +157,9 @@ class Stream:
         self.stopping.set()
 
     def close(self) -> None:
-        """End the reply and let others use the engine. Only for the thread that iterates."""
-        self._pieces.close()
+        """End the reply and let others use the engine; waits for a piece that is on its way."""
+        with self._reading:
+            self._pieces.close()
 
 
 @dataclass(frozen=True)
@@ -194,9 +206,33 @@ class Routing:
 
 
 class Engine(Protocol):
-    """One open model. Close it with ``close()`` or use it as a context manager."""
+    """One open model; this is all that anybody may ask of it.
+
+    Where an engine cannot do something, it raises NotSupportedError, which names one that can.
+    Close it with ``close()`` or use it as a context manager; every call after that raises a
+    CourseError.
+    """
 
     info: ModelInfo
+
+    default_sampling: Sampling | None
+    """What a call without settings samples with; None leaves that to a server."""
+
+    keeps_cache: bool
+    """Whether ``save_cache`` and ``load_cache`` work here."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed."""
+        ...
+
+    def close(self) -> None:
+        """Be done with the model; its memory is freed when nobody else has it open."""
+        ...
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(self, *_exception) -> None: ...
 
     def chat(
         self,
@@ -244,6 +280,18 @@ class Engine(Protocol):
         """The router's choices over a raw text (local mixture-of-experts models only)."""
         ...
 
-    def close(self) -> None:
-        """Free the model's memory."""
+    def activations(self, text: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Intermediate results by name (local engines only)."""
+        ...
+
+    def activation_names(self) -> list[str]:
+        """The names of all intermediate results (local engines only)."""
+        ...
+
+    def save_cache(self, path: Path | str) -> int:
+        """Write the KV cache to a file; gives the number of tokens (where ``keeps_cache``)."""
+        ...
+
+    def load_cache(self, path: Path | str) -> int:
+        """Read a KV cache from a file; gives the number of tokens (where ``keeps_cache``)."""
         ...

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
+from course_utils.engines.checks import MOST, finite_number, shown, whole_number
 from course_utils.errors import OptionError
 
+# For each setting that is a number with a point: the least and the most it may be.
+_RANGES = {
+    "temperature": (0, 100),
+    "top_p": (0, 1),
+    "min_p": (0, 1),
+    "repetition_penalty": (0.01, 100),
+    "presence_penalty": (-10, 10),
+}
 
-def _number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _whole(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-# For each setting: which values are allowed, and how to say so.
-_RULES = {
-    "temperature": (lambda v: _number(v) and 0 <= v <= 100, "a number from 0 to 100"),
-    "top_k": (lambda v: _whole(v) and v >= 0, "a whole number from 0 up"),
-    "top_p": (lambda v: _number(v) and 0 < v <= 1, "a number above 0 and at most 1"),
-    "min_p": (lambda v: _number(v) and 0 <= v < 1, "a number from 0 to below 1"),
-    "repetition_penalty": (lambda v: _number(v) and v > 0, "a number above 0"),
-    "presence_penalty": (lambda v: _number(v) and -10 <= v <= 10, "a number from -10 to 10"),
-    "max_tokens": (lambda v: v is None or (_whole(v) and v >= 1), "a whole number from 1, or None"),
-    "seed": (
-        lambda v: v is None or (_whole(v) and 0 <= v < 2**32 - 1),
-        "a whole number from 0 to 4294967294, or None",
-    ),
+# For each setting that is a whole number: the least, the most, and whether None is allowed.
+_COUNTS = {
+    "top_k": (0, MOST, False),
+    "max_tokens": (1, MOST, True),
+    "seed": (0, 2**32 - 2, True),
 }
 
 
@@ -60,10 +52,21 @@ class Sampling:
     seed: int | None = None
 
     def __post_init__(self):
-        for name, (allowed, expected) in _RULES.items():
+        for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if not allowed(value):
-                raise OptionError(f"{name}={value!r} is not a valid setting.", f"Give {expected}.")
+            number = finite_number(value)
+            # A top_p of 0 would keep no token, a min_p of 1 none but the likeliest.
+            excluded = {"top_p": 0, "min_p": 1}.get(name)
+            if number is None or not least <= number <= most or number == excluded:
+                but = "" if excluded is None else f", but not {excluded}"
+                raise OptionError(
+                    f"{name}={shown(value)} is not a valid setting.",
+                    f"Give a number from {least} to {most}{but}.",
+                )
+        for name, (least, most, optional) in _COUNTS.items():
+            value = getattr(self, name)
+            if value is not None or not optional:
+                object.__setattr__(self, name, whole_number(name, value, least, most))
 
     def but(self, **changes) -> Sampling:
         """The same settings with some of them changed: ``sampling.but(temperature=1.0)``."""
@@ -84,3 +87,15 @@ GREEDY = Sampling(temperature=0.0, top_k=1, top_p=1.0)
 
 PLAIN = Sampling(temperature=1.0, top_k=0, top_p=1.0)
 """The model's own distribution, nothing cut off: what training and pass@k assume."""
+
+
+def chosen(sampling: object, default: Sampling | None) -> Sampling | None:
+    """The settings given, or the engine's own for None. Raises OptionError for anything else."""
+    if sampling is None:
+        return default
+    if not isinstance(sampling, Sampling):
+        raise OptionError(
+            f"sampling={shown(sampling)} is not a set of sampling settings.",
+            "Make one with Sampling(temperature=..., top_p=...), or from one: QWQ.but(seed=1).",
+        )
+    return sampling

@@ -22,6 +22,9 @@ from course_utils.engines.protocol import Kind, Message
 OPENING = "<think>"
 CLOSING = "</think>"
 
+END_OF_THOUGHT = f"\n{CLOSING}\n\n"
+"""What closes a thought that has used up its budget; QwQ's own layout."""
+
 
 class ThinkingSplitter:
     """Splits a reply while it streams in, however the pieces cut the tags.

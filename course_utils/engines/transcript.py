@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,9 +18,17 @@ from pathlib import Path
 
 from course_utils import machine
 from course_utils.engines.chat_format import as_messages
+from course_utils.engines.checks import (
+    as_path,
+    finite_number,
+    place_to_write,
+    shown,
+    shown_path,
+    why,
+)
 from course_utils.engines.protocol import Engine, Message, Piece, Reply, Stream
-from course_utils.engines.sampling import Sampling
-from course_utils.errors import ModelFileError, OptionError
+from course_utils.engines.sampling import Sampling, chosen
+from course_utils.errors import MachineError, ModelFileError, OptionError
 from course_utils.progress import Progress
 
 FORMAT = 1
@@ -36,15 +45,17 @@ def record(
     """Let a model answer and write the run to ``path``; gives the reply.
 
     The sampling needs a seed, so that the same model can be asked to do it again.
-    Raises OptionError without one, and whatever ``chat`` raises.
+    Raises OptionError without one, MachineError where ``path`` cannot be written (before the model
+    is asked), and whatever ``chat`` raises.
     """
-    sampling = sampling or getattr(engine, "default_sampling", Sampling()).but(seed=0)
+    sampling = chosen(sampling, (engine.default_sampling or Sampling()).but(seed=0))
     if sampling.seed is None:
         raise OptionError(
             "A run without a seed cannot be repeated.",
             "Record with a seed: sampling.but(seed=0).",
         )
     conversation = as_messages(messages)
+    path = place_to_write(path)
     stream = engine.chat(conversation, sampling, thinking_budget=thinking_budget)
     pieces = list(stream)
     transcript = {
@@ -53,7 +64,7 @@ def record(
         "model": {
             **dataclasses.asdict(engine.info),
             # The file's place on this machine means nothing on another.
-            "source": Path(engine.info.source).name,
+            "source": shown_path(Path(engine.info.source).name),
             "sha256": _sha256(engine.info.source),
         },
         "sampling": dataclasses.asdict(sampling),
@@ -68,23 +79,60 @@ def record(
         "pieces": [list(piece) for piece in pieces],
         "reply": dataclasses.asdict(stream.reply),
     }
-    text = json.dumps(transcript, ensure_ascii=False, indent=1)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    _write(path, json.dumps(transcript, ensure_ascii=False, indent=1) + "\n")
     return stream.reply
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a transcript; where that fails after all, somewhere else, since it took long to make.
+
+    Half of a surrogate pair, which a server may send, is written as JSON's own escape.
+    """
+    data = text.encode("utf-8", errors="backslashreplace")
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        with tempfile.NamedTemporaryFile(
+            prefix="transcript-", suffix=".json", delete=False
+        ) as kept:
+            kept.write(data)
+        raise MachineError(
+            f"{shown_path(path)} could not be written: {why(error)}. "
+            f"The transcript lies in {kept.name} instead.",
+            "Move it from there.",
+        ) from None
 
 
 def load(path: Path | str) -> dict:
     """A transcript as a dictionary. Raises ModelFileError if the file is not one."""
     remedy = "Record one with record(engine, path, question)."
+    path = as_path(path)
     try:
-        transcript = json.loads(Path(path).read_text(encoding="utf-8"))
+        transcript = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise ModelFileError(f"There is no transcript {path}.", remedy) from None
-    except ValueError:
+        raise ModelFileError(f"There is no transcript {shown_path(path)}.", remedy) from None
+    except (ValueError, RecursionError):
         transcript = None
-    if not isinstance(transcript, dict) or transcript.get("format") != FORMAT:
-        raise ModelFileError(f"{Path(path).name} is not a transcript of this course.", remedy)
+    if not _is_transcript(transcript):
+        raise ModelFileError(f"{shown_path(path.name)} is not a transcript of this course.", remedy)
     return transcript
+
+
+def _is_transcript(found: object) -> bool:
+    """Whether it has what a replay needs."""
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        return False
+    reply, pieces = found.get("reply"), found.get("pieces")
+    return (
+        isinstance(reply, dict)
+        and set(reply) <= {field.name for field in dataclasses.fields(Reply)}
+        and isinstance(pieces, list)
+        and all(isinstance(piece, list) and len(piece) == 4 for piece in pieces)
+        and all(
+            isinstance(text, str) and finite_number(seconds) is not None
+            for _, text, _, seconds in pieces
+        )
+    )
 
 
 def replay(path: Path | str, speed: float = 1.0) -> Stream:
@@ -93,8 +141,8 @@ def replay(path: Path | str, speed: float = 1.0) -> Stream:
     speed: 1 is the speed at which it was recorded, 10 is ten times faster; ``float("inf")`` does
     not wait at all.
     """
-    if not speed > 0:
-        raise OptionError(f"speed={speed!r} is not valid.", "Give a number above 0.")
+    if (finite_number(speed) is None and speed != float("inf")) or not speed > 0:
+        raise OptionError(f"speed={shown(speed)} is not valid.", "Give a number above 0.")
     transcript = load(path)
     reply = Reply()
 
@@ -105,10 +153,7 @@ def replay(path: Path | str, speed: float = 1.0) -> Stream:
             wait = piece.seconds / speed - (time.perf_counter() - started)
             if wait > 0:
                 time.sleep(wait)
-            if piece.kind == "thinking":
-                reply.thinking += piece.text
-            else:
-                reply.answer += piece.text
+            reply.add(piece.kind, piece.text)
             yield piece
         for name, value in transcript["reply"].items():
             setattr(reply, name, value)

@@ -189,8 +189,8 @@ def quantise(source: Path, target: Path, kind: str = "Q4_K_M") -> None:
     narrower ones, which is why the nano models are 256 wide.  Raises OptionError for an unknown
     kind, ModelFileError when llama.cpp refuses.
     """
-    # Importing the engine's runtime keeps llama.cpp's own log out of the notebook.
-    from course_utils.engines import runtime
+    # Importing the engine's library keeps llama.cpp's own log out of the notebook.
+    from course_utils.engines.local import library
 
     kinds = {k.name.removeprefix("MOSTLY_").removeprefix("ALL_"): k for k in LlamaFileType}
     if kind not in kinds or kind == "GUESSED":
@@ -198,16 +198,16 @@ def quantise(source: Path, target: Path, kind: str = "Q4_K_M") -> None:
             f"llama.cpp knows no quantisation {kind!r}.",
             "Use one of Q8_0, Q6_K, Q5_K_M, Q4_K_M, Q4_0, Q3_K_M, Q2_K.",
         )
-    parameters = runtime.C.llama_model_quantize_default_params()
+    parameters = library.C.llama_model_quantize_default_params()
     parameters.ftype = kinds[kind].value
     parameters.nthread = 1
-    status = runtime.C.llama_model_quantize(
+    status = library.C.llama_model_quantize(
         str(source).encode(), str(target).encode(), ctypes.byref(parameters)
     )
     if status:
         Path(target).unlink(missing_ok=True)
         raise ModelFileError(
-            f"llama.cpp cannot quantise {Path(source).name} to {kind}: {runtime.reason()}.",
+            f"llama.cpp cannot quantise {Path(source).name} to {kind}: {library.reason()}.",
             "Start from a file with 32-bit or 16-bit weights.",
         )
 

@@ -19,8 +19,8 @@ from statistics import mean, median
 from course_utils.batching import bytes_read_per_step, experts_touched
 from course_utils.catalogue import find_model
 from course_utils.engines.local import LocalEngine, LocalOptions
-from course_utils.engines.observation import activations
-from course_utils.engines.runtime import Batch, Context
+from course_utils.engines.local.observation import activations
+from course_utils.engines.local.runtime import Batch, Context
 from course_utils.machine import measure_memory_bandwidth, this_machine
 from course_utils.standin import LIVE_ROWS, Standin, standin
 from tests.benchmarks.report import show_place, write_report

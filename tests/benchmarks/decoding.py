@@ -56,7 +56,7 @@ def main() -> None:
     layers = None if planned.fits else LAYERS_WITH_LITTLE_MEMORY
     with standin(MODEL, layers=layers) as file:
         engine = LocalEngine(file.path, options=LocalOptions(context=CONTEXT))
-        engine._end_tokens = frozenset()
+        engine._model.vocabulary.end_tokens = frozenset()
         settings = {name: engine.info.settings[name] for name in _SETTINGS}
         loops = {
             BARE: bare(engine, context=CONTEXT, **settings),

@@ -15,7 +15,7 @@ from statistics import median
 
 from course_utils.engines import PLAIN
 from course_utils.engines.local import LocalEngine, LocalOptions
-from course_utils.engines.runtime import repacking_crashes
+from course_utils.engines.local.runtime import repacking_crashes
 from course_utils.machine import this_machine
 from course_utils.quantisation import bytes_read_per_token
 from course_utils.standin import standin
@@ -59,7 +59,7 @@ def main() -> None:
             for repack in ((False,) if repacking_crashes() else (False, True))
         }
         for engine in engines.values():
-            engine._end_tokens = frozenset()
+            engine._model.vocabulary.end_tokens = frozenset()
         prefill = prefill_speeds(engines)
         loops = {settings: streamed(engine) for settings, engine in engines.items()}
         times, bandwidths = by_turns(loops, TOKENS, THREADS)

@@ -13,7 +13,8 @@ import llama_cpp.llama_cpp as C
 
 from course_utils.engines import PLAIN
 from course_utils.engines.local import LocalEngine, LocalOptions
-from course_utils.engines.runtime import Context, Sampler
+from course_utils.engines.local.runtime import Context
+from course_utils.engines.local.samplers import Sampler
 from course_utils.paths import nano_folder
 
 PROMPT = "The"
@@ -32,15 +33,16 @@ def bare(
     """Sample and decode with the C functions alone; one step for each token."""
     context = Context(engine._model, context=context, threads=threads, kv_type=kv_type, **options)
     sampler = Sampler(engine._model, PLAIN.but(seed=0))
-    prompt = engine._ids(PROMPT, True)
+    prompt = engine._model.vocabulary.tokenize(PROMPT, special=True)
     tokens = (C.llama_token * len(prompt))(*prompt)
-    C.llama_decode(context.pointer, C.llama_batch_get_one(tokens, len(prompt)))
     one = (C.llama_token * 1)()
     batch = C.llama_batch_get_one(one, 1)
-    while True:
-        one[0] = C.llama_sampler_sample(sampler.pointer, context.pointer, -1)
-        C.llama_decode(context.pointer, batch)
-        yield
+    with context.handle as pointer, sampler.handle as chain:
+        C.llama_decode(pointer, C.llama_batch_get_one(tokens, len(prompt)))
+        while True:
+            one[0] = C.llama_sampler_sample(chain, pointer, -1)
+            C.llama_decode(pointer, batch)
+            yield
 
 
 def streamed(engine: LocalEngine) -> Iterator[None]:
@@ -71,7 +73,7 @@ def microseconds_per_token(engine: LocalEngine, tokens: int) -> dict[str, float]
 def main() -> None:
     engine = LocalEngine(nano_folder() / "thinker.gguf", options=LocalOptions(context=CONTEXT))
     # The model would stop by itself; the measurement must not.
-    engine._end_tokens = frozenset()
+    engine._model.vocabulary.end_tokens = frozenset()
     for tokens in (100, 4000):
         rounds = [microseconds_per_token(engine, tokens) for _ in range(9 if tokens == 100 else 3)]
         ratios = [each["streamed"] / each["bare"] for each in rounds]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.engines import checks
 from course_utils.engines.chat_format import as_messages
 from course_utils.engines.protocol import (
     Attention,
@@ -31,7 +32,7 @@ from course_utils.engines.protocol import (
     Stream,
     Token,
 )
-from course_utils.engines.sampling import QWQ, Sampling
+from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.server.connection import Connection, encoded
 from course_utils.engines.server.errors import (
     NO_SUCH_SETTING,
@@ -57,15 +58,12 @@ from course_utils.engines.server.requests import (
 )
 from course_utils.engines.server.stream import Chunk, as_count
 from course_utils.engines.thinking import (
-    CLOSING,
+    END_OF_THOUGHT,
     OPENING,
     opens_thinking,
     without_thinking,
 )
-from course_utils.errors import NotSupportedError, OptionError, PromptError, ServerError
-
-# What closes a thought that has used up its budget; QwQ's own layout.
-END_OF_THOUGHT = f"\n{CLOSING}\n\n"
+from course_utils.errors import NotSupportedError, ServerError
 
 # Requests at once where a server cannot draw several completions in one.
 CONCURRENT_REQUESTS = 8
@@ -133,23 +131,17 @@ class EndpointEngine:
         Raises PromptError for an empty or too long conversation, ServerError where the server
         fails; what had arrived by then is in the stream's and in the error's ``reply``.
         """
-        if thinking_budget is not None and not _is_count(thinking_budget):
-            raise OptionError(
-                f"thinking_budget={thinking_budget!r} is not valid.",
-                "Give a whole number of tokens from 0 up, or None for no limit.",
-            )
+        budget = checks.thinking_budget(thinking_budget)
         messages = without_thinking(as_messages(messages))
         encoded({"messages": messages})  # rather now than when the stream is read
         settings = self._settings(sampling)
         return self._stream(
-            lambda reply, stopping: self._chat_pieces(
-                reply, stopping, messages, settings, thinking_budget
-            )
+            lambda reply, stopping: self._chat_pieces(reply, stopping, messages, settings, budget)
         )
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
         """Stream the continuation of a raw text; all of it counts as answer."""
-        _check_text(text)
+        checks.prompt_text(text)
         settings = self._settings(sampling)
         return self._stream(
             lambda reply, stopping: read_reply(
@@ -165,9 +157,8 @@ class EndpointEngine:
 
         Completion number i draws with ``sampling.seed + i``.
         """
-        if not _is_count(n) or n < 1:
-            raise OptionError(f"n={n!r} is not a number of completions.", "Give 1 or more.")
-        _check_text(prompt)
+        n = checks.whole_number("n", n, 1, checks.MOST_COMPLETIONS, unit="completions")
+        checks.prompt_text(prompt)
         settings = self._settings(sampling)
         with self._connection.explaining():
             return self._sample(prompt, n, settings)
@@ -300,9 +291,8 @@ class EndpointEngine:
         Servers other than llama-server do not reveal the tokens' ids either (-1), and give a few
         tokens only: OptionError says how many.
         """
-        _check_text(text)
-        if not _is_count(k) or k < 1:
-            raise OptionError(f"k={k!r} is not a number of tokens.", "Give 1 or more.")
+        checks.prompt_text(text)
+        k = checks.whole_number("k", k, 1, unit="tokens")
         with self._connection.explaining():
             return self._next_tokens(text, k)
 
@@ -311,7 +301,7 @@ class EndpointEngine:
 
     def score(self, text: str) -> list[ScoredToken]:
         """The log-probability of each token, where the server can echo a prompt (vLLM can)."""
-        _check_text(text)
+        checks.prompt_text(text)
         with self._connection.explaining():
             return score(self._connection, self._model, text)
 
@@ -351,16 +341,7 @@ class EndpointEngine:
 
     def _settings(self, sampling: Sampling | None) -> dict:
         """Sampling settings as this server names them."""
-        return settings_for_any_server(self._chosen(sampling))
-
-    def _chosen(self, sampling: Sampling | None) -> Sampling | None:
-        sampling = sampling or self.default_sampling
-        if sampling is not None and not isinstance(sampling, Sampling):
-            raise OptionError(
-                f"sampling={sampling!r} is not a set of sampling settings.",
-                "Give a Sampling, for example Sampling(temperature=0.6), or QWQ.but(seed=1).",
-            )
-        return sampling
+        return settings_for_any_server(chosen(sampling, self.default_sampling))
 
     def _describe(self, listed: dict) -> ModelInfo:
         owner = listed.get("owned_by")
@@ -374,13 +355,3 @@ class EndpointEngine:
 
     def _unsupported(self, lack: str) -> NotSupportedError:
         return unsupported(self._connection.server, lack)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _check_text(text: str) -> None:
-    if not isinstance(text, str) or not text:
-        raise PromptError("The prompt is empty.", "Give a text with at least one character.")
-    encoded({"prompt": text})

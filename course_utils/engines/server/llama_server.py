@@ -22,8 +22,8 @@ from course_utils.engines.protocol import (
     ScoredToken,
     Token,
 )
-from course_utils.engines.sampling import Sampling
-from course_utils.engines.server.endpoint import END_OF_THOUGHT, EndpointEngine
+from course_utils.engines.sampling import Sampling, chosen
+from course_utils.engines.server.endpoint import EndpointEngine
 from course_utils.engines.server.errors import NotAnApi, Refused
 from course_utils.engines.server.reading import Sorter, new_reply, read_reply, stop_reason
 from course_utils.engines.server.requests import (
@@ -34,6 +34,7 @@ from course_utils.engines.server.requests import (
 from course_utils.engines.server.stream import Chunk, as_count, choices_of, chunk_of
 from course_utils.engines.thinking import (
     CLOSING,
+    END_OF_THOUGHT,
     OPENING,
     opens_thinking,
     split_thinking,
@@ -159,7 +160,7 @@ class LlamaServerEngine(EndpointEngine):
         return answer
 
     def _settings(self, sampling: Sampling | None) -> dict:
-        return settings_for_llama_server(self._chosen(sampling))
+        return settings_for_llama_server(chosen(sampling, self.default_sampling))
 
     def _describe(self, listed: dict) -> ModelInfo:
         properties = self._properties()

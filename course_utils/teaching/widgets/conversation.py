@@ -83,7 +83,7 @@ class Conversation(Panel):
             description="New conversation", tooltip="Forget the questions and answers so far"
         )
         self.error = ErrorLine()
-        own = getattr(engine, "default_sampling", None) or QWQ
+        own = engine.default_sampling or QWQ
         self.sliders = SamplingSliders(own if sampling is None else sampling)
         self.file = ConversationFile(
             engine, lambda: self._while_idle(self.history), self._go_on_with, self.error

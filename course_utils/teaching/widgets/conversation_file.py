@@ -23,7 +23,7 @@ class ConversationFile(ipywidgets.VBox):
     """Save and Load for a conversation in the working folder.
 
     read, write: give and take the messages; ``write`` may refuse with a CourseError.
-    The KV cache is offered where the engine has ``save_cache`` and ``load_cache``.
+    The KV cache is offered where the engine can keep it.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class ConversationFile(ipywidgets.VBox):
         error: ErrorLine,
     ):
         self._engine, self._read, self._write = engine, read, write
-        self.keeps_cache = hasattr(engine, "save_cache") and hasattr(engine, "load_cache")
+        self.keeps_cache = engine.keeps_cache
         self.name = ipywidgets.Text(
             value="conversation.json",
             description="File name:",

@@ -13,7 +13,7 @@ from course_utils.errors import OptionError
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
 
 LOADED_PERCENT = 60
-"""Where a rehearsal's progress stands once the stand-in is loaded (see ``rehearsal._run``)."""
+"""Where a rehearsal's progress stands once the stand-in is loaded (see ``rehearsal_process``)."""
 
 
 def rehearsal_button(model: str = "qwq-32b", **options) -> RehearsalButton:

@@ -1,4 +1,4 @@
-"""Does this file fit into memory, and should llama.cpp repack its weights? Decided before loading.
+"""Does this fit into memory, and should llama.cpp repack the weights? Decided before it is taken.
 
 By default llama.cpp copies some of a quantised model's weights into a layout that its matrix
 kernels read faster ("repacking").  The file's own pages can be shared by all processes and given
@@ -13,7 +13,9 @@ from typing import NamedTuple
 from course_utils.architectures import Architecture
 from course_utils.capacity import (
     BATCH,
+    GIB,
     REPACKED_TYPES,
+    RESERVE_BYTES,
     MemoryNeed,
     RepackChoice,
     choose_repacking,
@@ -23,6 +25,9 @@ from course_utils.capacity import (
 from course_utils.engines.gguf_header import GgufHeader
 from course_utils.errors import CourseError, MachineError
 from course_utils.machine import available_memory_bytes
+
+# What takes less than this is not worth a look at the machine's memory.
+LITTLE_BYTES = 256 * 2**20
 
 
 class Loading(NamedTuple):
@@ -44,6 +49,7 @@ def decide_loading(
     available_bytes: int,
     kv_type: str = "f16",
     batch: int = BATCH,
+    flash_attention: bool = True,
     repack: bool | None = None,
     kernels: int = 1,
     repacking_crashes: str | None = None,
@@ -61,11 +67,7 @@ def decide_loading(
             f"Repacking would end this kernel: {repacking_crashes}.",
             "Leave repack=True out; the file's own weights work.",
         )
-    try:
-        architecture = Architecture.from_metadata(header.metadata, header.shapes)
-    except CourseError:
-        # A family that the course cannot count: only the file's own length is known.
-        architecture = None
+    architecture = architecture_of(header)
     # The input embedding is only looked up, never multiplied, and stays as it is.
     copy = sum(
         tensor.bytes
@@ -79,6 +81,8 @@ def decide_loading(
         kv_type=kv_type,
         batch=batch,
     )
+    if not flash_attention:
+        need = replace(need, compute=need.compute + _score_bytes(architecture, context, batch))
     if repack is None:
         choice = choose_repacking(
             need, copy, available_bytes, kernels=kernels, crashes=repacking_crashes
@@ -90,6 +94,14 @@ def decide_loading(
     return Loading(need, copy, choice.repack, choice.reason)
 
 
+def architecture_of(header: GgufHeader) -> Architecture | None:
+    """The model's shape; None for a family that the course cannot count."""
+    try:
+        return Architecture.from_metadata(header.metadata, header.shapes)
+    except CourseError:
+        return None
+
+
 def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> Loading:
     """``decide_loading`` for this machine as it is now, with the same settings.
 
@@ -97,5 +109,48 @@ def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> L
     """
     free = available_memory_bytes()
     loading = decide_loading(header, available_bytes=free, **settings)
-    refuse_if_swapping(loading.need, name=name, available_bytes=free, force=force)
+    # The program is there already, so that a small model never fails for its sake.
+    little = loading.need.total - loading.need.program <= LITTLE_BYTES
+    refuse_if_swapping(loading.need, name=name, available_bytes=free, force=force or little)
     return loading
+
+
+def context_bytes(
+    architecture: Architecture | None,
+    *,
+    context: int,
+    kv_type: str,
+    batch: int = BATCH,
+    flash_attention: bool = True,
+) -> int:
+    """What another context over a model that is loaded takes: KV cache and compute buffers.
+
+    0 for a family that the course cannot count.
+    """
+    need = memory_need(
+        file_bytes=0, architecture=architecture, context=context, kv_type=kv_type, batch=batch
+    )
+    scores = 0 if flash_attention else _score_bytes(architecture, context, batch)
+    return need.cache + need.compute + scores
+
+
+def _score_bytes(architecture: Architecture | None, context: int, batch: int) -> int:
+    """One layer's attention scores, which only flash attention does without: 32 bits each."""
+    if architecture is None:
+        return 0
+    return 4 * architecture.attention.heads * min(batch, context) * context
+
+
+def room_for(count_bytes: int) -> bool:
+    """Whether so many bytes are free now, with the reserve that a plan leaves."""
+    return count_bytes <= LITTLE_BYTES or count_bytes + RESERVE_BYTES <= available_memory_bytes()
+
+
+def refuse_unless_room(count_bytes: int, what: str, remedy: str) -> None:
+    """Stop before memory is taken that is not there. Raises MachineError, with ``remedy``."""
+    if not room_for(count_bytes):
+        raise MachineError(
+            f"{what} takes {count_bytes / GIB:.1f} GiB of memory beside the model, and "
+            f"{available_memory_bytes() / GIB:.1f} GiB are free.",
+            remedy,
+        )

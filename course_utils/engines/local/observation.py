@@ -15,12 +15,17 @@ import llama_cpp._ggml as ggml_package
 import llama_cpp.llama_cpp as C
 import numpy as np
 
+from course_utils.architectures import Architecture
+from course_utils.engines.local.loading import context_bytes, refuse_unless_room
+from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.protocol import Attention, Routing, Token
-from course_utils.engines.runtime import Batch, Context, Model
 from course_utils.errors import NotSupportedError, OptionError, PromptError
 
 # A map has a cell for every pair of tokens, in every head of every layer.
 LONGEST_TEXT = 512
+
+# Nothing is rounded that is to be looked at.
+KV_TYPE = "f32"
 
 _ELEMENT_TYPES = {
     C.GGML_TYPE_F32: np.float32,
@@ -43,7 +48,13 @@ class _TensorHead(ctypes.Structure):
 def attention(model: Model, token_ids: list[int], tokens: list[Token]) -> Attention:
     """Attention maps: (layers, heads, tokens, tokens), see ``protocol.Attention``."""
     names = [f"kq_soft_max-{layer}" for layer in range(model.layers)]
-    maps = activations(model, token_ids, names)
+    try:
+        maps = activations(model, token_ids, names)
+    except OptionError:
+        raise NotSupportedError(
+            "This model does not have attention in every layer.",
+            "Open one that has, or look at what it computes: activation_names() lists it.",
+        ) from None
     count = len(token_ids)
     # The cache is longer than the text; what lies behind it has weight zero.
     weights = np.stack([maps[name].reshape(-1, *maps[name].shape[-2:]) for name in names])
@@ -80,11 +91,7 @@ def routing(model: Model, token_ids: list[int], tokens: list[Token]) -> Routing:
 
 def activations(model: Model, token_ids: list[int], names: Sequence[str]) -> dict[str, np.ndarray]:
     """The named tensors for a text, by name. Raises OptionError for a name that does not occur."""
-    if len(token_ids) > LONGEST_TEXT:
-        raise PromptError(
-            f"The text has {len(token_ids)} tokens, too many to look at one by one.",
-            f"Use a text of at most {LONGEST_TEXT} tokens.",
-        )
+    refuse_long(token_ids)
     wanted = set(names)
     found: dict[str, np.ndarray] = {}
 
@@ -99,6 +106,35 @@ def activations(model: Model, token_ids: list[int], names: Sequence[str]) -> dic
             "activation_names() lists what it computes.",
         )
     return found
+
+
+def refuse_too_much(token_ids: list[int], architecture: Architecture | None, *, maps: bool) -> None:
+    """Raises PromptError for a text too long to look into, MachineError for want of memory.
+
+    maps: whether attention maps are wanted, which take the most.
+    """
+    refuse_long(token_ids)
+    count = len(token_ids)
+    need = context_bytes(
+        architecture, context=count, kv_type=KV_TYPE, batch=count, flash_attention=False
+    )
+    if maps and architecture is not None:
+        # They exist as read, as one array, and cut to the text.
+        need += 3 * 4 * architecture.layers * architecture.attention.heads * count**2
+    refuse_unless_room(
+        need,
+        f"Looking into {count} tokens",
+        "Look into a shorter text, or into a smaller model.",
+    )
+
+
+def refuse_long(token_ids: list[int]) -> None:
+    """Raises PromptError for a text too long for maps of tokens by tokens."""
+    if len(token_ids) > LONGEST_TEXT:
+        raise PromptError(
+            f"The text has {len(token_ids)} tokens, too many to look at one by one.",
+            f"Use a text of at most {LONGEST_TEXT} tokens.",
+        )
 
 
 def activation_names(model: Model) -> list[str]:
@@ -139,7 +175,7 @@ def _run(
         model,
         context=max(len(token_ids), 8),
         threads=1,
-        kv_type="f32",
+        kv_type=KV_TYPE,
         flash_attention=False,
         on_tensor=on_tensor,
     )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from course_utils.engines.local.runtime import Stopped
 from course_utils.errors import CourseError
 
 LEFT_AFTER_SECONDS = 2.0
@@ -41,8 +42,11 @@ class Turns:
         self.owner: Turn | None = None
         self._changed = threading.Condition()
 
-    def take(self, turn: Turn) -> None:
-        """Wait until the engine is free or its owner has left it, then own it and be busy."""
+    def take(self, turn: Turn, stopping: threading.Event | None = None) -> None:
+        """Wait until the engine is free or its owner has left it, then own it and be busy.
+
+        Raises ``Stopped`` when ``stopping`` is set before that.
+        """
         turn.thread = threading.get_ident()
         with self._changed:
             while self.owner is not None and self.owner is not turn:
@@ -53,17 +57,20 @@ class Turns:
                     )
                 if not self.owner.busy and self._is_left(self.owner, turn):
                     break
+                if stopping is not None and stopping.is_set():
+                    raise Stopped
                 self._changed.wait(0.05)
             self.owner = turn
             turn.busy = True
 
-    def resume(self, turn: Turn) -> bool:
+    def resume(self, turn: Turn, stopping: threading.Event | None = None) -> bool:
         """Go on after a pause. False if somebody else has used the engine in the meantime."""
         with self._changed:
             if self.owner is turn:
                 turn.busy = True
+                turn.thread = threading.get_ident()  # another thread may read on
                 return True
-        self.take(turn)
+        self.take(turn, stopping)
         return False
 
     def give_back(self, turn: Turn) -> None:

@@ -1,0 +1,134 @@
+"""What may any engine be asked for? Numbers, settings, texts and places, checked in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import operator
+import os
+from pathlib import Path
+
+from course_utils.errors import MachineError, OptionError, PromptError
+
+# Numbers travel to llama.cpp and to servers in 32 bits.
+MOST = 2**31 - 1
+
+MOST_COMPLETIONS = 100_000
+"""The most completions that one call draws."""
+
+
+def whole_number(
+    name: str, value: object, least: int, most: int = MOST, *, limit: str = "", unit: str = ""
+) -> int:
+    """``value`` as an int, or OptionError unless it is a whole number from least to most.
+
+    limit: what sets ``most``, as in "the tokens of this model's vocabulary".
+    """
+    number = None
+    if not isinstance(value, bool):
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is not None and least <= number <= most:
+        return number
+    too_large = number is not None and number > most
+    unbounded = most == MOST and not too_large
+    upto = f"from {least} up" if unbounded else f"from {least:,} to {most:,}"
+    raise OptionError(
+        f"{name}={shown(value)} is not valid.",
+        f"Give a whole number{unit and ' of ' + unit} {upto}{limit and ': ' + limit}.",
+    )
+
+
+def thinking_budget(value: object) -> int | None:
+    """A thinking budget in tokens; None is no limit."""
+    if value is None:
+        return None
+    return whole_number("thinking_budget", value, 0, unit="tokens")
+
+
+def prompt_text(value: object) -> str:
+    """A raw text for a model. Raises PromptError unless it is one, and not empty."""
+    if not isinstance(value, str):
+        raise PromptError(
+            f"This is not a text: {shown(value)}.", "Give a string; render() makes one of messages."
+        )
+    if not value:
+        raise PromptError("The text is empty.", "Give the model at least one character.")
+    encoded(value)
+    return value
+
+
+def encoded(text: str) -> bytes:
+    """A text in UTF-8. Raises PromptError for half of a surrogate pair, which is no character."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise PromptError(
+            f"Character {error.start + 1} of the text is half of a surrogate pair "
+            f"(\\u{ord(text[error.start]):04x}), which no text can hold.",
+            "It is left of an emoji that was cut in two, or of bytes that were read wrongly: take "
+            "it out, or write the emoji again.",
+        ) from None
+
+
+def as_path(path: object) -> Path:
+    """A path that was given as one, or as text. Raises OptionError for anything else."""
+    if not isinstance(path, str | os.PathLike):
+        raise OptionError(f"{shown(path)} is not a path.", "Give a file's name as text.")
+    return Path(os.fsdecode(path))
+
+
+def place_to_write(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that can be written, tried. Nothing that is there is changed.
+
+    For whatever takes long to compute: better to know before.  Raises MachineError.
+    """
+    place = as_path(path)
+    try:
+        place = place.expanduser()
+        new = not place.exists()
+        with place.open("ab"):
+            pass
+        if new:
+            place.unlink()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise MachineError(
+            f"{shown_path(path)} cannot be written: {why(error)}.",
+            "Name a file in a folder that exists and that you may write to.",
+        ) from None
+    return place
+
+
+def why(error: Exception) -> str:
+    """What the system says about a path, without repeating it."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def shown(value: object) -> str:
+    """A value in a message: as Python writes it, but short, and of characters that print."""
+    try:
+        text = repr(value)
+    except Exception:  # whatever somebody's __repr__ raises; also integers of thousands of digits
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else f"{text[:50]} ... {text[-20:]}"
+
+
+def shown_path(path: object) -> str:
+    """A path in a message or a record: short, and with a mark for bytes that are no text."""
+    try:
+        text = os.fsencode(path).decode("utf-8", errors="replace")
+    except (TypeError, ValueError):
+        text = shown(path)
+    text = text.replace("\0", "\\0")
+    return text if len(text) <= 120 else f"{text[:60]} ... {text[-50:]}"
+
+
+def finite_number(value: object) -> float | None:
+    """``value`` as a float, or None unless it is a finite number (True and False are none)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

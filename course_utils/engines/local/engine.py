@@ -1,0 +1,393 @@
+"""What is an engine that runs here? A GGUF file that llama.cpp has open, and what it can be asked.
+
+Each method checks what it is asked, waits for its turn, and hands the work to the module that it
+is about: a reply to ``decoding``, many at once to ``sequences``, a look inside to ``observation``.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from course_utils.engines import checks
+from course_utils.engines.chat_format import ChatFormat, as_messages
+from course_utils.engines.gguf_check import check_gguf
+from course_utils.engines.local import cache, observation, probabilities, sequences
+from course_utils.engines.local.decoding import Request, decode
+from course_utils.engines.local.library import closed_error
+from course_utils.engines.local.loading import architecture_of, plan_loading
+from course_utils.engines.local.openers import Openers
+from course_utils.engines.local.options import LocalOptions
+from course_utils.engines.local.prompts import Prompts
+from course_utils.engines.local.runtime import Context, Model, repacking_crashes
+from course_utils.engines.local.turns import Turns
+from course_utils.engines.protocol import (
+    Attention,
+    Message,
+    ModelInfo,
+    NextToken,
+    Reply,
+    Routing,
+    ScoredToken,
+    Stream,
+    Token,
+)
+from course_utils.engines.sampling import QWQ, Sampling, chosen
+from course_utils.engines.thinking import (
+    CLOSING,
+    END_OF_THOUGHT,
+    ThinkingSplitter,
+    opens_thinking,
+)
+from course_utils.errors import NotSupportedError, PromptError
+from course_utils.progress import Progress
+
+# Up to this size a model is computed faster by one core than its work can be shared out, its
+# KV cache costs next to nothing, and a step is over before anybody could want to interrupt it.
+SMALL_MODEL_BYTES = 64 * 2**20
+
+LLAMA_CPP_DEFAULT = Sampling(temperature=0.8, min_p=0.05)
+"""llama.cpp's own defaults, used for models that do not reason."""
+
+
+class LocalEngine:
+    """A GGUF file, run by llama.cpp in this process. Open one with ``open_model``.
+
+    Safe to share between cells, threads and widgets: they wait for each other.
+    Raises ModelFileError for a damaged file and ModelLoadError where llama.cpp refuses it.
+    """
+
+    keeps_cache = True
+
+    def __init__(self, path: Path, *, name: str | None = None, options: LocalOptions | None = None):
+        self._path = path
+        options = options or LocalOptions()
+        # llama.cpp ends the whole process on some damaged files, so look before it does.
+        header = check_gguf(path)
+        small = header.file_bytes <= SMALL_MODEL_BYTES
+        settings = options.settings(small=small)
+        self._context_settings = {**settings, "interruptible": not small}
+        self._architecture = architecture_of(header)
+        context = options.context_for(header.get("context_length"))
+        loading = plan_loading(
+            header,
+            name=name or checks.shown_path(path.name),
+            context=context,
+            kv_type=settings["kv_type"],
+            batch=settings["batch"],
+            flash_attention=settings["flash_attention"],
+            repack=options.repack,
+            kernels=options.kernels,
+            force=options.force,
+            repacking_crashes=repacking_crashes(),
+        )
+        with Progress("loading the model", 100, "%") as progress:
+            self._model = Model(
+                path,
+                repack=loading.repack,
+                check_weights=small,
+                on_progress=lambda share: progress.reach(int(100 * share)),
+            )
+        self._vocabulary = self._model.vocabulary
+        try:
+            held = Context(self._model, context=context, **self._context_settings)
+        except BaseException:
+            self._model.close()  # the traceback, which a notebook keeps, would keep the weights too
+            raise
+        self._cache = cache.KVCache(held)
+        self._turns = Turns()
+        self._prompts = Prompts(self._vocabulary, self._cache.context.size)
+        template = self._model.metadata("tokenizer.chat_template")
+        self._chat_format = template and ChatFormat(template, self._vocabulary.special)
+        # Every template of a reasoning model handles the end of a thought.
+        reasoning = template is not None and CLOSING in template
+        self.info = ModelInfo(
+            name=name or header.metadata.get("general.name") or checks.shown_path(path.stem),
+            source=str(path),
+            architecture=header.architecture,
+            parameters=self._model.parameter_count,
+            file_bytes=header.file_bytes,
+            quantisation=header.quantisation,
+            layers=self._model.layers,
+            vocabulary=self._vocabulary.size,
+            context=self._cache.context.size,
+            reasoning=reasoning,
+            settings={**settings, "repack": loading.repack, "repack_reason": loading.reason},
+        )
+        self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
+        self._openers = Openers(self._cache.close, self._model.close)
+        self._openers.enter()
+        # Also when nobody refers to this engine any more.
+        self._leave = weakref.finalize(self, self._openers.leave)
+
+    def share(self) -> LocalEngine | None:
+        """The same loaded model for one more opener; None if the last one has closed it.
+
+        Weights, KV cache and turns are shared.  Each opener closes its own engine, and the memory
+        is freed with the last.
+        """
+        if not self._openers.enter():
+            return None
+        other = copy.copy(self)
+        other._leave = weakref.finalize(other, other._openers.leave)
+        return other
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{self.info.name}: {self.info.parameters:,} parameters, {self.info.architecture}>"
+
+    def close(self) -> None:
+        """Be done with the model; its memory is freed at once if nobody else has it open.
+
+        Everybody who called ``open_model`` for it has it open until they close it, leave their
+        ``with`` block, or no longer refer to it.  A reply that another thread is reading from this
+        engine ends there with a CourseError.
+        """
+        self._leave()
+
+    @property
+    def closed(self) -> bool:
+        return not self._leave.alive or self._model.closed
+
+    # ---- replies ---------------------------------------------------------------------------
+
+    def chat(
+        self,
+        messages: str | Sequence[Message],
+        sampling: Sampling | None = None,
+        *,
+        thinking_budget: int | None = None,
+    ) -> Stream:
+        """Stream a reply to a question or a conversation.
+
+        messages: a question, or a list of {"role": ..., "content": ...}.  Thoughts in earlier
+            assistant messages are dropped, as QwQ's card asks.
+        sampling: by default what QwQ's card recommends, for models that reason.
+        thinking_budget: end the thought after so many tokens and go on to the answer.
+
+        Raises PromptError for an empty conversation or one that does not fit the context.
+        """
+        budget = checks.thinking_budget(thinking_budget)
+        sampling = chosen(sampling, self.default_sampling)
+        chat_format, messages = self._conversation(messages)
+        splitter = ThinkingSplitter(opens_thinking(chat_format.render(messages)))
+        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize)
+        if not tokens:
+            raise PromptError(
+                "The model's chat template drops the message: it writes nothing for it.",
+                "Use complete() with a prompt of your own, or another copy of the model.",
+            )
+        return self._stream(self._prompts.fitting(tokens), sampling, splitter, budget)
+
+    def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
+        """Stream the continuation of a raw text; all of it counts as answer.
+
+        Raises PromptError for an empty text or one that does not fit the context.
+        """
+        sampling = chosen(sampling, self.default_sampling)
+        return self._stream(self._prompt(text), sampling, None, None)
+
+    def sample_many(self, prompt: str, n: int, sampling: Sampling | None = None) -> list[Reply]:
+        """Draw n completions of one raw prompt, all at once, sharing its keys and values.
+
+        prompt: raw text; ``render`` makes one from messages.
+        sampling: completion number i draws with ``sampling.seed + i``.
+
+        Raises PromptError for an empty prompt or one that does not fit the context, MachineError
+        where memory does not even hold one completion beside the model.
+        """
+        n = checks.whole_number("n", n, 1, checks.MOST_COMPLETIONS, unit="completions")
+        sampling = chosen(sampling, self.default_sampling)
+        tokens = self._prompt(prompt)
+        with self._turns.one():
+            return sequences.sample_many(
+                self._model,
+                tokens,
+                n,
+                sampling,
+                context_size=self._cache.context.size,
+                opened=opens_thinking(prompt),
+                settings=self._context_settings,
+                architecture=self._architecture,
+            )
+
+    def render(self, messages: str | Sequence[Message]) -> str:
+        """The exact text the model is given for these messages, its chat template applied."""
+        chat_format, messages = self._conversation(messages)
+        return chat_format.render(messages)
+
+    def _conversation(self, messages: str | Sequence[Message]) -> tuple[ChatFormat, list[Message]]:
+        """The model's chat format, and the messages, checked."""
+        self._check_open()
+        if self._chat_format is None:
+            raise NotSupportedError(
+                f"{self.info.name} has no chat template, so it cannot hold a conversation.",
+                "Use complete() with a raw text, or open an instruction-tuned model.",
+            )
+        messages = as_messages(messages)
+        for message in messages:
+            self._prompts.check_length(message["content"])
+        return self._chat_format, messages
+
+    def _stream(
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        splitter: ThinkingSplitter | None,
+        thinking_budget: int | None,
+    ) -> Stream:
+        reply = Reply(prompt_tokens=len(prompt), stop_reason="interrupted")
+        request = Request(prompt, sampling, reply, splitter, thinking_budget)
+        if thinking_budget is not None:
+            request.end_of_thought = self._vocabulary.tokenize(END_OF_THOUGHT, True)
+        pieces = decode(
+            request,
+            model=self._model,
+            cache=self._cache,
+            turns=self._turns,
+            check_open=self._check_open,
+        )
+        return Stream(pieces, reply, request.stopping)
+
+    # ---- looking at probabilities ------------------------------------------------------------
+
+    def next_tokens(self, text: str, k: int = 10) -> list[NextToken]:
+        """The k likeliest next tokens after a raw text, the likeliest first.
+
+        Probabilities are the softmax of the logits over the whole vocabulary, before any sampling
+        setting.  Costs O(vocabulary).  Raises PromptError as ``complete`` does.
+        """
+        k = checks.whole_number(
+            "k", k, 1, self._vocabulary.size, limit="the model knows no more", unit="tokens"
+        )
+        tokens = self._prompt(text)
+        with self._turns.one():
+            return probabilities.next_tokens(self._cache, self._vocabulary, tokens, k)
+
+    def score(self, text: str) -> list[ScoredToken]:
+        """The natural log of the probability of each token of a raw text, given those before it.
+
+        Raises PromptError as ``complete`` does.
+        """
+        tokens = self._prompt(text)
+        with self._turns.one():
+            return probabilities.score(self._cache, self._vocabulary, tokens)
+
+    # ---- looking inside ----------------------------------------------------------------------
+
+    def attention(self, text: str) -> Attention:
+        """The attention maps over a raw text, of every layer and head.
+
+        Raises PromptError for an empty text, or one too long for maps of tokens by tokens.
+        """
+        tokens = self._short_prompt(text, maps=True)
+        with self._turns.one():
+            return observation.attention(
+                self._model, tokens, [self._token(token) for token in tokens]
+            )
+
+    def routing(self, text: str) -> Routing:
+        """The router's choices over a raw text, of every layer of a mixture of experts.
+
+        Raises PromptError as ``attention`` does, NotSupportedError for a dense model.
+        """
+        tokens = self._short_prompt(text)
+        with self._turns.one():
+            return observation.routing(
+                self._model, tokens, [self._token(token) for token in tokens]
+            )
+
+    def activations(self, text: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Intermediate results by llama.cpp's names, such as "l_out-0" or "result_norm".
+
+        Each array has ggml's dimensions in numpy's order, the tokens usually first.
+        ``activation_names`` lists what a model computes.
+        """
+        tokens = self._short_prompt(text)
+        names = [names] if isinstance(names, str) else list(names)
+        with self._turns.one():
+            return observation.activations(self._model, tokens, names)
+
+    def activation_names(self) -> list[str]:
+        """The names of all intermediate results, in the order in which they are computed."""
+        self._check_open()
+        with self._turns.one():
+            return observation.activation_names(self._model)
+
+    def _short_prompt(self, text: str, *, maps: bool = False) -> list[int]:
+        """The tokens of a text that is looked into, which takes a context and memory of its own."""
+        tokens = self._prompt(text)
+        observation.refuse_too_much(tokens, self._architecture, maps=maps)
+        return tokens
+
+    # ---- text and tokens ---------------------------------------------------------------------
+
+    def tokenize(self, text: str) -> list[Token]:
+        """Split a raw text into tokens; special tokens written in it are recognised.
+
+        Raises PromptError for what is no text, or has more than a million characters.
+        """
+        self._check_open()
+        if text == "":
+            return []
+        tokens = self._vocabulary.tokenize(checks.prompt_text(text), special=True)
+        return list(map(self._token, tokens))
+
+    def detokenize(self, tokens: Sequence[Token | int]) -> str:
+        """The text of these tokens. Raises OptionError for an id outside the vocabulary."""
+        self._check_open()
+        limit = {"most": self._vocabulary.size - 1, "limit": "the numbers of this model's tokens"}
+        ids = [
+            checks.whole_number(
+                "token", token.id if isinstance(token, Token) else token, 0, **limit
+            )
+            for token in tokens
+        ]
+        return b"".join(map(self._vocabulary.bytes_of, ids)).decode("utf-8", errors="replace")
+
+    def _prompt(self, text: str) -> list[int]:
+        """A raw text as the tokens of a prompt, checked."""
+        self._check_open()
+        return self._prompts.of_text(text)
+
+    def _token(self, token: int) -> Token:
+        return Token(token, self._vocabulary.bytes_of(token))
+
+    # ---- keeping what was computed -----------------------------------------------------------
+
+    def save_cache(self, path: Path | str) -> int:
+        """Write the KV cache to a file, so that a long conversation survives a kernel restart.
+
+        Gives the number of tokens saved.  For QwQ-32B a token takes 256 KiB at F16.
+        Raises MachineError where the file cannot be written.
+        """
+        self._check_open()
+        with self._turns.one():
+            return self._cache.save(checks.place_to_write(path), self._fit())
+
+    def load_cache(self, path: Path | str) -> int:
+        """Read a KV cache written by ``save_cache``; the next prompt pays only for what differs.
+
+        Gives the number of tokens loaded.  Raises ModelFileError if the file does not fit this
+        model and these settings; the engine then goes on with an empty cache.
+        """
+        self._check_open()
+        path = checks.as_path(path)
+        with self._turns.one():
+            return self._cache.load(path, self._fit())
+
+    def _fit(self) -> dict:
+        return cache.fits(self._path, self.info.context, self.info.settings)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise closed_error()

@@ -1,0 +1,118 @@
+"""How is a local model opened? The options, and what this machine and the model set as bounds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from course_utils.engines.checks import shown, whole_number
+from course_utils.engines.local.runtime import KV_TYPES
+from course_utils.errors import OptionError
+from course_utils.machine import usable_cores
+
+DEFAULT_CONTEXT = 8192
+
+CONTEXT_FACTOR = 8
+"""A context may be so many times what the model was trained on. Stretching its positions (YaRN)
+is usual up to 4 times; far beyond that a model writes noise, and only the memory is real."""
+
+THREADS_PER_CORE = 4
+"""Already two threads for a core are slower than one; more than this only freezes the machine."""
+
+MOST_THREADS = 512
+"""llama.cpp's own limit, see GGML_MAX_N_THREADS."""
+
+MOST_BATCH = 65_536
+MOST_KERNELS = 1000
+
+
+@dataclass(frozen=True)
+class LocalOptions:
+    """How a local model is opened. None lets the engine choose; ``info.settings`` says what.
+
+    context: tokens that prompt and reply may have together.
+    threads: processor threads; by default all cores this process may use, or 1 for small models.
+    kv_type: how keys and values are stored: "f32", "f16" or "q8_0".
+    flash_attention: compute attention in one fused step; needed for kv_type "q8_0".
+    repack: let llama.cpp copy the weights into a layout of its own (see ``loading``): faster
+        to decode, and a private copy in memory.
+    batch: prompt tokens per step; smaller steps report progress more often.
+    kernels: how many notebooks will have this file open; they share it only where none repacks.
+    force: load the model even where memory cannot hold it.
+    """
+
+    context: int | None = None
+    threads: int | None = None
+    kv_type: str | None = None
+    flash_attention: bool | None = None
+    repack: bool | None = None
+    batch: int | None = None
+    kernels: int = 1
+    force: bool = False
+
+    def __post_init__(self):
+        cores = os.cpu_count() or 1
+        most_threads = min(MOST_THREADS, THREADS_PER_CORE * cores)
+        bounds = {
+            "context": {},
+            "threads": {
+                "most": most_threads,
+                "limit": f"this machine has {cores} core{'' if cores == 1 else 's'}",
+            },
+            "batch": {"most": MOST_BATCH},
+            "kernels": {"most": MOST_KERNELS},
+        }
+        for name, bound in bounds.items():
+            value = getattr(self, name)
+            if value is not None or name == "kernels":
+                object.__setattr__(self, name, whole_number(name, value, 1, **bound))
+        for name in ("flash_attention", "repack", "force"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not (value is None and name != "force"):
+                raise OptionError(f"{name}={shown(value)} is not valid.", "Give True or False.")
+        if self.kv_type is not None and (
+            not isinstance(self.kv_type, str) or self.kv_type not in KV_TYPES
+        ):
+            raise OptionError(
+                f"kv_type={shown(self.kv_type)} is not a type of KV cache.",
+                f"Use one of: {', '.join(KV_TYPES)}.",
+            )
+        if self.kv_type == "q8_0" and self.flash_attention is False:
+            raise OptionError(
+                "A q8_0 KV cache works only with flash attention.",
+                "Leave flash_attention out, or set it to True.",
+            )
+
+    def settings(self, *, small: bool) -> dict[str, object]:
+        """Threads, batch and the kind of KV cache, chosen where they are left open.
+
+        small: whether the model is so small that sharing out its work costs more than it gains.
+        """
+        kv_type = self.kv_type or ("f32" if small else "f16")
+        flash_attention = self.flash_attention
+        if flash_attention is None:
+            flash_attention = kv_type == "q8_0" or not small
+        return {
+            "threads": self.threads or (1 if small else usable_cores()),
+            "kv_type": kv_type,
+            "flash_attention": flash_attention,
+            "batch": self.batch or (512 if small else 64),
+        }
+
+    def context_for(self, trained: object) -> int:
+        """The context to open a model with that was ``trained`` on texts of so many tokens.
+
+        Raises OptionError for one far beyond that.
+        """
+        if not isinstance(trained, int) or trained < 1:
+            trained = DEFAULT_CONTEXT
+        if self.context is None:
+            return min(trained, DEFAULT_CONTEXT)
+        return whole_number(
+            "context",
+            self.context,
+            1,
+            CONTEXT_FACTOR * trained,
+            limit=f"{CONTEXT_FACTOR} times the texts that the model was trained on",
+            unit="tokens",
+        )

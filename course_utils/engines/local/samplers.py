@@ -1,0 +1,72 @@
+"""How is the next token picked? By llama.cpp's chain of samplers, one for each reply."""
+
+from __future__ import annotations
+
+import ctypes
+import secrets
+from collections.abc import Iterator, Sequence
+
+import llama_cpp.llama_cpp as C
+
+from course_utils.engines.local.library import Handle
+from course_utils.engines.local.runtime import Context, Model
+from course_utils.engines.sampling import Sampling
+
+# How far back the penalties look; llama.cpp's default.
+PENALISED_TOKENS = 64
+
+# Colder than this, no two tokens of a model are close enough for chance; and dividing by still
+# less ends in numbers that 32 bits cannot hold.
+_GREEDY_BELOW = 1e-6
+
+
+class Sampler:
+    """llama.cpp's chain of samplers for one reply, in llama.cpp's own order."""
+
+    def __init__(self, model: Model, sampling: Sampling):
+        seed = secrets.randbelow(2**32 - 1) if sampling.seed is None else sampling.seed
+        chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
+        self.handle = Handle(chain, C.llama_sampler_free)
+        self._remembers = _has_penalties(sampling)
+        for part in _samplers(model, sampling, seed):
+            C.llama_sampler_chain_add(chain, part)
+
+    def __call__(self, context: Context, row: int = -1) -> int:
+        """Pick the next token from the logits of a row, and remember it for the penalties."""
+        with context.handle as pointer, self.handle as chain:
+            context.view_logits(pointer, row)
+            return C.llama_sampler_sample(chain, pointer, row)
+
+    def accept(self, tokens: Sequence[int]) -> None:
+        """Let the penalties, if there are any, know of tokens that were not sampled here."""
+        if self._remembers:
+            with self.handle as chain:
+                for token in tokens:
+                    C.llama_sampler_accept(chain, token)
+
+    def close(self) -> None:
+        self.handle.close()
+
+
+def _has_penalties(sampling: Sampling) -> bool:
+    return sampling.repetition_penalty != 1 or sampling.presence_penalty != 0
+
+
+def _samplers(model: Model, sampling: Sampling, seed: int) -> Iterator[ctypes.c_void_p]:
+    if _has_penalties(sampling):
+        settings = (PENALISED_TOKENS, sampling.repetition_penalty, 0.0, sampling.presence_penalty)
+        # Newer versions also ask for the vocabulary's size, first.
+        if len(C.llama_sampler_init_penalties.argtypes) == 5:
+            settings = (model.vocabulary.size, *settings)
+        yield C.llama_sampler_init_penalties(*settings)
+    if sampling.temperature < _GREEDY_BELOW:
+        yield C.llama_sampler_init_greedy()
+        return
+    if sampling.top_k > 0:
+        yield C.llama_sampler_init_top_k(sampling.top_k)
+    if sampling.top_p < 1:
+        yield C.llama_sampler_init_top_p(sampling.top_p, 1)
+    if sampling.min_p > 0:
+        yield C.llama_sampler_init_min_p(sampling.min_p, 1)
+    yield C.llama_sampler_init_temp(sampling.temperature)
+    yield C.llama_sampler_init_dist(seed)

@@ -1,0 +1,148 @@
+"""How does text become tokens? By the file's vocabulary, once the text is one that it can take.
+
+This is the one place where text enters llama.cpp, and so where it is checked: it must be text that
+UTF-8 can write, and no longer than the tokenizer and the context can hold.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import llama_cpp.llama_cpp as C
+
+from course_utils.engines.checks import encoded
+from course_utils.engines.local.library import Handle
+from course_utils.errors import MachineError, PromptError
+
+LONGEST_TEXT = 1_000_000
+"""Characters that are split into tokens at once. The longest novels have more, no prompt does."""
+
+# Many pre-tokenizers of llama.cpp ("tekken", "gpt-4o", "deepseek-llm" ...) run std::regex, which
+# calls itself once for each character of a run without a break: 320 to 404 bytes of stack each,
+# measured for letters, Chinese, points and blanks alike; past the stack's end the process ends
+# (llama.cpp's issues 15594, 21919, 26965 and 27783).
+_STACK_BYTES_PER_CHARACTER = 1024
+_STACK_BYTES_TO_SPARE = 1 << 20
+
+# So much text fits the stack that any thread has, with a factor of more than ten.
+_SHORT_TEXT = 1000
+
+_stack_size = threading.Lock()
+
+Result = TypeVar("Result")
+
+
+class Vocabulary:
+    """The tokens of an open model. ``model``: the handle that keeps its pointer alive."""
+
+    def __init__(self, model: Handle):
+        self._model = model
+        with model as pointer:
+            self._pointer = C.llama_model_get_vocab(pointer)
+            self.size = C.llama_vocab_n_tokens(self._pointer)
+            adds = C.llama_vocab_get_add_bos(self._pointer)
+            beginning = C.llama_vocab_bos(self._pointer)
+            end = C.llama_vocab_eos(self._pointer)
+            self.end_tokens = frozenset(
+                token for token in range(self.size) if C.llama_vocab_is_eog(self._pointer, token)
+            )
+        # Files without such a token store a number that is none of theirs.
+        self.beginning = beginning if adds and 0 <= beginning < self.size else None
+        self._bytes_of: dict[int, bytes] = {}
+        self.special = {"bos_token": self._name(beginning), "eos_token": self._name(end)}
+        """The special tokens that chat templates use, by the names they use."""
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        """Token ids of a text; with ``special``, control tokens written in it are recognised.
+
+        Raises PromptError for a text that is too long or that UTF-8 cannot write.
+        """
+        if len(text) > LONGEST_TEXT:
+            raise PromptError(
+                f"The text has {len(text):,} characters, too many to split into tokens at once.",
+                f"Give it in parts of at most {LONGEST_TEXT:,} characters.",
+            )
+        data = encoded(text)
+        if len(text) <= _SHORT_TEXT:
+            return self._tokenize(data, special)
+        stack = _STACK_BYTES_TO_SPARE + _STACK_BYTES_PER_CHARACTER * len(text)
+        return _on_a_stack_of(stack, lambda: self._tokenize(data, special))
+
+    def _tokenize(self, data: bytes, special: bool) -> list[int]:
+        room = len(data) + 8
+        while True:
+            ids = (C.llama_token * room)()
+            with self._model:
+                count = C.llama_tokenize(self._pointer, data, len(data), ids, room, False, special)
+            if count >= 0:
+                return ids[:count]
+            room = -count
+
+    def with_beginning(self, tokens: list[int]) -> list[int]:
+        """A prompt as the model expects it: one beginning-of-text token first, if it wants one.
+
+        Chat templates often write it themselves; a second one would spoil the prompt.
+        """
+        if self.beginning is None or tokens[:1] == [self.beginning]:
+            return tokens
+        return [self.beginning, *tokens]
+
+    @functools.cached_property
+    def longest(self) -> int:
+        """The most bytes that one token stands for."""
+        return max(len(self._look_up(token)) for token in range(self.size))
+
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that a token stands for; control tokens give their name."""
+        data = self._bytes_of.get(token)
+        if data is None:
+            data = self._bytes_of[token] = self._look_up(token)
+        return data
+
+    def _look_up(self, token: int) -> bytes:
+        room = 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            with self._model:
+                count = C.llama_token_to_piece(self._pointer, token, buffer, room, 0, True)
+            if count >= 0:
+                return buffer.raw[:count]
+            room = -count
+
+    def _name(self, token: int) -> str:
+        if not 0 <= token < self.size:
+            return ""
+        return self.bytes_of(token).decode("utf-8", errors="replace")
+
+
+def _on_a_stack_of(size: int, work: Callable[[], Result]) -> Result:
+    """Do some work in a thread with so many bytes of stack, which cost nothing until used."""
+    results: list[Result] = []
+    problems: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=run, daemon=True)
+    with _stack_size:  # the size is a setting of the whole process
+        before = threading.stack_size(size)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            raise MachineError(
+                f"This machine has no {size / 2**20:.0f} MiB for splitting so long a text.",
+                "Close other programs, or give a shorter text.",
+            ) from None
+        finally:
+            threading.stack_size(before)
+    thread.join()
+    if problems:
+        raise problems[0]
+    return results[0]

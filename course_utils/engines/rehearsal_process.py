@@ -1,0 +1,143 @@
+"""How is a stand-in measured? In a process of its own, which loads it, reads, writes and reports.
+
+Its memory can be measured there, an interrupt ends it at once, and if the machine runs out of
+memory after all, the notebook's kernel lives on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from course_utils.errors import CourseError, ModelLoadError
+from course_utils.paths import repository_root
+from course_utils.progress import Progress
+
+PROMPT_TOKENS = 32
+MOST_TOKENS = 48
+"""Tokens to write; fewer when they are slow, see ``DECODE_SECONDS``."""
+
+DECODE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run of a stand-in measured.
+
+    ``resident_bytes``: memory of its process, the mapped file included.  ``private_bytes``: the
+    part that no other process can share.  Speeds are in tokens per second; decoding is the median.
+    """
+
+    load_seconds: float
+    resident_bytes: int
+    private_bytes: int
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+    settings: dict[str, object]
+
+
+def measure_in_own_process(
+    path: Path, options: dict[str, object], on_progress: Callable[[int], None] | None = None
+) -> Measurement:
+    """Run this module as a program on the file, and show how far it is."""
+    command = [sys.executable, "-m", __name__, json.dumps({"path": str(path), **options})]
+    environment = {**os.environ, "PYTHONPATH": str(repository_root())}
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ctrl-C reaches a whole terminal group; the child is ended by us alone.
+        start_new_session=os.name == "posix",
+    )
+    errors: list[str] = []
+    # Read aside, so that a full pipe never stops the child.
+    reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+    reader.start()
+    try:
+        with Progress("rehearsing", 100, "%") as progress:
+            for line in process.stdout:
+                message = json.loads(line)
+                if "measured" in message:
+                    return Measurement(**message["measured"])
+                if "problem" in message:
+                    raise ModelLoadError(message["problem"], message["remedy"])
+                (on_progress or progress.reach)(message["percent"])
+        process.wait()
+        reader.join(timeout=1)
+        raise ModelLoadError(
+            f"The rehearsal's process ended early (exit status {process.returncode}"
+            f"{': ' + errors[-1].strip() if errors else ''}).",
+            "Close other programs to free memory, or rehearse fewer layers, as in layers=4.",
+        )
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measure(path: str, **options) -> Iterator[dict]:
+    """Load and run a stand-in in this process; yields progress, then the measurement."""
+    import psutil
+
+    from course_utils.engines import PLAIN
+    from course_utils.engines.local import LocalEngine, LocalOptions
+
+    yield {"percent": 1}
+    started = time.perf_counter()
+    engine = LocalEngine(Path(path), options=LocalOptions(**options))
+    load_seconds = time.perf_counter() - started
+    yield {"percent": 60}
+    # Any letters will do: each is one token of the stand-in's vocabulary.
+    prompt = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=PROMPT_TOKENS))
+    # Few candidates keep to the tokens that a mixture's stand-in has embeddings for.
+    stream = engine.complete(prompt, PLAIN.but(top_k=40, max_tokens=MOST_TOKENS, seed=0))
+    times = []
+    for piece in stream:
+        times.append(piece.seconds)
+        if times[-1] - times[0] > DECODE_SECONDS and len(times) > 4:
+            break
+        yield {"percent": min(99, 70 + len(times))}
+    stream.close()
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    memory = psutil.Process().memory_info()
+    measured = Measurement(
+        load_seconds=load_seconds,
+        resident_bytes=memory.rss,
+        private_bytes=memory.rss - getattr(memory, "shared", 0),
+        prefill_tokens_per_second=stream.reply.prompt_tokens / times[0],
+        decode_tokens_per_second=1 / median(gaps),
+        settings=dict(engine.info.settings),
+    )
+    engine.close()
+    yield {"measured": asdict(measured)}
+
+
+def _end_with_parent() -> None:
+    """Leave when the notebook's kernel is gone, however it went: its end of the pipe closes."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def _main(say: Callable[[str], None] = print) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        for message in measure(**json.loads(sys.argv[1])):
+            say(json.dumps(message), flush=True)
+    except CourseError as error:
+        say(json.dumps({"problem": error.problem, "remedy": error.remedy}), flush=True)
+
+
+if __name__ == "__main__":
+    _main()
