@@ -92,9 +92,8 @@ def to_gguf(
     _add_tokenizer(writer, tokenizer, shape.vocabulary)
     for name, tensor in model.state_dict().items():
         matrix = tensor.dim() >= 2 and "ffn_gate_inp" not in name  # that one is the router
-        writer.add_tensor(
-            name, tensor.to(torch.float16 if half and matrix else torch.float32).numpy()
-        )
+        stored = tensor.to("cpu", torch.float16 if half and matrix else torch.float32)
+        writer.add_tensor(name, stored.numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

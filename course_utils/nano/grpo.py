@@ -102,8 +102,7 @@ def reward(problem: Problem, text: str) -> float:
 def log_probabilities(model: Transformer, prompts: Sequence[list[int]], texts: Sequence[list[int]]):
     """(rows, T) log-probability of each token of each text after its prompt; 0 in the padding."""
     rows = [prompt + text for prompt, text in zip(prompts, texts, strict=True)]
-    longest = max(map(len, rows))
-    padded = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    padded = model.batch(rows)
     every = F.log_softmax(model(padded[:, :-1]).float(), dim=-1)
     chosen = every.gather(2, padded[:, 1:, None])[:, :, 0]
     width = max(map(len, texts))
@@ -132,7 +131,7 @@ def update(
     texts, mask = samples.texts(), samples.mask()
     clips = (settings.clip_low, settings.clip_high) if settings.clip else (1.0, float("inf"))
     for start in range(settings.updates):
-        part = torch.arange(start, len(texts), settings.updates)
+        part = torch.arange(start, len(texts), settings.updates, device=advantage.device)
         telling = part if reference else part[advantage[part] != 0]
         if not len(telling):
             continue
@@ -193,7 +192,7 @@ def train(
     first, log, seconds = 0, [], 0.0
     same_run = repr(replace(settings, steps=0))  # more steps go on from fewer
     if state_file and state_file.exists():
-        state = torch.load(state_file)
+        state = torch.load(state_file, map_location="cpu")
         if state["settings"] == same_run:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
@@ -203,7 +202,7 @@ def train(
     for step in range(first + 1, settings.steps + 1):
         started = time.perf_counter()
         random = Random(f"{settings.seed} {step}")
-        generator = torch.Generator().manual_seed(random.getrandbits(63))
+        generator = torch.Generator(model.device).manual_seed(random.getrandbits(63))
         problems = [draw(random) for _ in range(settings.problems)]
         prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
         drawing = {"max_tokens": settings.max_tokens, "temperature": settings.temperature}
@@ -212,7 +211,8 @@ def train(
         )
         texts = [decode(tokenizer, text) for text in samples.texts()]
         owners = [i for i in range(len(problems)) for _ in range(settings.group)]
-        rewards = torch.tensor([reward(problems[i], t) for i, t in zip(owners, texts, strict=True)])
+        rewards = [reward(problems[i], t) for i, t in zip(owners, texts, strict=True)]
+        rewards = torch.tensor(rewards, device=model.device)
         advantage = advantages(
             rewards.view(settings.problems, settings.group),
             baseline=settings.baseline,

@@ -12,6 +12,7 @@ that exporting a model is copying its ``state_dict``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,13 +47,16 @@ class Cache:
 
     ``keys`` and ``values``: one tensor (rows, kv_heads, capacity, head_width) per layer.
     ``starts``: (rows,) where each text begins when shorter ones are padded on the left; None
-    when nothing is padded.
+    when nothing is padded.  ``place``: ``device`` and ``dtype``, those of the model's weights
+    (``Transformer.cache`` sees to it).
     """
 
-    def __init__(self, shape: Shape, rows: int, capacity: int, starts: Tensor | None = None):
+    def __init__(
+        self, shape: Shape, rows: int, capacity: int, starts: Tensor | None = None, **place
+    ):
         size = (rows, shape.kv_heads, capacity, shape.head_width)
-        self.keys = [torch.zeros(size) for _ in range(shape.layers)]
-        self.values = [torch.zeros(size) for _ in range(shape.layers)]
+        self.keys = [torch.zeros(size, **place) for _ in range(shape.layers)]
+        self.values = [torch.zeros(size, **place) for _ in range(shape.layers)]
         self.length = 0
         self.starts = starts
 
@@ -67,13 +71,13 @@ class Cache:
         """(rows or 1, 1, queries, keys): which keys each query may see; None means all."""
         if self.starts is None and queries == 1:
             return None
-        keys = torch.arange(self.length + queries)
-        seen = keys <= torch.arange(self.length, self.length + queries)[:, None]
+        keys = torch.arange(self.length + queries, device=self.keys[0].device)
+        own_keys = keys[self.length :, None]
+        seen = keys <= own_keys
         if self.starts is None:
             return seen[None, None]
         # A padded query sees itself alone: a row of nothing would make its softmax undefined.
-        own = keys == torch.arange(self.length, self.length + queries)[:, None]
-        return (seen & (keys >= self.starts[:, None, None]) | own)[:, None]
+        return (seen & (keys >= self.starts[:, None, None]) | (keys == own_keys))[:, None]
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -147,13 +151,34 @@ class Transformer(nn.Module):
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and so where every tensor that meets them must be."""
+        return self.token_embd.weight.device
+
+    def cache(self, rows: int, capacity: int, starts: Tensor | None = None) -> Cache:
+        """An empty cache for ``rows`` texts of up to ``capacity`` tokens, beside the weights."""
+        weight = self.token_embd.weight
+        place = {"device": weight.device, "dtype": weight.dtype}
+        return Cache(self.shape, rows, capacity, starts, **place)
+
+    def batch(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """(texts, T): token numbers beside the weights, shorter texts padded on the right.
+
+        The padding is never read by a text before it, since attention only looks back.
+        """
+        longest = max(map(len, texts))
+        rows = [[*text, *[0] * (longest - len(text))] for text in texts]
+        return torch.tensor(rows, device=self.device)
+
     def angles(self, start: int, length: int) -> tuple[Tensor, Tensor]:
         """RoPE's cosines and sines for positions from ``start``: two of (length, head_width)."""
-        half = torch.arange(0, self.shape.head_width, 2) / self.shape.head_width
-        positions = torch.arange(start, start + length)[:, None]
-        angle = positions * self.shape.rope_theta**-half
+        weight = self.token_embd.weight
+        half = torch.arange(0, self.shape.head_width, 2, device=weight.device)
+        positions = torch.arange(start, start + length, device=weight.device)[:, None]
+        angle = positions * self.shape.rope_theta ** -(half / self.shape.head_width)
         angle = torch.cat([angle, angle], dim=-1)
-        return angle.cos(), angle.sin()
+        return angle.cos().to(weight.dtype), angle.sin().to(weight.dtype)
 
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """``tokens``: (rows, T) of token numbers; returns logits (rows, T, vocabulary).

@@ -221,12 +221,12 @@ class MixtureTransformer(Transformer):
     def balance_loss(self) -> Tensor:
         """The mean over layers of ``Choice.balance_loss``; 0 for a dense model."""
         losses = [choice.balance_loss() for choice in self.choices()]
-        return torch.stack(losses).mean() if losses else torch.zeros(())
+        return torch.stack(losses).mean() if losses else torch.zeros((), device=self.device)
 
     @torch.no_grad()
     def routing(self, tokens: list[int]) -> Tensor:
         """(layers, T, used): the experts that each layer chooses for each token of one text."""
-        self(torch.tensor([tokens]))
+        self(self.batch([tokens]))
         return torch.stack([choice.experts for choice in self.choices()])
 
 

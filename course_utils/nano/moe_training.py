@@ -91,12 +91,12 @@ def train(
         [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others}],
         weight_decay=0.0,
         betas=(0.9, 0.95),
-        fused=True,
+        fused=model.device.type == "cpu" or None,  # elsewhere PyTorch knows what is fastest
     )
     kind = repr((settings, model.shape, balance))
     step, log, seconds = 0, [], 0.0
     if state_file and state_file.exists():
-        state = torch.load(state_file)
+        state = torch.load(state_file, map_location="cpu")
         if state["kind"] == kind:  # a run with other settings starts anew
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])

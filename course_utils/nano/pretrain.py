@@ -10,6 +10,7 @@ import csv
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -60,6 +61,7 @@ def rows_of_documents(
 
 def next_token_loss(model: Transformer, rows: Tensor) -> Tensor:
     """Mean cross-entropy, in nats per token, of predicting each token from those before it."""
+    rows = rows.to(model.device)
     logits = model(rows[:, :-1])
     return F.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
 
@@ -100,11 +102,11 @@ def pretrain(
         [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others}],
         weight_decay=0.0,
         betas=(0.9, 0.95),
-        fused=True,
+        fused=model.device.type == "cpu" or None,  # elsewhere PyTorch knows what is fastest
     )
     step, log, seconds_before = 0, [], 0.0
     if state_file and state_file.exists():
-        state = torch.load(state_file)
+        state = torch.load(state_file, map_location="cpu")
         if state["settings"] == repr(settings):  # a run with other settings starts anew
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
@@ -124,7 +126,8 @@ def pretrain(
         )
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+        sixteen_bits = settings.bfloat16 and torch.autocast(model.device.type, torch.bfloat16)
+        with sixteen_bits or nullcontext():
             loss = next_token_loss(model, batch)
         optimizer.zero_grad()
         loss.backward()

@@ -113,9 +113,7 @@ def loss_by_kind(
     ``texts``: token numbers; ``kinds``: the kind of each of these tokens.
     """
     losses: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    longest = max(len(text) for text in texts)
-    # Padding on the right is never looked at: attention only looks back.
-    padded = torch.tensor([list(text) + [0] * (longest - len(text)) for text in texts])
+    padded = model.batch(texts)
     logits = model(padded[:, :-1])
     loss = F.cross_entropy(logits.flatten(0, 1), padded[:, 1:].flatten(), reduction="none")
     for row, names in zip(loss.view(len(texts), -1).tolist(), kinds, strict=True):

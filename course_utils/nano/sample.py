@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.nano.model import Cache, Transformer
+from course_utils.nano.model import Transformer
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,16 @@ class Samples:
 
     def mask(self) -> Tensor:
         """(rows, T) true where a token was drawn, false where there is padding."""
-        return torch.arange(self.tokens.shape[1]) < self.lengths[:, None]
+        return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths[:, None]
+
+
+def draw(chances: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """(rows,) one token of each row of ``chances`` (rows, vocabulary), where ``chances`` are.
+
+    The numbers are drawn where ``generator`` is.
+    """
+    place = generator.device if generator else chances.device
+    return torch.multinomial(chances.to(place), 1, generator=generator)[:, 0].to(chances.device)
 
 
 @torch.no_grad()
@@ -54,30 +63,32 @@ def sample(
     """Draw ``copies`` continuations of each prompt, those of one prompt side by side.
 
     Drawing goes on until token ``stop`` or ``max_tokens``.  Temperature 0 takes the likeliest
-    token each time.
+    token each time.  Everything is made where the model is; a ``generator`` on the CPU will do
+    all the same, for a copy of the probabilities at each token.
     """
+    device = model.device
     longest = max(len(prompt) for prompt in prompts)
-    starts = torch.tensor([longest - len(prompt) for prompt in prompts])
-    padded = torch.tensor([[stop] * (longest - len(p)) + list(p) for p in prompts])
-    cache = Cache(model.shape, len(prompts), longest + max_tokens, starts if starts.any() else None)
+    missing = [longest - len(prompt) for prompt in prompts]
+    starts = torch.tensor(missing, device=device) if any(missing) else None
+    padded = [[stop] * n + list(prompt) for n, prompt in zip(missing, prompts, strict=True)]
+    padded = torch.tensor(padded, device=device)
+    cache = model.cache(len(prompts), longest + max_tokens, starts)
     logits = model(padded, cache)[:, -1]  # each prompt is read once, whatever ``copies``
-    shared = torch.arange(len(prompts)).repeat_interleave(copies)
+    shared = torch.arange(len(prompts), device=device).repeat_interleave(copies)
     cache.select(shared)
     logits = logits[shared]
 
     rows = len(shared)
-    tokens = torch.full((rows, max_tokens), stop)
-    log_probs, entropy = torch.zeros(rows, max_tokens), torch.zeros(rows, max_tokens)
-    lengths = torch.full((rows,), max_tokens)
-    ended = torch.zeros(rows, dtype=torch.bool)
-    batch = torch.arange(rows)  # which row of the result each row of the batch writes
+    tokens = torch.full((rows, max_tokens), stop, device=device)
+    log_probs = torch.zeros(rows, max_tokens, device=device)
+    entropy = torch.zeros(rows, max_tokens, device=device)
+    lengths = torch.full((rows,), max_tokens, device=device)
+    ended = torch.zeros(rows, dtype=torch.bool, device=device)
+    batch = torch.arange(rows, device=device)  # the row of the result that each row writes
     for step in range(max_tokens):
         scores = F.log_softmax(logits.float() / (temperature or 1.0), dim=-1)
         chances = scores.exp()
-        if temperature == 0:
-            drawn = scores.argmax(-1)
-        else:
-            drawn = torch.multinomial(chances, 1, generator=generator)[:, 0]
+        drawn = draw(chances, generator) if temperature else scores.argmax(-1)
         drawn = torch.where(ended[batch], stop, drawn)
         tokens[batch, step] = drawn
         log_probs[batch, step] = scores.gather(1, drawn[:, None])[:, 0]
@@ -94,7 +105,7 @@ def sample(
         logits = model(drawn[:, None], cache)[:, -1]
     length = int(lengths.max())
     tokens, log_probs, entropy = tokens[:, :length], log_probs[:, :length], entropy[:, :length]
-    padding = torch.arange(length) >= lengths[:, None]
+    padding = torch.arange(length, device=device) >= lengths[:, None]
     return Samples(
         tokens.contiguous(),
         log_probs.masked_fill(padding, 0),

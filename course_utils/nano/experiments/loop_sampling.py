@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from course_utils.engines import GREEDY, QWQ, Sampling, open_model
-from course_utils.nano import export, pretrain, tokenizer
+from course_utils.nano import export, pretrain, sample, tokenizer
 from course_utils.nano.experiments import failures
-from course_utils.nano.model import Cache, Transformer
+from course_utils.nano.model import Transformer
 from course_utils.nano.tasks import Problem
 from course_utils.paths import nano_folder
 
@@ -104,11 +104,11 @@ def draw_in_order(
     After the cut, a penalty can only move probability among the tokens that were plausible anyway.
     """
     generator = torch.Generator().manual_seed(seed)
-    tokens = torch.tensor(prompts)
+    tokens = model.batch(prompts)
     start = tokens.shape[1]
-    cache = Cache(model.shape, len(prompts), start + max_tokens)
+    cache = model.cache(len(prompts), start + max_tokens)
     logits = model(tokens, cache)[:, -1]
-    ended = torch.zeros(len(prompts), dtype=torch.bool)
+    ended = torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
     for _ in range(max_tokens):
         recent = tokens[:, -LOOK_BACK:]
         if order == "penalties first":
@@ -116,7 +116,7 @@ def draw_in_order(
         else:
             logits = penalise(keep(logits, sampling), recent, penalty)
         chances = (logits / sampling.temperature).softmax(-1)
-        drawn = torch.multinomial(chances, 1, generator=generator)
+        drawn = sample.draw(chances, generator)[:, None]
         drawn[ended] = stop
         tokens = torch.cat([tokens, drawn], dim=1)
         ended |= drawn[:, 0] == stop

@@ -51,7 +51,7 @@ class RewardModel(nn.Module):
     def __init__(self, base: Transformer, pieces: Tokenizer):
         super().__init__()
         self.body = copy.deepcopy(base)
-        self.body.output = nn.Linear(base.shape.width, 1, bias=False)
+        self.body.output = nn.Linear(base.shape.width, 1, bias=False, device=base.device)
         nn.init.zeros_(self.body.output.weight)
         self.pieces = pieces
         self._known: dict[tuple[str, str], float] = {}
@@ -62,10 +62,8 @@ class RewardModel(nn.Module):
             self.pieces.encode(render(remark) + recipe_tasks.written("", reply)).ids
             for remark, reply in zip(remarks, replies, strict=True)
         ]
-        longest = max(map(len, texts))
-        padded = torch.tensor([text + [0] * (longest - len(text)) for text in texts])
-        last = torch.tensor([len(text) - 1 for text in texts])
-        return self.body(padded)[torch.arange(len(texts)), last, 0]
+        last = [len(text) - 1 for text in texts]
+        return self.body(self.body.batch(texts))[range(len(texts)), last, 0]
 
     @torch.no_grad()
     def reward(self, task: Task, text: str) -> float:
