@@ -59,3 +59,7 @@ class DownloadError(CourseError):
 
 class MachineError(CourseError):
     """This machine lacks the memory, disk space or software for what was asked."""
+
+
+class TrainingError(CourseError):
+    """Training cannot go on; the model keeps the last weights that were good."""

@@ -1,10 +1,13 @@
 """How does reward alone make a fluent model a correct one? GRPO, on answers a program checks.
 
-For each problem the model writes a group of solutions.  A verifier gives each a reward; a
-solution better than its group's mean is made likelier, a worse one less likely.  Group relative
-policy optimisation is from DeepSeekMath, arXiv 2402.03300.  As in DAPO, arXiv 2503.14476, the
-loss is a mean over tokens, the upper clip is wider than the lower, and there is no KL penalty.
-``Settings`` switches each of these choices, so that a learner can take one away and see.
+For each problem the policy, which is the model under training, writes a group of completions.  A
+verifier gives each a reward; a completion better than its group's mean is made likelier, a worse
+one less likely.  Group relative policy optimisation is from DeepSeekMath, arXiv 2402.03300.  What
+is built here by default is the policy loss of DAPO, arXiv 2503.14476: a mean over tokens, an upper
+clip wider than the lower, and no KL penalty.  ``Settings`` switches each of these, so that a
+learner can take one away and see; ``OBJECTIVES`` has GRPO as first published, and Dr. GRPO.
+
+A step is ``rollout`` here, then ``advantages`` and ``update`` of ``policy_loss``.
 """
 
 from __future__ import annotations
@@ -13,155 +16,235 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn import functional as F
 
+from course_utils.errors import OptionError
+from course_utils.nano.grpo_settings import OBJECTIVES, Settings
 from course_utils.nano.model import Transformer
+from course_utils.nano.policy_loss import (
+    advantages,
+    clipped_objective,
+    kl_penalty,
+    log_probabilities,
+    update,
+    without_spread,
+)
 from course_utils.nano.pretrain import save_state, write_log
-from course_utils.nano.sample import Samples, sample
+from course_utils.nano.sample import Samples, join, sample
 from course_utils.nano.tasks import Problem, verify
 from course_utils.nano.tokenizer import END, decode, render, split_reply
 
+__all__ = [
+    "OBJECTIVES",
+    "Settings",
+    "accuracy",
+    "advantages",
+    "clipped_objective",
+    "kl_penalty",
+    "log_probabilities",
+    "reward",
+    "rollout",
+    "step",
+    "train",
+    "update",
+]
 
-@dataclass(frozen=True)
-class Settings:
-    """What a run depends on: each step draws ``group`` solutions of each of ``problems``.
+Reward = Callable[[Any, str], float]
+"""``(problem, text)`` to a finite number; ``text`` is the whole completion, thought included."""
 
-    The switches of an ablation: ``baseline`` subtracts the group's mean reward, ``deviation``
-    divides by its standard deviation (Dr. GRPO, arXiv 2503.20783, does not), ``clip`` bounds the
-    ratio.  ``mean_over`` says what the loss is a mean over: all "tokens" of a batch (DAPO), each
-    "solution" and then the solutions (GRPO as first published), or a "constant" number of tokens,
-    ``max_tokens`` per solution (Dr. GRPO).  ``kl`` weighs a penalty for leaving the model that
-    training began with.
-    """
-
-    steps: int = 40
-    problems: int = 32
-    group: int = 16
-    updates: int = 2  # optimiser steps per batch of solutions; with one, clipping has no effect
-    learning_rate: float = 1e-4
-    clip_low: float = 0.2
-    clip_high: float = 0.28
-    temperature: float = 1.0
-    max_tokens: int = 96
-    micro_batch: int = 128  # solutions per backward pass; sets the memory, not the result
-    evaluate_every: int = 10
-    seed: int = 1
-    baseline: bool = True
-    deviation: bool = True
-    clip: bool = True
-    mean_over: Literal["tokens", "solution", "constant"] = "tokens"
-    kl: float = 0.0
-
-
-def advantages(rewards: Tensor, *, baseline: bool = True, deviation: bool = True) -> Tensor:
-    """How much better each solution is than its group's mean, in standard deviations.
-
-    ``rewards``: (problems, group).  A group of equal rewards has advantage 0: it teaches nothing.
-    Without ``baseline`` the mean is not subtracted, without ``deviation`` nothing is divided.
-    """
-    result = rewards - rewards.mean(dim=1, keepdim=True) if baseline else rewards
-    return result / (rewards.std(dim=1, keepdim=True) + 1e-4) if deviation else result
-
-
-def clipped_objective(
-    log_probs: Tensor, old_log_probs: Tensor, advantage: Tensor, clip_low: float, clip_high: float
-) -> Tensor:
-    """What each token contributes to the objective (to be raised): shapes (rows, T).
-
-    The ratio says how much likelier the token is now than when it was drawn; beyond the clips
-    there is nothing more to gain, so one batch cannot pull the model far (PPO, arXiv 1707.06347).
-    """
-    ratio = (log_probs - old_log_probs).exp()
-    clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
-    return torch.minimum(ratio * advantage, clipped * advantage)
-
-
-def kl_penalty(log_probs: Tensor, reference: Tensor) -> Tensor:
-    """How far each token's probability has moved from the reference's: shapes (rows, T).
-
-    An estimate of the Kullback-Leibler divergence that is never negative and has little variance:
-    r - log r - 1 with r the reference's probability over the model's (DeepSeekMath, equation 4).
-    """
-    ratio = reference - log_probs
-    return ratio.exp() - ratio - 1
+LARGEST_REWARD = 1e15
+"""Beyond this the square of a reward leaves the range of 32-bit numbers."""
 
 
 def reward(problem: Problem, text: str) -> float:
-    """1 for a solution that ends properly with the right answer, else 0."""
+    """1 for a completion that ends properly with the right answer, else 0."""
     _, answer = split_reply(text)
     return float(text.endswith(END) and verify(problem, answer))
 
 
-def log_probabilities(model: Transformer, prompts: Sequence[list[int]], texts: Sequence[list[int]]):
-    """(rows, T) log-probability of each token of each text after its prompt; 0 in the padding."""
-    rows = [prompt + text for prompt, text in zip(prompts, texts, strict=True)]
-    padded = model.batch(rows)
-    every = F.log_softmax(model(padded[:, :-1]).float(), dim=-1)
-    chosen = every.gather(2, padded[:, 1:, None])[:, :, 0]
-    width = max(map(len, texts))
-    result = chosen.new_zeros(len(rows), width)
-    for row, (prompt, text) in enumerate(zip(prompts, texts, strict=True)):
-        start = len(prompt) - 1  # the token before the first of the text predicts it
-        result[row, : len(text)] = chosen[row, start : start + len(text)]
-    return result
+@dataclass(frozen=True)
+class Rollout:
+    """Completions of problems, a group of each, and what they earned.
 
-
-def update(
-    model: Transformer,
-    optimizer: torch.optim.Optimizer,
-    prompts: Sequence[list[int]],
-    samples: Samples,
-    advantage: Tensor,
-    settings: Settings,
-    reference: Transformer | None = None,
-) -> None:
-    """Make the better solutions likelier, in ``settings.updates`` steps over parts of them.
-
-    ``prompts``: one per solution.  ``advantage``: (rows,).  Solutions with advantage 0 have no
-    gradient, so they are not computed; they still count in the mean.  ``reference``: the model
-    that ``settings.kl`` holds on to.
+    ``problems``, ``prompts`` (token numbers), ``samples`` and ``texts`` have a row for each
+    completion, those of one problem side by side; ``rewards``: (problems, group).
     """
-    texts, mask = samples.texts(), samples.mask()
-    clips = (settings.clip_low, settings.clip_high) if settings.clip else (1.0, float("inf"))
-    for start in range(settings.updates):
-        part = torch.arange(start, len(texts), settings.updates, device=advantage.device)
-        telling = part if reference else part[advantage[part] != 0]
-        if not len(telling):
-            continue
-        weights = token_weights(mask, part, settings)
-        # Solutions of similar length side by side need little padding.
-        telling = telling[samples.lengths[telling].argsort()]
-        optimizer.zero_grad()
-        for rows in telling.split(settings.micro_batch):
-            chosen = rows.tolist()
-            chosen_texts = [prompts[r] for r in chosen], [texts[r] for r in chosen]
-            new = log_probabilities(model, *chosen_texts)
-            old = samples.log_probs[rows, : new.shape[1]]
-            gain = clipped_objective(new, old, advantage[rows, None], *clips)
-            if reference:
-                with torch.no_grad():
-                    before = log_probabilities(reference, *chosen_texts)
-                gain = gain - settings.kl * kl_penalty(new, before)
-            loss = -(gain * weights[rows, : new.shape[1]]).sum()
-            loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+
+    problems: list
+    prompts: list[list[int]]
+    samples: Samples
+    texts: list[str]
+    rewards: Tensor
+
+    def groups(self, chosen: Sequence[int]) -> Rollout:
+        """The groups of these numbers, in this order."""
+        size = self.rewards.shape[1]
+        rows = [group * size + copy for group in chosen for copy in range(size)]
+        return Rollout(
+            [self.problems[row] for row in rows],
+            [self.prompts[row] for row in rows],
+            self.samples.select(rows),
+            [self.texts[row] for row in rows],
+            self.rewards[list(chosen)],
+        )
 
 
-def token_weights(mask: Tensor, part: Tensor, settings: Settings) -> Tensor:
-    """(rows, T) what each token of the solutions ``part`` counts in the loss; 0 in the padding."""
-    if settings.mean_over == "tokens":
-        return mask / mask[part].sum()
-    if settings.mean_over == "solution":
-        return mask / (mask.sum(dim=1, keepdim=True) * len(part))
-    return mask / (settings.max_tokens * len(part))
+def rollout(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    problems: Sequence,
+    settings: Settings,
+    *,
+    reward: Reward = reward,
+    generator: torch.Generator | None = None,
+) -> Rollout:
+    """Let the policy write ``settings.group`` completions of each problem, and reward each."""
+    prompts = encode(tokenizer, problems)
+    samples = sample(
+        model,
+        prompts,
+        stop=tokenizer.token_to_id(END),
+        copies=settings.group,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        generator=generator,
+    )
+    texts = [decode(tokenizer, text) for text in samples.texts()]
+    each = [number for number in range(len(problems)) for _ in range(settings.group)]
+    earned = [valued(reward, problems[n], text) for n, text in zip(each, texts, strict=True)]
+    return Rollout(
+        [problems[n] for n in each],
+        [prompts[n] for n in each],
+        samples,
+        texts,
+        torch.tensor(earned, device=model.device).view(len(problems), settings.group),
+    )
+
+
+def encode(tokenizer: Tokenizer, problems: Sequence) -> list[list[int]]:
+    """The prompt of each problem as token numbers; OptionError for one without a question."""
+    for problem in problems:
+        if not isinstance(getattr(problem, "question", None), str):
+            raise OptionError(
+                f"A problem to train on is {problem!r:.80}, which has no question.",
+                "Draw problems whose .question is a text, such as tasks.make_problem(random).",
+            )
+    return [tokenizer.encode(render(problem.question)).ids for problem in problems]
+
+
+def valued(reward: Reward, problem: Any, text: str) -> float:
+    """The reward of one completion; OptionError unless it is one finite number."""
+    value = reward(problem, text)
+    # True and False, and NumPy's, are the numbers 1 and 0.
+    if isinstance(value, Real | np.bool_) and abs(value) < LARGEST_REWARD:
+        return float(value)
+    name = getattr(reward, "__name__", type(reward).__name__)
+    raise OptionError(
+        f"The reward function {name} gave {value!r:.80} for the completion {text!r:.80}.",
+        "Let it return one finite number for each completion: for example 1.0 where it is right "
+        "and 0.0 where it is not. From a tensor of one number, return value.item().",
+    )
+
+
+def step(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    optimizer: torch.optim.Optimizer,
+    draw: Callable[[Random], Any],
+    settings: Settings,
+    number: int,
+    *,
+    reward: Reward = reward,
+    reference: Transformer | None = None,
+) -> tuple[Rollout, dict[str, float]]:
+    """One step of training: draw problems and completions, reward them, update the policy.
+
+    ``number`` is the step's own: with the seed it fixes everything that is drawn.  ``reference``
+    is the model that training began with.  Gives all completions drawn, and what is watched.
+    """
+    random = Random(f"{settings.seed} {number}")
+    generator = torch.Generator(model.device).manual_seed(random.getrandbits(63))
+    drawn, missing = [], settings.problems
+    for _ in range(1 + settings.dynamic_sampling):
+        problems = [draw(random) for _ in range(missing)]
+        drawn.append(
+            rollout(model, tokenizer, problems, settings, reward=reward, generator=generator)
+        )
+        missing = int(without_spread(drawn[-1].rewards).sum())
+        if not missing:
+            break
+    everything = together(drawn)
+    # Groups with spread first: with dynamic sampling there may be enough of them.
+    flat = without_spread(everything.rewards)
+    chosen = everything
+    if len(drawn) > 1:
+        order = flat.float().argsort(stable=True)
+        chosen = everything.groups(order[: settings.problems].tolist())
+    advantage = advantages(
+        chosen.rewards, baseline=settings.baseline, deviation=settings.deviation
+    ).flatten()
+    watched = {"zero_std_groups": flat.float().mean().item()}
+    if reference:
+        watched["kl"] = kl_to(reference, everything, settings.temperature)
+    kept = reference if settings.kl else None
+    watched |= update(model, optimizer, chosen.prompts, chosen.samples, advantage, settings, kept)
+    return everything, watched
+
+
+def together(rollouts: Sequence[Rollout]) -> Rollout:
+    """Several rollouts of equal groups as one."""
+    if len(rollouts) == 1:
+        return rollouts[0]
+    return Rollout(
+        [problem for each in rollouts for problem in each.problems],
+        [prompt for each in rollouts for prompt in each.prompts],
+        join([each.samples for each in rollouts]),
+        [text for each in rollouts for text in each.texts],
+        torch.cat([each.rewards for each in rollouts]),
+    )
+
+
+@torch.no_grad()
+def kl_to(reference: Transformer, drawn: Rollout, temperature: float) -> float:
+    """How far the policy that drew these completions is from ``reference``: nats per token.
+
+    Estimated (``kl_penalty``) on one completion of each group, which costs little.
+    """
+    rows = list(range(0, len(drawn.texts), drawn.rewards.shape[1]))
+    some = drawn.samples.select(rows)
+    there = log_probabilities(
+        reference, [drawn.prompts[row] for row in rows], some.texts(), temperature
+    )
+    mask = some.mask()[:, : there.shape[1]]
+    here = some.log_probs[:, : there.shape[1]]
+    return kl_penalty(here, there)[mask].mean().item()
+
+
+def measured(drawn: Rollout, watched: dict[str, float]) -> dict[str, float | str]:
+    """The columns of a step's record, rounded; "" where there is nothing to measure.
+
+    ``length_right`` and ``length_wrong`` are the mean tokens of completions that earned more than
+    1/2, and of the others.
+    """
+    samples, rewards = drawn.samples, drawn.rewards
+    lengths, right = samples.lengths.float(), rewards.flatten() > 0.5
+    columns = {
+        "reward": round(rewards.mean().item(), 4),
+        "accuracy": "",
+        "length": round(lengths.mean().item(), 1),
+        "entropy": round((samples.entropy.sum() / samples.mask().sum()).item(), 4),
+    }
+    for name, which in (("length_right", right), ("length_wrong", ~right)):
+        columns[name] = round(lengths[which].mean().item(), 1) if which.any() else ""
+    return columns | {name: float(f"{value:.4g}") for name, value in watched.items()}
 
 
 def train(
@@ -170,22 +253,26 @@ def train(
     draw: Callable[[Random], Any],
     settings: Settings | None = None,
     *,
-    reward: Callable[[Any, str], float] = reward,
+    reward: Reward = reward,
     watch: Callable[[Sequence, Sequence[str]], dict[str, float]] | None = None,
     held_out: Sequence = (),
     state_file: Path | None = None,
     log_file: Path | None = None,
 ) -> Iterator[dict]:
-    """Train ``model`` in place, yielding one record per step, with a sample to read.
+    """Train ``model`` in place, yielding one record per step, with a completion to read.
 
     ``draw`` gives a problem: anything with a ``question``.  ``reward(problem, text)`` values a
-    solution's whole text, thought included.  ``watch(problems, texts)`` adds columns to the
-    record, from the solutions drawn.  The mean reward on ``held_out`` with the likeliest tokens is
-    the record's ``accuracy``, every ``evaluate_every`` steps.  Each step depends on the seed and
-    its number alone, so a stopped run goes on from ``state_file`` exactly.
+    whole completion, thought included.  ``watch(problems, texts)`` adds columns to the record,
+    from the completions drawn.  The mean reward on ``held_out`` with the likeliest tokens is the
+    record's ``accuracy``, every ``evaluate_every`` steps.  Each step depends on the seed and its
+    number alone, so a stopped run goes on from ``state_file`` exactly.
+
+    A record has ``step``, ``seconds``, what ``measured`` and ``update`` give, ``zero_std_groups``,
+    the share of the groups drawn that earned equal rewards, and ``kl``, how far the policy had
+    moved from where training began when it drew them.
     """
     settings = settings or Settings()
-    reference = copy.deepcopy(model) if settings.kl else None
+    reference = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
@@ -198,41 +285,23 @@ def train(
             optimizer.load_state_dict(state["optimizer"])
             first, log = state["step"], state["log"]
             seconds = log[-1]["seconds"]
-    stop = tokenizer.token_to_id(END)
-    for step in range(first + 1, settings.steps + 1):
+    for number in range(first + 1, settings.steps + 1):
         started = time.perf_counter()
-        random = Random(f"{settings.seed} {step}")
-        generator = torch.Generator(model.device).manual_seed(random.getrandbits(63))
-        problems = [draw(random) for _ in range(settings.problems)]
-        prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
-        drawing = {"max_tokens": settings.max_tokens, "temperature": settings.temperature}
-        samples = sample(
-            model, prompts, stop=stop, copies=settings.group, generator=generator, **drawing
-        )
-        texts = [decode(tokenizer, text) for text in samples.texts()]
-        owners = [i for i in range(len(problems)) for _ in range(settings.group)]
-        rewards = [reward(problems[i], t) for i, t in zip(owners, texts, strict=True)]
-        rewards = torch.tensor(rewards, device=model.device)
-        advantage = advantages(
-            rewards.view(settings.problems, settings.group),
-            baseline=settings.baseline,
-            deviation=settings.deviation,
-        ).flatten()
-        update(
-            model, optimizer, [prompts[i] for i in owners], samples, advantage, settings, reference
+        drawn, watched = step(
+            model,
+            tokenizer,
+            optimizer,
+            draw,
+            settings,
+            number,
+            reward=reward,
+            reference=reference,
         )
         seconds += time.perf_counter() - started
-        record = {
-            "step": step,
-            "seconds": round(seconds, 1),
-            "reward": round(rewards.mean().item(), 4),
-            "accuracy": "",
-            "length": round(samples.lengths.float().mean().item(), 1),
-            "entropy": round((samples.entropy.sum() / samples.mask().sum()).item(), 4),
-        }
+        record = {"step": number, "seconds": round(seconds, 1)} | measured(drawn, watched)
         if watch:
-            record |= watch([problems[i] for i in owners], texts)
-        if held_out and (step % settings.evaluate_every == 0 or step == settings.steps):
+            record |= watch(drawn.problems, drawn.texts)
+        if held_out and (number % settings.evaluate_every == 0 or number == settings.steps):
             share = accuracy(model, tokenizer, held_out, settings.max_tokens, reward=reward)
             record["accuracy"] = round(share, 4)
         log.append(record)
@@ -240,8 +309,8 @@ def train(
             write_log(log_file, log)
         if state_file:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            save_state(state_file, step=step, log=log, settings=same_run, **state)
-        yield record | {"question": problems[0].question, "solution": texts[0]}
+            save_state(state_file, step=number, log=log, settings=same_run, **state)
+        yield record | {"question": drawn.problems[0].question, "completion": drawn.texts[0]}
 
 
 def accuracy(
@@ -250,11 +319,15 @@ def accuracy(
     problems: Sequence,
     max_tokens: int = 96,
     *,
-    reward: Callable[[Any, str], float] = reward,
+    reward: Reward = reward,
 ) -> float:
     """Share of problems solved with the likeliest tokens (temperature 0): their mean reward."""
-    prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
-    stop = tokenizer.token_to_id(END)
-    samples = sample(model, prompts, stop=stop, max_tokens=max_tokens, temperature=0)
+    samples = sample(
+        model,
+        encode(tokenizer, problems),
+        stop=tokenizer.token_to_id(END),
+        max_tokens=max_tokens,
+        temperature=0,
+    )
     texts = [decode(tokenizer, text) for text in samples.texts()]
-    return sum(reward(p, t) for p, t in zip(problems, texts, strict=True)) / len(problems)
+    return sum(valued(reward, p, t) for p, t in zip(problems, texts, strict=True)) / len(problems)

@@ -6,12 +6,13 @@ Copies of one prompt share the reading of it; texts that have ended leave the ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_utils.errors import OptionError, PromptError, TrainingError
 from course_utils.nano.model import Transformer
 
 
@@ -39,6 +40,27 @@ class Samples:
         """(rows, T) true where a token was drawn, false where there is padding."""
         return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths[:, None]
 
+    def select(self, rows: Sequence[int]) -> Samples:
+        """These rows, in this order."""
+        chosen = torch.tensor(rows, device=self.tokens.device)
+        return Samples(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def join(parts: Sequence[Samples]) -> Samples:
+    """Several samples as one, padded to the longest of all."""
+    longest = max(part.tokens.shape[1] for part in parts)
+
+    def wide(name: str) -> Tensor:
+        return torch.cat([F.pad(getattr(p, name), (0, longest - p.tokens.shape[1])) for p in parts])
+
+    return Samples(
+        wide("tokens"),
+        wide("log_probs"),
+        wide("entropy"),
+        torch.cat([part.lengths for part in parts]),
+        torch.cat([part.ended for part in parts]),
+    )
+
 
 def draw(chances: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """(rows,) one token of each row of ``chances`` (rows, vocabulary), where ``chances`` are.
@@ -47,6 +69,36 @@ def draw(chances: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """
     place = generator.device if generator else chances.device
     return torch.multinomial(chances.to(place), 1, generator=generator)[:, 0].to(chances.device)
+
+
+def check(
+    model: Transformer,
+    prompts: Sequence[Sequence[int]],
+    copies: int,
+    max_tokens: int,
+    temperature: float,
+) -> int:
+    """The longest prompt's length; OptionError or PromptError for what cannot be continued."""
+    counts = isinstance(copies, int) and isinstance(max_tokens, int)
+    if not counts or min(copies, max_tokens) < 1 or not 0 <= temperature < float("inf"):
+        raise OptionError(
+            f"copies={copies!r}, max_tokens={max_tokens!r} and temperature={temperature!r} do not "
+            "say how to draw.",
+            "Give whole numbers of copies and tokens from 1 on, and a temperature from 0 on.",
+        )
+    if not prompts or not all(prompts):
+        raise PromptError(
+            "There is no prompt to continue, or one of them has no tokens.",
+            "Give a list of prompts, each a list of at least one token number.",
+        )
+    longest = max(map(len, prompts))
+    if longest + max_tokens > model.shape.context:
+        raise PromptError(
+            f"A prompt of {longest} tokens and max_tokens={max_tokens} do not fit into this "
+            f"model's context of {model.shape.context} tokens.",
+            "Shorten the prompt, or lower max_tokens.",
+        )
+    return longest
 
 
 @torch.no_grad()
@@ -66,14 +118,19 @@ def sample(
     token each time.  Everything is made where the model is; a ``generator`` on the CPU will do
     all the same, for a copy of the probabilities at each token.
     """
+    longest = check(model, prompts, copies, max_tokens, temperature)
     device = model.device
-    longest = max(len(prompt) for prompt in prompts)
     missing = [longest - len(prompt) for prompt in prompts]
     starts = torch.tensor(missing, device=device) if any(missing) else None
     padded = [[stop] * n + list(prompt) for n, prompt in zip(missing, prompts, strict=True)]
     padded = torch.tensor(padded, device=device)
     cache = model.cache(len(prompts), longest + max_tokens, starts)
     logits = model(padded, cache)[:, -1]  # each prompt is read once, whatever ``copies``
+    if not logits.isfinite().all():
+        raise TrainingError(
+            "The model's scores for the next token are not numbers: its weights are spoilt.",
+            "Begin again from a model that works, and train it at a lower learning rate.",
+        )
     shared = torch.arange(len(prompts), device=device).repeat_interleave(copies)
     cache.select(shared)
     logits = logits[shared]

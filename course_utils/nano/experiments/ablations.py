@@ -22,7 +22,7 @@ VARIANTS: dict[str, dict] = {
     "as-it-is": {},
     "no-baseline": {"baseline": False, "deviation": False},
     "no-clipping": {"clip": False},
-    # Eight steps on each batch of solutions: the model moves far from the one that drew them.
+    # Eight steps on each batch of completions: the policy moves far from the one that drew them.
     "eight-updates": {"updates": 8},
     "eight-updates-no-clipping": {"updates": 8, "clip": False},
     "dr-grpo": {"deviation": False, "mean_over": "constant"},

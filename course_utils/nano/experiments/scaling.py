@@ -115,7 +115,7 @@ class Spent:
     trained: int = 0
 
     def note(self, problems: Sequence[tasks.Problem], texts: Sequence[str]) -> dict[str, float]:
-        """Count one step's tokens; gives the share of solutions that work the sum in writing."""
+        """Count one step's tokens; gives the share of completions that work the sum in writing."""
         for start in range(0, len(texts), self.group):
             group = texts[start : start + self.group]
             problem = problems[start]

@@ -145,13 +145,15 @@ def mended(problem, text):
         right="A group that is all right or all wrong teaches nothing: its advantages are 0.",
         hints=(
             "`rewards.mean(axis=1, keepdims=True)` is one mean for each group.",
-            "Divide by `rewards.std(axis=1, keepdims=True) + 1e-4`.",
+            "Divide by `rewards.std(axis=1, ddof=1, keepdims=True) + 1e-4`. `ddof=1` is the "
+            "deviation of a sample, as in the libraries; NumPy's own default is a little smaller.",
         ),
         setup="import numpy as np",
         solution="""
 def group_advantages(rewards):
     centred = rewards - rewards.mean(axis=1, keepdims=True)
-    return centred / (rewards.std(axis=1, keepdims=True) + 1e-4)
+    deviation = rewards.std(axis=1, ddof=1, keepdims=True)
+    return centred / (deviation + 1e-4)
 """,
         wrong=(
             WrongExample(
