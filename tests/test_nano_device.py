@@ -18,12 +18,11 @@ from course_utils.nano import (
     tasks,
 )
 from course_utils.nano.experiments import loop_sampling, reward_model
-from course_utils.nano.model import Shape
-from course_utils.nano.moe import MixtureShape
+from course_utils.nano.model import Shape, qwen3
 from tests.pretend_device import pretend_device
 
 TINY = Shape(layers=1, width=64, heads=4, kv_heads=2, ffn_width=64, context=128)
-MIXTURE = MixtureShape(layers=1, width=64, experts=4, expert_width=32, context=128)
+MIXTURE = qwen3(layers=1, width=64, experts=4, expert_width=32, context=128)
 PRETRAINING = pretrain.Settings(steps=2, tokens_per_step=128, row_length=32, evaluate_every=1)
 REINFORCEMENT = grpo.Settings(steps=2, problems=2, group=4, max_tokens=8, kl=0.1)
 PROMPTS = [[1, 2, 3], [4, 5]]
@@ -117,7 +116,7 @@ def test_a_moved_mixture_is_trained_and_looked_into(nano):
         log = list(moe_training.train(model, nano, settings, document=corpus.document))
         return *seen, [record["held_out_loss"] for record in log]
 
-    here, there = on_both(moe_training.new_mixture(MIXTURE, 1), work)
+    here, there = on_both(pretrain.new_model(MIXTURE, 1), work)
     assert here[0] == there[0]
     for ours, theirs in zip(here[1], there[1], strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)

@@ -137,10 +137,10 @@ def test_everyday_sentences_fill_every_gap_and_keep_to_one_language(language):
         assert chinese == (language == "zh")
 
 
-def test_the_mixture_has_the_shares_it_states():
-    mixture = corpus.Mixture()
+def test_the_corpus_has_the_shares_it_states():
+    shares = corpus.Shares()
     random = Random(8)
-    documents = [corpus.document(random, mixture) for _ in range(4000)]
+    documents = [corpus.document(random, shares) for _ in range(4000)]
     kinds = Counter()
     for text in documents:
         last = text.rpartition("<|im_start|>user")[2]
@@ -148,13 +148,13 @@ def test_the_mixture_has_the_shares_it_states():
         kinds["sentences"] += "<|im_start|>" not in text
         kinds["story"] += thought.startswith(("We ", "相加", "相减"))
         kinds["carrying"] += "carry" in thought or "进1" in thought
-    assert kinds["sentences"] / 4000 == pytest.approx(mixture.sentences, abs=0.025)
-    assert kinds["story"] / 4000 == pytest.approx(mixture.story, abs=0.025)
-    assert 0 < kinds["carrying"] / 4000 < mixture.careful
+    assert kinds["sentences"] / 4000 == pytest.approx(shares.sentences, abs=0.025)
+    assert kinds["story"] / 4000 == pytest.approx(shares.story, abs=0.025)
+    assert 0 < kinds["carrying"] / 4000 < shares.careful
     groups = (
         ("sentences", "addition", "subtraction", "story", "small_talk"),
         ("careful", "sloppy", "blurted"),
         ("three_digits", "two_digits", "one_digit"),
     )
     for group in groups:
-        assert sum(getattr(mixture, name) for name in group) == pytest.approx(1)
+        assert sum(getattr(shares, name) for name in group) == pytest.approx(1)

@@ -15,7 +15,7 @@ from course_utils.nano.tokenizer import END, END_OF_TEXT, END_THINK, render
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Shares:
     """Shares of documents; each group sums to 1."""
 
     sentences: float = 0.28
@@ -37,9 +37,9 @@ class Mixture:
     """Share of questions that follow an earlier exchange."""
 
 
-def document(random: Random, mixture: Mixture | None = None) -> str:
+def document(random: Random, shares: Shares | None = None) -> str:
     """One training document, closed by ``<|endoftext|>``."""
-    m = mixture or Mixture()
+    m = shares or Shares()
     language = "en" if random.random() < m.english else "zh"
     kind = _pick(random, m, ("sentences", *tasks.TASKS, "small_talk"))
     if kind == "sentences":
@@ -58,24 +58,24 @@ def document(random: Random, mixture: Mixture | None = None) -> str:
 
 
 def draw_problem(
-    random: Random, task: tasks.Task, language: tasks.Language, mixture: Mixture | None = None
+    random: Random, task: tasks.Task, language: tasks.Language, shares: Shares | None = None
 ) -> tasks.Problem:
-    """A training problem of one to three digits, in the mixture's shares."""
+    """A training problem of one to three digits, in the corpus's shares."""
     sizes = ("one_digit", "two_digits", "three_digits")
-    digits = 1 + sizes.index(_pick(random, mixture or Mixture(), sizes))
+    digits = 1 + sizes.index(_pick(random, shares or Shares(), sizes))
     return tasks.make_problem(random, task, language, digits)
 
 
-def _exchange(random: Random, mixture: Mixture) -> list[dict[str, str]]:
+def _exchange(random: Random, shares: Shares) -> list[dict[str, str]]:
     """An earlier question and its answer; its thought is not in the history, as QwQ's card asks."""
-    language = "en" if random.random() < mixture.english else "zh"
+    language = "en" if random.random() < shares.english else "zh"
     if random.random() < 0.5:
         question, _, answer = sentences.small_talk(random, language)
     else:
-        problem = draw_problem(random, "addition", language, mixture)
+        problem = draw_problem(random, "addition", language, shares)
         question, answer = problem.question, str(problem.answer)
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
-def _pick(random: Random, mixture: Mixture, names: tuple[str, ...]) -> str:
-    return random.choices(names, [getattr(mixture, name) for name in names])[0]
+def _pick(random: Random, shares: Shares, names: tuple[str, ...]) -> str:
+    return random.choices(names, [getattr(shares, name) for name in names])[0]

@@ -2,8 +2,8 @@
 
 ``to_gguf`` writes the weights, the tokenizer and the chat format into one GGUF file;
 ``from_gguf`` reads such a file back into PyTorch; ``quantise`` lets llama.cpp itself store the
-weights in fewer bits.  Both know llama.cpp's ``qwen2`` (``nano.model``), and ``qwen3moe`` with its
-dense counterpart ``qwen3`` (``nano.moe``).
+weights in fewer bits.  Both know the architectures of ``nano.shape``: ``qwen2``, and ``qwen3moe``
+with its dense counterpart ``qwen3``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tokenizers import Tokenizer
 
 from course_utils.errors import ModelFileError, OptionError
 from course_utils.nano.model import Shape, Transformer
-from course_utils.nano.moe import MixtureShape, MixtureTransformer
 from course_utils.nano.tokenizer import (
     CHAT_TEMPLATE,
     CONTROL_TOKENS,
@@ -29,12 +28,8 @@ from course_utils.nano.tokenizer import (
     THINK_TOKENS,
 )
 
-KINDS: dict[str, tuple[type[Shape], type[Transformer]]] = {
-    "qwen2": (Shape, Transformer),
-    "qwen3": (MixtureShape, MixtureTransformer),
-    "qwen3moe": (MixtureShape, MixtureTransformer),
-}
-"""llama.cpp's name of each architecture, and what holds it in PyTorch."""
+FAMILIES = ("qwen2", "qwen3", "qwen3moe")
+"""llama.cpp's names of the architectures that ``nano.model`` builds."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +51,12 @@ def to_gguf(
     Norms, biases and routers stay in 32 bits in either case, as in every llama.cpp file: they
     are few.  Raises OptionError for a mixture with a shared expert, which ``qwen3moe`` lacks.
     """
-    shape = model.shape
-    architecture = "qwen2"
-    if isinstance(shape, MixtureShape):
-        architecture = shape.architecture.family
-        if shape.shared_width:
-            raise OptionError(
-                "llama.cpp's qwen3moe has no shared expert.",
-                "Export a mixture with shared_width=0; this one runs in PyTorch only.",
-            )
+    shape, architecture = model.shape, model.shape.family
+    if shape.shared_width:
+        raise OptionError(
+            "llama.cpp's qwen3moe has no shared expert.",
+            "Export a mixture with shared_width=0; this one runs in PyTorch only.",
+        )
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type("model")
     writer.add_name(about.name)
@@ -131,27 +123,27 @@ def from_gguf(path: str | Path) -> Transformer:
     """The model in a GGUF file as PyTorch, its weights turned to 32 bits.
 
     Quantised files can be read as well.  Raises ModelFileError for an architecture that is not
-    among ``KINDS``.
+    among ``FAMILIES``.
     """
     from course_utils.engines.gguf_header import read_header
 
     header = read_header(path)
-    if header.architecture not in KINDS:
+    if header.architecture not in FAMILIES:
         raise ModelFileError(
             f"{Path(path).name} holds a {header.architecture} model.",
-            f"Open one of: {', '.join(KINDS)}. Those in models/nano/ all are.",
+            f"Open one of: {', '.join(FAMILIES)}. Those in models/nano/ all are.",
         )
-    kind, network = KINDS[header.architecture]
-    experts = {}
-    if kind is MixtureShape:
-        experts = {"experts": header.get("expert_count", 0)}
-    if experts.get("experts"):
-        experts |= {
+    switches = {}
+    if header.architecture != "qwen2":
+        switches = {"biases": False, "head_norms": True}
+    if header.get("expert_count", 0):
+        switches |= {
+            "experts": header.get("expert_count"),
             "used": header.get("expert_used_count"),
             "expert_width": header.get("expert_feed_forward_length"),
         }
     embedding = header.tensor("token_embd.weight")
-    shape = kind(
+    shape = Shape(
         vocabulary=embedding.shape[0],
         layers=header.get("block_count"),
         width=header.get("embedding_length"),
@@ -162,9 +154,9 @@ def from_gguf(path: str | Path) -> Transformer:
         rope_theta=header.get("rope.freq_base"),
         # GGUF stores it in 32 bits: 1e-5 comes back as 0.00000999999975.
         norm_epsilon=float(f"{header.get('attention.layer_norm_rms_epsilon'):.6g}"),
-        **experts,
+        **switches,
     )
-    model = network(shape)
+    model = Transformer(shape)
     weights = {
         tensor.name: torch.from_numpy(
             gguf.quants.dequantize(tensor.data, tensor.tensor_type).copy()

@@ -29,8 +29,7 @@ from course_utils.nano import (
     tasks,
     tokenizer,
 )
-from course_utils.nano.model import Shape
-from course_utils.nano.moe import MixtureShape
+from course_utils.nano.model import Shape, qwen3
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder, repository_root
 
@@ -39,12 +38,12 @@ CARD_PROBLEMS = {test: 1000 if test == measure.HEADLINE else 500 for test in mea
 
 BASE_SHAPE = Shape()
 BASE_SETTINGS = pretrain.Settings(steps=520, seed=1, bfloat16=True)
-BASE_MIXTURE = corpus.Mixture()
+BASE_SHARES = corpus.Shares()
 
 THINKER_SETTINGS = grpo.Settings(steps=60, seed=1)
 THINKER_TASKS = {"addition": 0.5, "subtraction": 0.2, "story": 0.3}
 
-MOE_SHAPE = MixtureShape(experts=8, used=2, expert_width=128)
+MOE_SHAPE = qwen3(experts=8, used=2, expert_width=128)
 # As many tokens as the base model has read, in more and smaller steps.
 MOE_SETTINGS = pretrain.Settings(
     steps=2080, tokens_per_step=2048, learning_rate=3e-3, seed=1, evaluate_every=80
@@ -54,7 +53,7 @@ MOE_SETTINGS = pretrain.Settings(
 def make_tokenizer(folder: Path) -> None:
     """Learn the tokenizer from 20,000 documents of the corpus."""
     random = Random("tokenizer")
-    texts = [corpus.document(random, BASE_MIXTURE) for _ in range(20_000)]
+    texts = [corpus.document(random, BASE_SHARES) for _ in range(20_000)]
     tokenizer.train(texts, BASE_SHAPE.vocabulary).save(str(folder / "tokenizer.json"))
 
 
@@ -67,7 +66,7 @@ def make_base(folder: Path) -> None:
         model,
         pieces,
         BASE_SETTINGS,
-        document=lambda random: corpus.document(random, BASE_MIXTURE),
+        document=lambda random: corpus.document(random, BASE_SHARES),
         state_file=state,
         log_file=log_file,
     )
@@ -88,7 +87,7 @@ def make_base(folder: Path) -> None:
         "cores": usable_cores(),
         "training": {"tokens": BASE_SETTINGS.steps * BASE_SETTINGS.tokens_per_step}
         | asdict(BASE_SETTINGS),
-        "data": asdict(BASE_MIXTURE),
+        "data": asdict(BASE_SHARES),
     }
     cards.write_card(path, facts, CARD_PROBLEMS)
     state.unlink()
@@ -97,8 +96,8 @@ def make_base(folder: Path) -> None:
 def draw_thinker_problem(random: Random) -> tasks.Problem:
     """A problem for reinforcement learning, in the shares of ``THINKER_TASKS``."""
     task = random.choices(list(THINKER_TASKS), list(THINKER_TASKS.values()))[0]
-    language = "en" if random.random() < BASE_MIXTURE.english else "zh"
-    return corpus.draw_problem(random, task, language, BASE_MIXTURE)
+    language = "en" if random.random() < BASE_SHARES.english else "zh"
+    return corpus.draw_problem(random, task, language, BASE_SHARES)
 
 
 def make_thinker(folder: Path) -> None:
@@ -138,7 +137,9 @@ def make_thinker(folder: Path) -> None:
         "seconds": seconds,
         "cores": usable_cores(),
         "training": {
-            "solutions": THINKER_SETTINGS.steps * THINKER_SETTINGS.problems * THINKER_SETTINGS.group
+            "completions": THINKER_SETTINGS.steps
+            * THINKER_SETTINGS.problems
+            * THINKER_SETTINGS.group
         }
         | asdict(THINKER_SETTINGS),
         "data": THINKER_TASKS,
@@ -151,12 +152,12 @@ def make_moe(folder: Path) -> None:
     """Pretrain the mixture of experts on the base model's documents."""
     pieces = load(folder / "tokenizer.json")
     state, log_file = _state_file("moe"), folder / "moe-pretraining.csv"
-    model = moe_training.new_mixture(MOE_SHAPE, MOE_SETTINGS.seed)
+    model = pretrain.new_model(MOE_SHAPE, MOE_SETTINGS.seed)
     run = moe_training.train(
         model,
         pieces,
         MOE_SETTINGS,
-        document=lambda random: corpus.document(random, BASE_MIXTURE),
+        document=lambda random: corpus.document(random, BASE_SHARES),
         state_file=state,
         log_file=log_file,
     )
@@ -186,7 +187,7 @@ def make_moe(folder: Path) -> None:
             "active_parameters": active,
             "balancing_loss_weight": moe_training.BALANCE,
         },
-        "data": asdict(BASE_MIXTURE),
+        "data": asdict(BASE_SHARES),
     }
     cards.write_card(path, facts, CARD_PROBLEMS)
     state.unlink()

@@ -2,9 +2,10 @@
 
 The shape is llama.cpp's ``qwen2``, which QwQ-32B has too: RMSNorm before each part, rotary
 positions (RoPE), grouped-query attention with biases on queries, keys and values, a SwiGLU
-feed-forward, and an output matrix of its own (untied).  Sources: the Qwen2 technical report,
-arXiv 2407.10671; RoPE, arXiv 2104.09864; grouped-query attention, arXiv 2305.13245; SwiGLU,
-arXiv 2002.05202; RMSNorm, arXiv 1910.07467.
+feed-forward, and an output matrix of its own (untied).  Switches of ``Shape`` make it a ``qwen3``,
+or a ``qwen3moe`` with experts.  Sources: the Qwen2 technical report, arXiv 2407.10671; RoPE, arXiv
+2104.09864; grouped-query attention, arXiv 2305.13245; SwiGLU, arXiv 2002.05202; RMSNorm, arXiv
+1910.07467.
 
 Modules carry the names that llama.cpp gives the tensors of a GGUF file (``blk.0.attn_q`` ...), so
 that exporting a model is copying its ``state_dict``.
@@ -13,33 +14,15 @@ that exporting a model is copying its ``state_dict``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_utils.nano import moe
+from course_utils.nano.shape import Shape, qwen3
 
-@dataclass(frozen=True)
-class Shape:
-    """The numbers that fix a model's shape; QwQ-32B's stand behind each.
-
-    ``width`` and ``ffn_width`` are multiples of 256, the block length of llama.cpp's K-quants.
-    """
-
-    vocabulary: int = 1024  # 152,064
-    layers: int = 4  # 64
-    width: int = 256  # 5,120
-    heads: int = 4  # 40
-    kv_heads: int = 2  # 8
-    ffn_width: int = 512  # 27,648
-    context: int = 1024  # 131,072
-    rope_theta: float = 1e6  # 1e6
-    norm_epsilon: float = 1e-5  # 1e-5
-
-    @property
-    def head_width(self) -> int:
-        return self.width // self.heads
+__all__ = ["Block", "Cache", "Shape", "Transformer", "initialise", "qwen3"]
 
 
 class Cache:
@@ -90,18 +73,30 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """One layer: attention, then feed-forward, each added to what came in."""
+    """One layer: attention, then feed-forward, each added to what came in.
+
+    With experts, ``choice`` is what the router decided in the last forward pass, and ``removed``
+    are experts that it must not choose (for ablations).
+    """
 
     def __init__(self, shape: Shape):
         super().__init__()
         self.shape = shape
+        self.choice: moe.Choice | None = None
+        self.removed: frozenset[int] = frozenset()
         width, kv_width = shape.width, shape.kv_heads * shape.head_width
         self.attn_norm = nn.RMSNorm(width, eps=shape.norm_epsilon)
-        self.attn_q = nn.Linear(width, width)
-        self.attn_k = nn.Linear(width, kv_width)
-        self.attn_v = nn.Linear(width, kv_width)
+        self.attn_q = nn.Linear(width, width, bias=shape.biases)
+        self.attn_k = nn.Linear(width, kv_width, bias=shape.biases)
+        self.attn_v = nn.Linear(width, kv_width, bias=shape.biases)
+        if shape.head_norms:
+            self.attn_q_norm = nn.RMSNorm(shape.head_width, eps=shape.norm_epsilon)
+            self.attn_k_norm = nn.RMSNorm(shape.head_width, eps=shape.norm_epsilon)
         self.attn_output = nn.Linear(width, width, bias=False)
         self.ffn_norm = nn.RMSNorm(width, eps=shape.norm_epsilon)
+        if shape.experts:
+            moe.add_experts(self, shape)
+            return
         self.ffn_gate = nn.Linear(width, shape.ffn_width, bias=False)
         self.ffn_up = nn.Linear(width, shape.ffn_width, bias=False)
         self.ffn_down = nn.Linear(shape.ffn_width, width, bias=False)
@@ -111,6 +106,8 @@ class Block(nn.Module):
         q = self.attn_q(x).view(rows, length, self.shape.heads, -1).transpose(1, 2)
         k = self.attn_k(x).view(rows, length, self.shape.kv_heads, -1).transpose(1, 2)
         v = self.attn_v(x).view(rows, length, self.shape.kv_heads, -1).transpose(1, 2)
+        if self.shape.head_norms:
+            q, k = self.attn_q_norm(q), self.attn_k_norm(k)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         if cache is not None:
             end = cache.length + length
@@ -126,7 +123,20 @@ class Block(nn.Module):
     def forward(self, x, cos, sin, layer=0, cache=None, mask=None):
         x = x + self.attention(self.attn_norm(x), cos, sin, layer, cache, mask)
         y = self.ffn_norm(x)
+        if self.shape.experts:
+            return x + moe.feed_forward(self, y)
         return x + self.ffn_down(F.silu(self.ffn_gate(y)) * self.ffn_up(y))
+
+
+def initialise(module: nn.Module, shape: Shape) -> None:
+    """Random weights as GPT-2 begins with: matrices that write into the residual are smaller."""
+    for name, parameter in module.named_parameters():
+        if parameter.dim() >= 2:
+            writes = "attn_output" in name or "ffn_down" in name
+            deviation = 0.02 / (2 * shape.layers) ** 0.5 if writes else 0.02
+            nn.init.normal_(parameter, std=deviation)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
 
 
 class Transformer(nn.Module):
@@ -139,14 +149,7 @@ class Transformer(nn.Module):
         self.blk = nn.ModuleList([Block(shape) for _ in range(shape.layers)])
         self.output_norm = nn.RMSNorm(shape.width, eps=shape.norm_epsilon)
         self.output = nn.Linear(shape.width, shape.vocabulary, bias=False)
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                # GPT-2's start: the two matrices that write into the residual are smaller.
-                writes = name.endswith(("attn_output.weight", "ffn_down.weight"))
-                deviation = 0.02 / (2 * shape.layers) ** 0.5 if writes else 0.02
-                nn.init.normal_(parameter, std=deviation)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
+        initialise(self, shape)
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
@@ -196,3 +199,18 @@ class Transformer(nn.Module):
         if cache is not None:
             cache.length += length
         return self.output(self.output_norm(x))
+
+    def choices(self) -> list[moe.Choice]:
+        """What each layer's router decided in the last forward pass; empty for a dense model."""
+        return [block.choice for block in self.blk if block.choice is not None]
+
+    def balance_loss(self) -> Tensor:
+        """The mean over layers of ``Choice.balance_loss``; 0 for a dense model."""
+        losses = [choice.balance_loss() for choice in self.choices()]
+        return torch.stack(losses).mean() if losses else torch.zeros((), device=self.device)
+
+    @torch.no_grad()
+    def routing(self, tokens: Sequence[int]) -> Tensor:
+        """(layers, T, used): the experts that each layer chooses for each token of one text."""
+        self(self.batch([tokens]))
+        return torch.stack([choice.experts for choice in self.choices()])

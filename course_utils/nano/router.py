@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from course_utils.nano.moe import MixtureTransformer, without_expert
+from course_utils.nano.model import Transformer
+from course_utils.nano.moe import without_expert
 
 KINDS = ("digit", "English", "Chinese", "punctuation", "mark")
 """The kinds of token that the nano models read; a mark belongs to the chat format."""
@@ -106,7 +107,7 @@ def mutual_information(counts: np.ndarray) -> float:
 
 @torch.no_grad()
 def loss_by_kind(
-    model: MixtureTransformer, texts: Sequence[Sequence[int]], kinds: Sequence[Sequence[str]]
+    model: Transformer, texts: Sequence[Sequence[int]], kinds: Sequence[Sequence[str]]
 ) -> dict[str, float]:
     """Mean loss (nats per token) on the tokens to predict, by their kind, and over ``all``.
 
@@ -126,7 +127,7 @@ def loss_by_kind(
 
 
 def ablate_each_expert(
-    model: MixtureTransformer, texts: Sequence[Sequence[int]], kinds: Sequence[Sequence[str]]
+    model: Transformer, texts: Sequence[Sequence[int]], kinds: Sequence[Sequence[str]]
 ) -> list[dict[str, float]]:
     """What each expert is worth: one row per layer and expert, the loss without it minus with it.
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 EXPERIMENTS = (
-    "mixture",
+    "moe",
     "scaling",
     "small_base",
     "ablations",

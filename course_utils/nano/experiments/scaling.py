@@ -32,8 +32,7 @@ from tokenizers import Tokenizer
 
 from course_utils.nano import grpo, moe_training, pretrain, tasks
 from course_utils.nano.experiments import sums
-from course_utils.nano.model import Transformer
-from course_utils.nano.moe import MixtureShape
+from course_utils.nano.model import Transformer, qwen3
 from course_utils.nano.sample import sample
 from course_utils.nano.tokenizer import END, decode, load, render, split_reply
 from course_utils.paths import nano_folder, repository_root
@@ -41,7 +40,7 @@ from course_utils.paths import nano_folder, repository_root
 SEEDS = (1, 2, 3)
 MODELS = sums.SIZES | {
     # As many parameters in all as "1.5M", about as many at work on a token as "0.7M".
-    "moe": sums.Size(MixtureShape(experts=8, used=2, expert_width=128), 3e-3)
+    "moe": sums.Size(qwen3(experts=8, used=2, expert_width=128), 3e-3)
 }
 RL_STEPS = 50
 EVERY = 5
@@ -97,7 +96,7 @@ def ask(
 def working_parameters(model: Transformer) -> int:
     """How many parameters work on each token: N of the formula above."""
     shape, idle = model.shape, 0
-    if isinstance(shape, MixtureShape) and shape.experts:
+    if shape.experts:
         expert = 3 * shape.width * shape.expert_width
         idle = shape.layers * (shape.experts - shape.used) * expert
     return model.parameter_count() - model.token_embd.weight.numel() - idle
@@ -195,16 +194,18 @@ def settings_of(name: str, seed: int) -> tuple[pretrain.Settings, grpo.Settings]
     """How one model is pretrained and reinforced; wider ones learn at a lower rate in both."""
     rate = MODELS[name].learning_rate
     return (
-        replace(sums.pretraining("0.2M", seed=seed), learning_rate=rate),
+        replace(
+            sums.pretraining("0.2M", seed=seed),
+            learning_rate=rate,
+            bfloat16=not MODELS[name].shape.experts,  # the experts' stretches are too short for it
+        ),
         sums.reinforcement(steps=RL_STEPS, seed=seed, learning_rate=rate / 10),
     )
 
 
 def new_model(name: str, seed: int) -> Transformer:
     """One of ``MODELS`` with random weights, the same for the same seed."""
-    shape = MODELS[name].shape
-    mixture = isinstance(shape, MixtureShape)
-    return (moe_training.new_mixture if mixture else pretrain.new_model)(shape, seed)
+    return pretrain.new_model(MODELS[name].shape, seed)
 
 
 def pretrained(name: str, seed: int, pieces: Tokenizer) -> tuple[Transformer, float]:
@@ -215,9 +216,11 @@ def pretrained(name: str, seed: int, pieces: Tokenizer) -> tuple[Transformer, fl
         model.load_state_dict(saved["model"])
         return model, saved["seconds"]
     state = kept(name, seed, "state")
-    train = moe_training.train if isinstance(model.shape, MixtureShape) else pretrain.pretrain
     settings, _ = settings_of(name, seed)
-    for record in train(model, pieces, settings, document=sums.document, state_file=state):
+    balance = moe_training.BALANCE if model.shape.experts else 0.0
+    for record in pretrain.pretrain(
+        model, pieces, settings, document=sums.document, balance=balance, state_file=state
+    ):
         if record["step"] % 100 == 0:
             print(name, seed, record, flush=True)
     pretrain.save_state(path, model=model.state_dict(), seconds=record["seconds"])

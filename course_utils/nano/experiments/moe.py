@@ -2,8 +2,8 @@
 
 Six models read the same documents.  Five read the same number of tokens; the sixth is the large
 dense one, stopped when it has used as much computing as the mixtures, its learning rate brought
-down by then.  ``python -m course_utils.nano.experiments.mixture`` trains all with three seeds and
-writes ``models/nano/runs/mixture-MODEL-SEED.csv``; a run that was stopped goes on, a finished one
+down by then.  ``python -m course_utils.nano.experiments.moe`` trains all with three seeds and
+writes ``models/nano/runs/moe-MODEL-SEED.csv``; a run that was stopped goes on, a finished one
 is left alone.
 """
 
@@ -21,10 +21,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from course_utils.nano import corpus, measure, moe_training, pretrain, sample, tasks, tokenizer
-from course_utils.nano.moe import MixtureShape, MixtureTransformer
+from course_utils.nano.model import Shape, Transformer, qwen3
 from course_utils.paths import nano_folder, repository_root
 
-CORPUS = corpus.Mixture(careful=1.0, sloppy=0.0, blurted=0.0)
+CORPUS = corpus.Shares(careful=1.0, sloppy=0.0, blurted=0.0)
 """The nano models' corpus with every sum worked carefully, so that right answers can be learnt."""
 
 SETTINGS = pretrain.Settings(
@@ -49,23 +49,23 @@ class Contestant:
     """A model of the comparison; ``balance`` weighs the load-balancing loss."""
 
     label: str
-    shape: MixtureShape
+    shape: Shape
     balance: float = 0.0
 
 
-MIXTURE = MixtureShape(experts=8, used=2, expert_width=128)
+SHAPE = qwen3(experts=8, used=2, expert_width=128)
 MODELS = {
-    "dense-active": Contestant("dense, as many active", MixtureShape(experts=0, ffn_width=256)),
-    "dense-total": Contestant("dense, as many in all", MixtureShape(experts=0, ffn_width=1024)),
+    "dense-active": Contestant("dense, as many active", qwen3(experts=0, ffn_width=256)),
+    "dense-total": Contestant("dense, as many in all", qwen3(experts=0, ffn_width=1024)),
     "dense-short": Contestant(
-        "dense, as many in all, stopped early", MixtureShape(experts=0, ffn_width=1024)
+        "dense, as many in all, stopped early", qwen3(experts=0, ffn_width=1024)
     ),
-    "balanced": Contestant("mixture, load balanced", MIXTURE, moe_training.BALANCE),
-    "unbalanced": Contestant("mixture, left to itself", MIXTURE),
+    "balanced": Contestant("mixture, load balanced", SHAPE, moe_training.BALANCE),
+    "unbalanced": Contestant("mixture, left to itself", SHAPE),
     # A quarter of the active width serves every token; active and total widths are the same.
     "shared": Contestant(
         "mixture with a shared expert",
-        MixtureShape(experts=10, used=2, expert_width=96, shared_width=64),
+        qwen3(experts=10, used=2, expert_width=96, shared_width=64),
         moe_training.BALANCE,
     ),
 }
@@ -76,7 +76,7 @@ def settings_of(name: str, seed: int, settings: pretrain.Settings = SETTINGS) ->
     steps = settings.steps
     if name == "dense-short":
         ours, theirs = (
-            moe_training.training_flops_per_token(MODELS[which].shape, settings.row_length)
+            pretrain.training_flops_per_token(MODELS[which].shape, settings.row_length)
             for which in (name, "balanced")
         )
         steps = round(steps * theirs / ours)
@@ -90,10 +90,10 @@ def document(random: Random) -> str:
 
 def log_path(name: str, seed: int, folder: Path | None = None) -> Path:
     """Where a run's log lies."""
-    return (folder or nano_folder() / "runs") / f"mixture-{name}-{seed}.csv"
+    return (folder or nano_folder() / "runs") / f"moe-{name}-{seed}.csv"
 
 
-def addition_exam(model: MixtureTransformer, pieces: Tokenizer, n: int = EXAM_PROBLEMS) -> int:
+def addition_exam(model: Transformer, pieces: Tokenizer, n: int = EXAM_PROBLEMS) -> int:
     """How many of ``n`` held-out additions of each test in ``EXAM`` the model gets right."""
     problems = [problem for test in EXAM for problem in measure.exam_problems(test, n)]
     prompts = [pieces.encode(tokenizer.render(problem.question)).ids for problem in problems]
@@ -121,9 +121,9 @@ def run(
     ``asked`` additions were ``right``.
     """
     pieces = tokenizer.load()
-    model = moe_training.new_mixture(MODELS[name].shape, seed)
+    model = pretrain.new_model(MODELS[name].shape, seed)
 
-    def evaluate(rows: Tensor) -> dict[str, float]:
+    def evaluate(model: Transformer, rows: Tensor) -> dict[str, float]:
         exam = {"right": addition_exam(model, pieces, exam_problems)}
         exam["asked"] = len(EXAM) * exam_problems
         return {"model": name, "seed": seed} | exam | moe_training.measure(model, rows)
@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in [chosen.seed] if chosen.seed else SEEDS:
         for name in [chosen.model] if chosen.model else MODELS:
             path = log_path(name, seed, folder)
-            state = cache / f"mixture-{name}-{seed}.pt"
+            state = cache / f"moe-{name}-{seed}.pt"
             if path.exists() and not state.exists() and not chosen.quick:
                 print(f"{path.name} is there already.", flush=True)
                 continue

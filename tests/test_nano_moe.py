@@ -22,22 +22,20 @@ from course_utils.nano import (
     sample,
     tokenizer,
 )
-from course_utils.nano.experiments import mixture
-from course_utils.nano.experiments.mixture_verdict import cost_to_reach, difference, last_rows
-from course_utils.nano.model import Cache
-from course_utils.nano.moe import MixtureShape, MixtureTransformer, without_expert
+from course_utils.nano.experiments import moe
+from course_utils.nano.experiments.moe_verdict import cost_to_reach, difference, last_rows
+from course_utils.nano.model import Cache, Shape, Transformer, qwen3
+from course_utils.nano.moe import choose, combine, without_expert
 from course_utils.paths import nano_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 ABOUT = export.About("test model", "A model for a test.")
-TINY = MixtureShape(vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, expert_width=32)
-SHARED = MixtureShape(
+TINY = qwen3(vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, expert_width=32)
+SHARED = qwen3(
     vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, expert_width=32, shared_width=32
 )
-DENSE = MixtureShape(
-    vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, experts=0, ffn_width=64
-)
+DENSE = qwen3(vocabulary=512, layers=2, width=64, heads=2, kv_heads=1, experts=0, ffn_width=64)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +43,9 @@ def shipped():
     return export.from_gguf(nano_folder() / "moe.gguf")
 
 
-def random_model(shape: MixtureShape = TINY, seed: int = 0) -> MixtureTransformer:
+def random_model(shape: Shape = TINY, seed: int = 0) -> Transformer:
     torch.manual_seed(seed)
-    model = MixtureTransformer(shape)
+    model = Transformer(shape)
     for parameter in model.parameters():  # the gains of the norms must matter in these tests
         torch.nn.init.normal_(parameter, std=0.2)
     return model
@@ -82,7 +80,7 @@ def test_pytorch_and_llama_cpp_agree_on_the_shipped_mixture(shipped, nano, tmp_p
 @torch.no_grad()
 @pytest.mark.parametrize("experts", [8, 0])
 def test_they_agree_on_random_weights_for_the_mixture_and_its_dense_twin(experts, nano, tmp_path):
-    model = random_model(MixtureShape(layers=2, experts=experts))
+    model = random_model(qwen3(layers=2, experts=experts))
     export.to_gguf(model, nano, tmp_path / "random.gguf", ABOUT)
     ids = torch.randint(0, 1024, (60,), generator=torch.Generator().manual_seed(0)).tolist()
     (theirs,) = llama_cpp_logits(tmp_path / "random.gguf", [ids])
@@ -104,8 +102,7 @@ def test_llama_cpps_callback_shows_the_choices_that_pytorch_makes(shipped):
 def test_a_token_gets_the_weighted_sum_of_its_two_best_experts():
     block = random_model().blk[0]
     tokens = torch.randn(50, TINY.width)
-    choice = block.choose(tokens)
-    mixed = block.mix(tokens, choice)
+    mixed = combine(block, tokens, choose(block, tokens))
     gate, up, down = (
         part.weight for part in (block.ffn_gate_exps, block.ffn_up_exps, block.ffn_down_exps)
     )
@@ -131,13 +128,13 @@ def test_the_kv_cache_changes_nothing(shape):
     assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [TINY, SHARED, DENSE, MixtureShape()])
+@pytest.mark.parametrize("shape", [TINY, SHARED, DENSE, qwen3()])
 def test_the_architecture_counts_every_parameter(shape):
-    assert MixtureTransformer(shape).parameter_count() == shape.architecture.parameters
+    assert Transformer(shape).parameter_count() == shape.architecture.parameters
 
 
 def test_export_and_import_give_the_same_weights(nano, tmp_path):
-    for shape in (MixtureShape(layers=2), MixtureShape(layers=2, experts=0)):
+    for shape in (qwen3(layers=2), qwen3(layers=2, experts=0)):
         model = random_model(shape)
         export.to_gguf(model, nano, tmp_path / "m.gguf", ABOUT)
         again = export.from_gguf(tmp_path / "m.gguf")
@@ -154,13 +151,13 @@ def test_a_shared_expert_is_refused_in_a_file_that_could_not_hold_it(nano, tmp_p
 
 @torch.no_grad()
 def test_the_balancing_loss_is_1_for_an_even_load_and_4_for_a_collapsed_one():
-    model = random_model(MixtureShape(vocabulary=512, layers=1, width=64, heads=2, kv_heads=1))
+    model = random_model(qwen3(vocabulary=512, layers=1, width=64, heads=2, kv_heads=1))
     block = model.blk[0]
     block.ffn_gate_inp.weight.zero_()
-    even = block.choose(torch.randn(4096, 64))
+    even = choose(block, torch.randn(4096, 64))
     assert even.balance_loss().item() == pytest.approx(1)
     block.ffn_gate_inp.weight[:2] = 10  # two experts take every token of positive sum
-    collapsed = block.choose(torch.rand(4096, 64))
+    collapsed = choose(block, torch.rand(4096, 64))
     assert collapsed.balance_loss().item() == pytest.approx(4, rel=1e-3)
     assert collapsed.load().tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
 
@@ -172,7 +169,7 @@ def test_the_balancing_loss_evens_the_load_out(nano):
     )
     unevenness = {}
     for balance in (0.0, 0.1):
-        model = moe_training.new_mixture(MixtureShape(layers=1, width=64, heads=2, kv_heads=1), 1)
+        model = pretrain.new_model(qwen3(layers=1, width=64, heads=2, kv_heads=1), 1)
         *_, last = moe_training.train(model, nano, settings, balance=balance)
         unevenness[balance] = last["balance_loss"]
     assert unevenness[0.1] < unevenness[0.0] - 0.05
@@ -193,18 +190,14 @@ def test_a_stopped_run_goes_on_as_if_it_never_had_been(nano, tmp_path):
     settings = pretrain.Settings(
         steps=6, tokens_per_step=256, row_length=64, warmup_steps=2, evaluate_every=3
     )
-    shape = MixtureShape(layers=1, width=64, heads=2, kv_heads=1)
-    *_, whole = moe_training.train(moe_training.new_mixture(shape, 1), nano, settings)
+    shape = qwen3(layers=1, width=64, heads=2, kv_heads=1)
+    *_, whole = moe_training.train(pretrain.new_model(shape, 1), nano, settings)
     state = tmp_path / "state.pt"
-    stopped = moe_training.train(
-        moe_training.new_mixture(shape, 1), nano, settings, state_file=state
-    )
+    stopped = moe_training.train(pretrain.new_model(shape, 1), nano, settings, state_file=state)
     for record in stopped:
         if record["step"] == 4:
             break
-    *_, resumed = moe_training.train(
-        moe_training.new_mixture(shape, 1), nano, settings, state_file=state
-    )
+    *_, resumed = moe_training.train(pretrain.new_model(shape, 1), nano, settings, state_file=state)
     assert {k: v for k, v in resumed.items() if k != "seconds"} == {
         k: v for k, v in whole.items() if k != "seconds"
     }
@@ -249,7 +242,7 @@ def test_samples_come_from_the_mixture_as_from_a_dense_model(shipped, nano):
 
 def test_the_experiments_models_differ_as_the_comparison_says():
     """Within half a per cent: the router is the only part that the dense models lack."""
-    counts = {name: model.shape.architecture for name, model in mixture.MODELS.items()}
+    counts = {name: model.shape.architecture for name, model in moe.MODELS.items()}
     reference = counts["balanced"]
     for name in ("unbalanced", "shared", "dense-active"):
         active = counts[name].active_parameters()
@@ -257,8 +250,8 @@ def test_the_experiments_models_differ_as_the_comparison_says():
     for name in ("unbalanced", "shared", "dense-total", "dense-short"):
         assert counts[name].parameters == pytest.approx(reference.parameters, rel=0.002), name
     flops = [
-        moe_training.training_flops_per_token(mixture.MODELS[name].shape, 256)
-        * mixture.settings_of(name, 1).steps
+        pretrain.training_flops_per_token(moe.MODELS[name].shape, 256)
+        * moe.settings_of(name, 1).steps
         for name in ("dense-short", "balanced")
     ]
     assert flops[0] == pytest.approx(flops[1], rel=0.005)
@@ -268,10 +261,10 @@ def test_the_beginning_of_a_run_comes_out_as_in_its_log(tmp_path):
     """50 of 1,000 steps again. Another processor rounds otherwise, so the loss may differ a bit."""
     (logged,) = [
         row
-        for row in mixture.read_runs()
+        for row in moe.read_runs()
         if (row["model"], row["seed"], row["step"]) == ("balanced", 1, 50)
     ]
-    for row in mixture.run("balanced", 1, folder=tmp_path, exam_problems=1):
+    for row in moe.run("balanced", 1, folder=tmp_path, exam_problems=1):
         if row["step"] == 50:
             break
     assert row["held_out_loss"] == pytest.approx(logged["held_out_loss"], rel=0.03)
@@ -280,18 +273,18 @@ def test_the_beginning_of_a_run_comes_out_as_in_its_log(tmp_path):
 
 
 def test_the_logs_hold_three_seeds_of_every_model():
-    rows = mixture.read_runs()
-    for name in mixture.MODELS:
+    rows = moe.read_runs()
+    for name in moe.MODELS:
         last = last_rows(rows, name)
-        assert set(last) == set(mixture.SEEDS), name
+        assert set(last) == set(moe.SEEDS), name
         for seed, row in last.items():
-            assert row["step"] == mixture.settings_of(name, seed).steps
+            assert row["step"] == moe.settings_of(name, seed).steps
             assert 0 <= row["right"] <= row["asked"]
 
 
 def test_without_balancing_the_load_is_less_even():
-    rows = mixture.read_runs()
-    for seed in mixture.SEEDS:
+    rows = moe.read_runs()
+    for seed in moe.SEEDS:
         balanced, unbalanced = (
             max(value for key, value in last_rows(rows, name)[seed].items() if "load" in key)
             for name in ("balanced", "unbalanced")

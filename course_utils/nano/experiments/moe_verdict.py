@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from course_utils.errors import OptionError
 from course_utils.intervals import mean_interval
-from course_utils.nano.experiments.mixture import MODELS
+from course_utils.nano.experiments.moe import MODELS
 
 
 @dataclass(frozen=True)
