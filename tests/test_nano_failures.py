@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from course_utils.engines import GREEDY, QWQ
-from course_utils.intervals import wilson_interval
 from course_utils.nano import cards, export, grpo, readability, verifiers
 from course_utils.nano.experiments import (
     failure_cards,
@@ -18,6 +17,7 @@ from course_utils.nano.experiments import (
     sums,
 )
 from course_utils.paths import nano_folder
+from tests.shares import agree
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -32,12 +32,6 @@ def replies(name: str, n: int = 400) -> list[tuple]:
 
 def share_of(pairs, says) -> float:
     return sum(map(bool, (says(*pair) for pair in pairs))) / len(pairs)
-
-
-def meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Can two counts come from one share? Their 99.9 % intervals overlap."""
-    first, second = wilson_interval(*one, 0.999), wilson_interval(*other, 0.999)
-    return first[0] <= second[1] and second[0] <= first[1]
 
 
 def test_the_mixed_workings_of_the_corpus_are_the_careful_ones():
@@ -159,7 +153,7 @@ def test_a_cure_run_again_agrees_with_its_row(nano):
     )
     (row,) = (row for row in failures.headline("mixing", "cured") if row["seed"] == 1)
     for column in ("failed", "right"):
-        assert meet((again[column], again["asked"]), (row[column], row["asked"])), column
+        assert agree((again[column], again["asked"]), (row[column], row["asked"])), column
 
 
 @pytest.mark.parametrize("settings", ["greedy", "QwQ's card"])
@@ -169,7 +163,7 @@ def test_sampling_settings_tried_again_agree_with_their_row(settings, nano):
     texts = loop_sampling.ask(nano_folder() / "looper.gguf", problems, sampling, budget)
     again = failures.count("loops", nano, problems, texts)
     (row,) = (row for row in loop_sampling.read_settings() if row["settings"] == settings)
-    assert meet((again["failed"], again["asked"]), (row["failed"], row["asked"]))
+    assert agree((again["failed"], again["asked"]), (row["failed"], row["asked"]))
 
 
 def test_greedy_decoding_loops_and_the_recommended_sampling_does_not():
@@ -196,7 +190,7 @@ def test_what_a_card_says_is_measured_again_through_llama_cpp(name, stage, nano)
     again = failures.count(name, nano, problems, texts)
     row = next(row for row in cards.read_card(file)["measured"] if row["sampling"] == "qwq")
     for column in ("right", "failed"):
-        assert meet((again[column], again["asked"]), (row[column], row["n"])), column
+        assert agree((again[column], again["asked"]), (row[column], row["n"])), column
 
 
 def test_a_penalty_before_the_cut_moves_what_is_cut():

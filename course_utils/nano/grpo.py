@@ -27,6 +27,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from course_utils.errors import OptionError
+from course_utils.logs import write_log
 from course_utils.nano.grpo_settings import OBJECTIVES, Settings
 from course_utils.nano.model import Transformer
 from course_utils.nano.policy_loss import (
@@ -37,7 +38,7 @@ from course_utils.nano.policy_loss import (
     update,
     without_spread,
 )
-from course_utils.nano.pretrain import save_state, write_log
+from course_utils.nano.pretrain import save_state
 from course_utils.nano.sample import Samples, join, sample
 from course_utils.nano.tasks import Problem, verify
 from course_utils.nano.tokenizer import END, decode, render, split_reply

@@ -6,7 +6,6 @@ from its saved state exactly as if it never had been.
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.errors import TrainingError
+from course_utils.logs import write_log
 from course_utils.nano import checks, corpus
 from course_utils.nano.model import Block, Shape, Transformer, initialise
 
@@ -232,11 +232,3 @@ def save_state(path: Path, **state) -> None:
     partial = path.with_name(path.name + ".part")
     torch.save(state, partial)
     partial.replace(path)
-
-
-def write_log(path: Path, records: list[dict]) -> None:
-    """Write records with equal keys as CSV, one line each."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)

@@ -43,8 +43,9 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer
 
+from course_utils.logs import write_log
 from course_utils.machine import this_machine
-from course_utils.nano import grpo, pretrain
+from course_utils.nano import grpo
 from course_utils.nano.experiments import ablations, sums
 from course_utils.nano.export import from_gguf
 from course_utils.nano.model import Transformer
@@ -132,7 +133,7 @@ class Race:
             self._started = None
 
     def writing(self, function: Callable) -> Callable:
-        """``function`` with its time also counted as time spent on writing solutions."""
+        """``function`` with its time also counted as time spent on writing completions."""
 
         def timed(*args, **named):
             started = time.perf_counter()
@@ -194,7 +195,7 @@ def with_ours(model: Transformer, tokenizer: Tokenizer, settings: grpo.Settings,
 def with_trl(model: Transformer, tokenizer: Tokenizer, settings: grpo.Settings, batches: int):
     """The race of TRL, from a copy of ``model``; each setting is ours in TRL's words.
 
-    TRL cuts a batch of solutions into ``steps_per_generation`` parts and makes an optimiser step
+    TRL cuts a batch of completions into ``steps_per_generation`` parts and makes an optimiser step
     with each, as ``grpo.update`` does.
     """
     race, learner = Race(THEIRS, tokenizer, settings.seed, batches), copy.deepcopy(model)
@@ -243,7 +244,7 @@ def with_trl(model: Transformer, tokenizer: Tokenizer, settings: grpo.Settings, 
             args=GRPOConfig(
                 output_dir=folder,
                 seed=settings.seed,
-                # The batch: 128 solutions, an optimiser step with each half of them.
+                # The batch: 128 completions, an optimiser step with each half of them.
                 per_device_train_batch_size=batch // settings.updates,
                 steps_per_generation=settings.updates,
                 gradient_accumulation_steps=1,
@@ -298,7 +299,7 @@ def settings_of(seed: int) -> grpo.Settings:
 def problems_of(settings: grpo.Settings, step: int) -> list:
     """The problems that ``grpo.train`` draws for a step."""
     random = Random(f"{settings.seed} {step}")
-    random.getrandbits(63)  # the seed of the solutions is drawn first
+    random.getrandbits(63)  # the seed of the completions is drawn first
     return [sums.problem(random) for _ in range(settings.problems)]
 
 
@@ -332,8 +333,8 @@ def main(arguments: list[str] | None = None) -> None:
         "command": f"{COMMAND} --seeds {' '.join(map(str, options.seeds))}",
     }
     REPORT.parent.mkdir(exist_ok=True)
-    pretrain.write_log(REPORT, [row | about for row in rows])
-    pretrain.write_log(EXAMS, exams)
+    write_log(REPORT, [row | about for row in rows])
+    write_log(EXAMS, exams)
     show_place(REPORT)
     show_place(EXAMS)
 

@@ -6,15 +6,13 @@ variant of ``grpo.Settings`` and writes ``models/nano/runs/ablation-VARIANT.csv`
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from course_utils.nano import export, pretrain
-from course_utils.nano.experiments import scaling, sums
+from course_utils.logs import write_log
+from course_utils.nano import export
+from course_utils.nano.experiments import runs, scaling, sums
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
 
@@ -30,7 +28,6 @@ VARIANTS: dict[str, dict] = {
 }
 """What each variant changes in the settings of ``sums.reinforcement``."""
 
-SEEDS = (1, 2, 3)
 STEPS = 30
 EVERY = 5
 LEARNING_RATE = 1e-4
@@ -46,37 +43,25 @@ def run(name: str, seed: int, *, steps: int = STEPS, problems: int = 400) -> lis
     return scaling.reinforce(model, load(), settings, facts, problems=problems, every=EVERY)
 
 
-def log_path(name: str, folder: Path | None = None) -> Path:
-    """Where the runs of one variant lie."""
-    return (folder or nano_folder() / "runs") / f"ablation-{name}.csv"
+def log_name(name: str) -> str:
+    """What the runs of one variant are called."""
+    return f"ablation-{name}"
 
 
 def read_runs(folder: Path | None = None) -> list[dict]:
-    """All committed rows, numbers as numbers, in the order of ``VARIANTS``."""
-    rows = []
-    for name in VARIANTS:
-        if log_path(name, folder).exists():
-            with log_path(name, folder).open(newline="") as file:
-                rows += [
-                    {k: v if k == "variant" or v == "" else float(v) for k, v in row.items()}
-                    for row in csv.DictReader(file)
-                ]
-    return rows
+    """All committed rows, in the order of ``VARIANTS``."""
+    return runs.read_all(map(log_name, VARIANTS), folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--variant", choices=VARIANTS, help="only this one")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    for name in [chosen.variant] if chosen.variant else VARIANTS:
-        if log_path(name).exists():
-            print(f"{log_path(name).name} is there already.", flush=True)
+    for name in runs.choose(__doc__, arguments, variant=VARIANTS).variant:
+        path = runs.log_path(log_name(name))
+        if runs.there(path):
             continue
         rows = [row for seed in SEEDS for row in run(name, seed)]
-        pretrain.write_log(log_path(name), rows)
+        write_log(path, rows)
         last = [row["right"] for row in rows if row["rl_step"] == STEPS]
-        print(f"{log_path(name).name}: right at the end {last}", flush=True)
+        print(f"{path.name}: right at the end {last}", flush=True)
 
 
 if __name__ == "__main__":

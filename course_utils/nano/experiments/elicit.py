@@ -12,20 +12,17 @@ the reinforced one, were right; how many worked the sum in writing; how many of 
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
-from course_utils.nano import grpo, pretrain, tasks
-from course_utils.nano.experiments import scaling, sums
+from course_utils.logs import write_log
+from course_utils.nano import grpo, tasks
+from course_utils.nano.experiments import runs, scaling, sums
 from course_utils.nano.model import Transformer
-from course_utils.nano.sample import sample
-from course_utils.nano.tokenizer import END, decode, load, render
-from course_utils.paths import nano_folder
+from course_utils.nano.tokenizer import load
 
 MODELS = ("0.7M",)
 REPLIES = 256
@@ -41,21 +38,18 @@ def count(
     seed: int = 0,
 ) -> list[dict]:
     """Draw ``replies`` to each problem at temperature 1, and count; one row per problem."""
-    stop = pieces.token_to_id(END)
     generator = torch.Generator().manual_seed(seed)
     rows = []
     for start in range(0, len(problems), 4):  # a batch of about a thousand replies
         some = problems[start : start + 4]
-        prompts = [pieces.encode(render(problem.question)).ids for problem in some]
-        samples = sample(
+        texts, _ = runs.replies(
             model,
-            prompts,
-            stop=stop,
-            copies=replies,
+            pieces,
+            some,
             max_tokens=sums.MAX_TOKENS,
+            copies=replies,
             generator=generator,
         )
-        texts = [decode(pieces, text) for text in samples.texts()]
         for index, problem in enumerate(some):
             mine = texts[index * replies : (index + 1) * replies]
             right = [grpo.reward(problem, text) == 1 for text in mine]
@@ -74,9 +68,9 @@ def count(
     return rows
 
 
-def log_path(name: str, seed: int, folder: Path | None = None) -> Path:
-    """Where the counts of one size and seed lie."""
-    return (folder or nano_folder() / "runs") / f"passk-{name}-{seed}.csv"
+def log_name(name: str, seed: int) -> str:
+    """What the counts of one size and seed are called."""
+    return f"passk-{name}-{seed}"
 
 
 def run(name: str, seed: int, folder: Path | None = None) -> list[dict]:
@@ -86,41 +80,28 @@ def run(name: str, seed: int, folder: Path | None = None) -> list[dict]:
     for stage, model in scaling.both_models(name, seed, pieces).items():
         facts = {"model": name, "seed": seed, "stage": stage}
         rows += [facts | row for row in count(model, pieces, problems, seed=seed)]
-    pretrain.write_log(log_path(name, seed, folder), rows)
+    write_log(runs.log_path(log_name(name, seed), folder), rows)
     return rows
 
 
 def read_runs(folder: Path | None = None) -> list[dict]:
-    """All committed rows, counts as whole numbers, in the order of ``MODELS`` and seeds."""
-    rows = []
-    for name in MODELS:
-        for seed in scaling.SEEDS:
-            path = log_path(name, seed, folder)
-            if path.exists():
-                with path.open(newline="") as file:
-                    rows += [
-                        {k: int(v) if v.isdigit() else v for k, v in row.items()}
-                        for row in csv.DictReader(file)
-                    ]
-    return rows
+    """All committed rows, in the order of ``MODELS`` and seeds."""
+    names = [log_name(name, seed) for name in MODELS for seed in runs.SEEDS]
+    return runs.read_all(names, folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=MODELS, help="only this one")
-    parser.add_argument("--seed", type=int, choices=scaling.SEEDS, help="only this one")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    for name in [chosen.model] if chosen.model else MODELS:
-        for seed in [chosen.seed] if chosen.seed else scaling.SEEDS:
-            if log_path(name, seed).exists():
-                print(f"{log_path(name, seed).name} is there already.", flush=True)
+    chosen = runs.choose(__doc__, arguments, model=MODELS, seed=runs.SEEDS)
+    for name in chosen.model:
+        for seed in chosen.seed:
+            path = runs.log_path(log_name(name, seed))
+            if runs.there(path):
                 continue
             rows = run(name, seed)
             for stage in ("base", "reinforced"):
                 mine = [row for row in rows if row["stage"] == stage]
                 share = sum(row["right"] for row in mine) / sum(row["replies"] for row in mine)
-                print(f"{log_path(name, seed).name}: {stage} {share:.1%}", flush=True)
+                print(f"{path.name}: {stage} {share:.1%}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,26 +12,24 @@ seed and writes ``models/nano/runs/failure-loops-*.csv``.  A run that was stoppe
 
 from __future__ import annotations
 
-import argparse
 import copy
-import csv
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-import torch
 from tokenizers import Tokenizer
 
-from course_utils.nano import export, grpo, pretrain, readability, sample, tokenizer, verifiers
-from course_utils.nano.experiments import failure_tasks, sums
+from course_utils.logs import write_log
+from course_utils.nano import export, grpo, pretrain, readability, tokenizer, verifiers
+from course_utils.nano.experiments import failure_tasks, runs, sums
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
 from course_utils.nano.tasks import Problem
 from course_utils.nano.verifiers import Verifier
-from course_utils.paths import nano_folder, repository_root
+from course_utils.paths import nano_folder
 
-SEEDS = (1, 2, 3)
 SIZE = sums.SIZES["0.7M"]
 """The shape of all these models, of 0.7 million parameters."""
 
@@ -191,13 +189,9 @@ FAILURES = {
 }
 
 
-def runs_folder() -> Path:
-    return nano_folder() / "runs"
-
-
-def results_path(name: str, seed: int, folder: Path | None = None) -> Path:
-    """Where the exams of one failure and seed lie."""
-    return (folder or runs_folder()) / f"failure-{name}-{seed}.csv"
+def log_name(name: str, seed: int, stage: str | None = None) -> str:
+    """What the exams of one failure and seed are called, or the training log of a stage."""
+    return f"failure-{name}-{stage}-{seed}" if stage else f"failure-{name}-{seed}"
 
 
 def exam(name: str, n: int | None = None, seed: int = 2026) -> list[Problem]:
@@ -211,27 +205,6 @@ def exam(name: str, n: int | None = None, seed: int = 2026) -> list[Problem]:
         for part in failure.parts
         for _ in range(n or ASKED)
     ]
-
-
-def replies(
-    model: Transformer,
-    pieces: Tokenizer,
-    problems: Sequence[Problem],
-    *,
-    temperature: float,
-    max_tokens: int,
-    seed: int = 2026,
-) -> list[str]:
-    """One reply to each problem, its end token included where it came."""
-    samples = sample.sample(
-        model,
-        [pieces.encode(tokenizer.render(problem.question)).ids for problem in problems],
-        stop=pieces.token_to_id(tokenizer.END),
-        max_tokens=max_tokens,
-        temperature=temperature,
-        generator=torch.Generator().manual_seed(seed),
-    )
-    return [tokenizer.decode(pieces, text) for text in samples.texts()]
 
 
 def count(name: str, pieces: Tokenizer, problems: Sequence[Problem], texts: Iterable[str]) -> dict:
@@ -261,8 +234,13 @@ def sit_exam(
     failure, rows, n = FAILURES[name], [], n or ASKED
     problems = exam(name, n, seed)
     for sampling, temperature in TEMPERATURES.items():
-        texts = replies(
-            model, pieces, problems, temperature=temperature, max_tokens=failure.patience, seed=seed
+        texts, _ = runs.replies(
+            model,
+            pieces,
+            problems,
+            temperature=temperature,
+            max_tokens=failure.patience,
+            generator=seed,
         )
         for number, part in enumerate(failure.parts):
             own = slice(number * n, (number + 1) * n)
@@ -275,9 +253,7 @@ def schooled(seed: int, pieces: Tokenizer, cache: Path) -> Transformer:
     """A model that has read the school book with this seed; made if ``cache`` does not have it."""
     model, path = pretrain.new_model(SIZE.shape, seed), cache / f"failure-school-{seed}.pt"
     settings = replace(SCHOOL, seed=seed)
-    book = failure_tasks.school_document
-    for _ in pretrain.pretrain(model, pieces, settings, document=book, state_file=path):
-        pass
+    runs.read_corpus(model, pieces, settings, failure_tasks.school_document, state_file=path)
     return model
 
 
@@ -285,19 +261,18 @@ def read_corpus(name: str, model: Transformer, pieces: Tokenizer, seed: int, **f
     """Let ``model`` read the corpus of one failure: that makes it the failure's base model."""
     failure = FAILURES[name]
     settings = replace(PRETRAINING, seed=seed, row_length=failure.row_length)
-    for _ in pretrain.pretrain(model, pieces, settings, document=failure.document, **files):
-        pass
+    runs.read_corpus(model, pieces, settings, failure.document, **files)
 
 
 def cold_start(name: str, model: Transformer, pieces: Tokenizer, seed: int) -> None:
     """Show ``model`` the same few good replies again and again."""
-    failure, random, documents = FAILURES[name], Random(f"cold start {seed}"), []
-    for _ in range(COLD_DOCUMENTS):
+    failure = FAILURES[name]
+
+    def document(random: Random) -> str:
         problem = failure.draw(random)
-        documents.append(failure_tasks.document(problem, failure.cold_start(random, problem)))
-    settings = replace(COLD_START, seed=seed)
-    for _ in pretrain.pretrain(model, pieces, settings, document=lambda r: r.choice(documents)):
-        pass
+        return failure_tasks.document(problem, failure.cold_start(random, problem))
+
+    runs.cold_start(model, pieces, replace(COLD_START, seed=seed), document, COLD_DOCUMENTS)
 
 
 def reinforce(
@@ -354,7 +329,7 @@ def run(
             if stage == "cold":
                 cold_start(name, models[stage], pieces, seed)
             else:
-                log = {"log_file": folder / f"failure-{name}-{stage}-{seed}.csv"}
+                log = {"log_file": runs.log_path(log_name(name, seed, stage), folder)}
                 for _ in reinforce(name, models[stage], pieces, stage, seed, **state, **log):
                     pass
         seconds = round(time.perf_counter() - started, 1)
@@ -365,21 +340,13 @@ def run(
             print({k: v for k, v in rows[-1].items() if k != "command"}, flush=True)
         if keep:
             keep(stage, models[stage])
-    pretrain.write_log(results_path(name, seed, folder), rows)
+    write_log(runs.log_path(log_name(name, seed), folder), rows)
     return rows
-
-
-def read_csv(path: Path) -> list[dict]:
-    """The rows of a CSV file, numbers as numbers; none where there is no such file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def read_results(name: str, folder: Path | None = None) -> list[dict]:
     """The exams of one failure, all committed seeds."""
-    return [row for seed in SEEDS for row in read_csv(results_path(name, seed, folder))]
+    return runs.read_all([log_name(name, seed) for seed in SEEDS], folder)
 
 
 def read_log(name: str, stage: str, folder: Path | None = None) -> list[dict]:
@@ -387,7 +354,7 @@ def read_log(name: str, stage: str, folder: Path | None = None) -> list[dict]:
     return [
         row | {"seed": seed, "stage": stage}
         for seed in SEEDS
-        for row in read_csv((folder or runs_folder()) / f"failure-{name}-{stage}-{seed}.csv")
+        for row in runs.read_all([log_name(name, seed, stage)], folder)
     ]
 
 
@@ -407,30 +374,13 @@ def pooled(rows: Sequence[dict], what: str = "failed") -> tuple[int, int]:
     return sum(row[what] for row in rows), sum(row["asked"] for row in rows)
 
 
-def _number(text: str) -> str | int | float:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=FAILURES, help="only this failure")
-    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    cache = repository_root() / ".cache" / "nano"
-    cache.mkdir(parents=True, exist_ok=True)
-    runs_folder().mkdir(parents=True, exist_ok=True)
-    for seed in [chosen.seed] if chosen.seed else SEEDS:
-        for name in [chosen.only] if chosen.only else FAILURES:
-            if results_path(name, seed).exists():
-                print(f"{results_path(name, seed).name} is there already.", flush=True)
-                continue
-            run(name, seed, folder=runs_folder(), cache=cache, keep=_shipper(name, seed))
+    chosen = runs.choose(__doc__, arguments, only=FAILURES, seed=SEEDS)
+    folders = {"folder": runs.runs_folder(), "cache": runs.cache_folder()}
+    for seed in chosen.seed:
+        for name in chosen.only:
+            if not runs.there(runs.log_path(log_name(name, seed))):
+                run(name, seed, **folders, keep=_shipper(name, seed))
 
 
 def _shipper(name: str, seed: int) -> Callable[[str, Transformer], None]:

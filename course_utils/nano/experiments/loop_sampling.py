@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from course_utils.engines import GREEDY, QWQ, Sampling, open_model
-from course_utils.nano import export, pretrain, sample, tokenizer
-from course_utils.nano.experiments import failures
+from course_utils.logs import write_log
+from course_utils.nano import export, sample, tokenizer
+from course_utils.nano.experiments import failures, runs
 from course_utils.nano.model import Transformer
 from course_utils.nano.tasks import Problem
 from course_utils.paths import nano_folder
@@ -30,6 +31,7 @@ from course_utils.paths import nano_folder
 Order = Literal["penalties first", "penalties last"]
 ORDERS: tuple[Order, ...] = ("penalties first", "penalties last")
 
+LOG = "failure-loops-settings"
 COMMAND = "python -m course_utils.nano.experiments.loop_sampling"
 ROOM = failures.FAILURES["loops"].patience
 BUDGET = 96
@@ -159,13 +161,13 @@ def rows(path: Path, n: int = failures.ASKED) -> list[dict]:
 
 def read_settings(folder: Path | None = None) -> list[dict]:
     """The committed rows, counts as numbers."""
-    return failures.read_csv((folder or failures.runs_folder()) / "failure-loops-settings.csv")
+    return runs.read_all([LOG], folder)
 
 
 def main() -> None:
     torch.set_num_threads(1)
     measured = rows(nano_folder() / "looper.gguf")
-    pretrain.write_log(failures.runs_folder() / "failure-loops-settings.csv", measured)
+    write_log(runs.log_path(LOG), measured)
     for row in measured:
         print(row["engine"], row["settings"], row["failed"], row["right"], row["tokens"])
 

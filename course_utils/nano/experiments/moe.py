@@ -9,20 +9,18 @@ is left alone.
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from course_utils.nano import corpus, measure, moe_training, pretrain, sample, tasks, tokenizer
+from course_utils.nano import corpus, measure, moe_training, pretrain, tasks, tokenizer
+from course_utils.nano.experiments import runs
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Shape, Transformer, qwen3
-from course_utils.paths import nano_folder, repository_root
 
 CORPUS = corpus.Shares(careful=1.0, sloppy=0.0, blurted=0.0)
 """The nano models' corpus with every sum worked carefully, so that right answers can be learnt."""
@@ -38,7 +36,6 @@ SETTINGS = pretrain.Settings(
 QUICK = replace(SETTINGS, steps=20, tokens_per_step=1024, evaluate_every=20, warmup_steps=5)
 """A prefix of nothing, but every part of a run, in a few seconds."""
 
-SEEDS = (1, 2, 3)
 EXAM = ("addition-en-3", "addition-zh-3")
 EXAM_PROBLEMS = 150
 """Held-out problems of each test in ``EXAM``, answered greedily at each evaluation."""
@@ -88,22 +85,17 @@ def document(random: Random) -> str:
     return corpus.document(random, CORPUS)
 
 
-def log_path(name: str, seed: int, folder: Path | None = None) -> Path:
-    """Where a run's log lies."""
-    return (folder or nano_folder() / "runs") / f"moe-{name}-{seed}.csv"
+def log_name(name: str, seed: int) -> str:
+    """What the log of a run is called."""
+    return f"moe-{name}-{seed}"
 
 
 def addition_exam(model: Transformer, pieces: Tokenizer, n: int = EXAM_PROBLEMS) -> int:
     """How many of ``n`` held-out additions of each test in ``EXAM`` the model gets right."""
     problems = [problem for test in EXAM for problem in measure.exam_problems(test, n)]
-    prompts = [pieces.encode(tokenizer.render(problem.question)).ids for problem in problems]
-    stop = pieces.token_to_id(tokenizer.END)
-    samples = sample.sample(model, prompts, stop=stop, max_tokens=100, temperature=0)
-    replies = [tokenizer.split_reply(tokenizer.decode(pieces, text)) for text in samples.texts()]
-    return sum(
-        tasks.verify(problem, answer)
-        for problem, (_, answer) in zip(problems, replies, strict=True)
-    )
+    texts, _ = runs.replies(model, pieces, problems, max_tokens=100, temperature=0)
+    answers = [tokenizer.split_reply(text)[1] for text in texts]
+    return sum(tasks.verify(*pair) for pair in zip(problems, answers, strict=True))
 
 
 def run(
@@ -136,45 +128,33 @@ def run(
         document=document,
         evaluate=evaluate,
         state_file=state_file,
-        log_file=log_path(name, seed, folder),
+        log_file=runs.log_path(log_name(name, seed), folder),
     )
     yield from (record for record in training if "held_out_loss" in record)
 
 
 def read_runs(folder: Path | None = None) -> list[dict]:
-    """The rows of all finished runs, numbers as numbers, in the order of ``MODELS`` and seeds."""
+    """The rows of all finished runs, in the order of ``MODELS`` and seeds."""
     rows: list[dict] = []
     for name in MODELS:
         for seed in SEEDS:
-            path = log_path(name, seed, folder)
-            if not path.exists():
-                continue
-            with path.open(newline="") as file:
-                run_rows = [
-                    {k: v if k == "model" or v == "" else float(v) for k, v in row.items()}
-                    for row in csv.DictReader(file)
-                ]
-            if run_rows and run_rows[-1]["step"] == settings_of(name, seed).steps:
-                rows += run_rows
+            found = runs.read_all([log_name(name, seed)], folder)
+            if found and found[-1]["step"] == settings_of(name, seed).steps:
+                rows += found
     return rows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=MODELS, help="only this one")
-    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
-    parser.add_argument("--quick", action="store_true", help="seconds long, writes in .cache")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    cache = repository_root() / ".cache" / "nano"
-    folder = cache / "quick" if chosen.quick else nano_folder() / "runs"
+    quick = {"quick": "seconds long, writes in .cache"}
+    chosen = runs.choose(__doc__, arguments, flags=quick, model=MODELS, seed=SEEDS)
+    cache = runs.cache_folder()
+    folder = cache / "quick" if chosen.quick else runs.runs_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in [chosen.seed] if chosen.seed else SEEDS:
-        for name in [chosen.model] if chosen.model else MODELS:
-            path = log_path(name, seed, folder)
-            state = cache / f"moe-{name}-{seed}.pt"
-            if path.exists() and not state.exists() and not chosen.quick:
-                print(f"{path.name} is there already.", flush=True)
+    for seed in chosen.seed:
+        for name in chosen.model:
+            path = runs.log_path(log_name(name, seed), folder)
+            state = cache / f"{log_name(name, seed)}.pt"
+            if not chosen.quick and not state.exists() and runs.there(path):
                 continue
             *_, last = run(
                 name,

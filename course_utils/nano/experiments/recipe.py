@@ -11,8 +11,6 @@ writes ``models/nano/runs/recipe-*-1.csv``.  A run that was stopped goes on.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,14 +20,14 @@ from random import Random
 import torch
 from tokenizers import Tokenizer
 
-from course_utils.nano import grpo, pretrain, sample, tokenizer
-from course_utils.nano.experiments import recipe_tasks, reward_model, sums, talk
+from course_utils import logs
+from course_utils.nano import grpo, pretrain, tokenizer
+from course_utils.nano.experiments import recipe_tasks, reward_model, runs, sums, talk
 from course_utils.nano.experiments.recipe_tasks import AREAS, Task
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
 from course_utils.nano.verifiers import CodeVerifier
-from course_utils.paths import nano_folder, repository_root
 
-SEEDS = (1, 2, 3)
 SHAPE = sums.SIZES["0.7M"].shape
 """The model of 0.7 M parameters of the scaling experiment."""
 
@@ -84,40 +82,28 @@ TEMPERATURE = 0.6
 """That of QwQ's card, for the exam; there is no top-p here.  GRPO draws at temperature 1."""
 
 
-def runs_folder() -> Path:
-    return nano_folder() / "runs"
-
-
-def stages_path(seed: int, folder: Path | None = None) -> Path:
-    """Where the exams of one seed lie."""
-    return (folder or runs_folder()) / f"recipe-stages-{seed}.csv"
-
-
-def log_path(stage: str, seed: int, folder: Path | None = None) -> Path:
-    """Where a stage's training log lies."""
-    return (folder or runs_folder()) / f"recipe-{stage}-{seed}.csv"
+def log_name(stage: str, seed: int) -> str:
+    """What a stage's training log is called, or with "stages" the exams of one seed."""
+    return f"recipe-{stage}-{seed}"
 
 
 def pretrained(seed: int, pieces: Tokenizer, **files: Path) -> Transformer:
     """The base model of one seed; ``files`` are ``pretrain.pretrain``'s."""
     model = pretrain.new_model(SHAPE, seed)
     settings = replace(PRETRAINING, seed=seed)
-    document = recipe_tasks.document
-    for _ in pretrain.pretrain(model, pieces, settings, document=document, **files):
-        pass
+    runs.read_corpus(model, pieces, settings, recipe_tasks.document, **files)
     return model
 
 
 def cold_start(model: Transformer, pieces: Tokenizer, seed: int) -> None:
     """Show ``model`` the same few careful solutions in maths and code; nothing general."""
-    random, documents = Random(f"cold start {seed}"), []
-    for _ in range(COLD_DOCUMENTS):
+
+    def document(random: Random) -> str:
         task = recipe_tasks.draw_from(random, DRAWS["stage1"])
         reply = recipe_tasks.careful(task, random)
-        documents.append(tokenizer.render(task.question) + reply + tokenizer.END_OF_TEXT)
-    settings = replace(COLD_START, seed=seed)
-    for _ in pretrain.pretrain(model, pieces, settings, document=lambda r: r.choice(documents)):
-        pass
+        return tokenizer.render(task.question) + reply + tokenizer.END_OF_TEXT
+
+    runs.cold_start(model, pieces, replace(COLD_START, seed=seed), document, COLD_DOCUMENTS)
 
 
 def reinforce(
@@ -177,19 +163,17 @@ def sit_exam(
     ``marks`` has one character per question, "1" for right, so that stages can be compared
     question by question.
     """
-    stop, rows = pieces.token_to_id(tokenizer.END), []
+    rows = []
     area_of = {kind: area for area, kinds in AREAS.items() for kind in kinds}
     for kind, n in (asked or EXAM).items():
         exam = recipe_tasks.exam(kind, n)
-        samples = sample.sample(
+        texts, _ = runs.replies(
             model,
-            [pieces.encode(tokenizer.render(task.question)).ids for task in exam],
-            stop=stop,
+            pieces,
+            exam,
             max_tokens=recipe_tasks.MAX_TOKENS,
             temperature=TEMPERATURE,
-            generator=torch.Generator().manual_seed(2026),
         )
-        texts = [tokenizer.decode(pieces, text) for text in samples.texts()]
         right = [recipe_tasks.right(t, text, code) for t, text in zip(exam, texts, strict=True)]
         marks = "".join(str(int(mark)) for mark in right)
         row = {"area": area_of[kind], "kind": kind, "right": marks.count("1"), "asked": n}
@@ -209,7 +193,7 @@ def run(seed: int, *, folder: Path, cache: Path) -> None:
                 model.load_state_dict(torch.load(saved))
             elif stage == "base":
                 files = {
-                    "log_file": log_path("pretraining", seed, folder),
+                    "log_file": runs.log_path(log_name("pretraining", seed), folder),
                     "state_file": cache / f"recipe-pretraining-{seed}.pt",
                 }
                 model = pretrained(seed, pieces, **files)
@@ -220,7 +204,7 @@ def run(seed: int, *, folder: Path, cache: Path) -> None:
             torch.save(model.state_dict(), saved)
             exam = sit_exam(model, pieces, code)
             rows += [{"seed": seed, "stage": stage} | row for row in exam]
-            pretrain.write_log(stages_path(seed, folder), rows)
+            logs.write_log(runs.log_path(log_name("stages", seed), folder), rows)
             shares = {row["kind"]: round(row["right"] / row["asked"], 2) for row in exam}
             print(f"{seed} {stage} {time.perf_counter() - started:.0f} s {shares}", flush=True)
 
@@ -238,9 +222,9 @@ def _train_stage(model, pieces, stage, seed, code, folder, cache) -> None:
                 agreed = reward_model.agreement(preferences, way, reward_model.PAIRS_ASKED)
                 row = {"seed": seed, "against": way, "agreed": agreed}
                 rows.append(row | {"asked": reward_model.PAIRS_ASKED})
-            pretrain.write_log(log_path("preferences", seed, folder), rows)
+            logs.write_log(runs.log_path(log_name("preferences", seed), folder), rows)
     files = {
-        "log_file": log_path(stage, seed, folder),
+        "log_file": runs.log_path(log_name(stage, seed), folder),
         "state_file": cache / f"recipe-{stage}-{seed}-state.pt",
     }
     for _ in reinforce(model, pieces, stage, seed, code, preferences, **files):
@@ -250,56 +234,29 @@ def _train_stage(model, pieces, stage, seed, code, folder, cache) -> None:
 
 def read_stages(folder: Path | None = None) -> list[dict]:
     """The exams of all committed seeds: counts as integers, marks as text."""
-    rows = []
-    for seed in SEEDS:
-        path = stages_path(seed, folder)
-        if path.exists():
-            rows += [
-                row | {name: int(row[name]) for name in ("seed", "right", "asked")}
-                for row in _read(path)
-            ]
-    return rows
+    paths = [runs.log_path(log_name("stages", seed), folder) for seed in SEEDS]
+    return [row for path in paths for row in logs.read_log(path, text=["marks"])]
 
 
 def read_log(stage: str, seed: int, folder: Path | None = None) -> list[dict[str, float | None]]:
     """A stage's training log; None where a step had nothing to measure."""
-    return [
-        {name: float(value) if value else None for name, value in row.items()}
-        for row in _read(log_path(stage, seed, folder))
-    ]
+    rows = runs.read_all([log_name(stage, seed)], folder)
+    return [{name: None if value == "" else value for name, value in row.items()} for row in rows]
 
 
 def read_preferences(folder: Path | None = None) -> list[dict]:
     """How often the reward model agreed with people on held-out pairs, by the worse reply."""
-    rows = []
-    for seed in SEEDS:
-        path = log_path("preferences", seed, folder)
-        if path.exists():
-            rows += [
-                row | {name: int(row[name]) for name in ("seed", "agreed", "asked")}
-                for row in _read(path)
-            ]
-    return rows
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return runs.read_all([log_name("preferences", seed) for seed in SEEDS], folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    cache = repository_root() / ".cache" / "nano"
-    cache.mkdir(parents=True, exist_ok=True)
-    runs_folder().mkdir(parents=True, exist_ok=True)
-    for seed in [chosen.seed] if chosen.seed else SEEDS:
-        if len([row for row in read_stages() if row["seed"] == seed]) == len(STAGES) * len(EXAM):
-            print(f"{stages_path(seed).name} is there already.", flush=True)
+    folders = {"folder": runs.runs_folder(), "cache": runs.cache_folder()}
+    for seed in runs.choose(__doc__, arguments, seed=SEEDS).seed:
+        done = [row for row in read_stages() if row["seed"] == seed]
+        if len(done) == len(STAGES) * len(EXAM):
+            print(f"The exams of seed {seed} are there already.", flush=True)
             continue
-        run(seed, folder=runs_folder(), cache=cache)
+        run(seed, **folders)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from course_utils.nano import cards, export, measure, pretrain, tokenizer
-from course_utils.nano.experiments import recipe, recipe_tasks, sums
-from course_utils.paths import nano_folder, repository_root
+from course_utils.nano.experiments import recipe, recipe_tasks, runs, sums
+from course_utils.paths import nano_folder
 
 NAME = "recipe-cold"
 SEED = 1
@@ -70,4 +70,4 @@ def write(state: Path, folder: Path) -> dict:
 
 
 if __name__ == "__main__":
-    print(write(repository_root() / ".cache" / "nano" / f"recipe-cold-{SEED}.pt", nano_folder()))
+    print(write(runs.cache_folder() / f"recipe-cold-{SEED}.pt", nano_folder()))

@@ -20,9 +20,7 @@ not trained on.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,14 +28,13 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from course_utils.logs import write_log
 from course_utils.nano import grpo, moe_training, pretrain, tasks
-from course_utils.nano.experiments import sums
+from course_utils.nano.experiments import runs, sums
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer, qwen3
-from course_utils.nano.sample import sample
-from course_utils.nano.tokenizer import END, decode, load, render, split_reply
-from course_utils.paths import nano_folder, repository_root
+from course_utils.nano.tokenizer import load, render, split_reply
 
-SEEDS = (1, 2, 3)
 MODELS = sums.SIZES | {
     # As many parameters in all as "1.5M", about as many at work on a token as "0.7M".
     "moe": sums.Size(qwen3(experts=8, used=2, expert_width=128), 3e-3)
@@ -76,16 +73,14 @@ def ask(
     seed: int = 0,
 ) -> Answers:
     """Let ``model`` answer each problem once; the same seed draws the same replies."""
-    prompts = [pieces.encode(render(problem.question)).ids for problem in problems]
-    samples = sample(
+    texts, samples = runs.replies(
         model,
-        prompts,
-        stop=pieces.token_to_id(END),
+        pieces,
+        problems,
         max_tokens=sums.MAX_TOKENS,
         temperature=temperature,
-        generator=torch.Generator().manual_seed(seed),
+        generator=seed,
     )
-    texts = [decode(pieces, text) for text in samples.texts()]
     right = [grpo.reward(p, text) == 1 for p, text in zip(problems, texts, strict=True)]
     thought = [thinks(text) for text in texts]
     both = sum(r and t for r, t in zip(right, thought, strict=True))
@@ -178,16 +173,14 @@ def reinforce(
     return rows
 
 
-def log_path(name: str, seed: int, folder: Path | None = None) -> Path:
-    """Where a run's log lies."""
-    return (folder or nano_folder() / "runs") / f"scaling-{name}-{seed}.csv"
+def log_name(name: str, seed: int) -> str:
+    """What the log of a run is called."""
+    return f"scaling-{name}-{seed}"
 
 
 def kept(name: str, seed: int, what: str) -> Path:
     """Where a model waits for the experiments that go on from it (not shipped)."""
-    folder = repository_root() / ".cache" / "nano"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"scaling-{name}-{seed}-{what}.pt"
+    return runs.cache_folder() / f"{log_name(name, seed)}-{what}.pt"
 
 
 def settings_of(name: str, seed: int) -> tuple[pretrain.Settings, grpo.Settings]:
@@ -246,7 +239,7 @@ def run(name: str, seed: int, folder: Path | None = None) -> list[dict]:
     }
     rows = reinforce(model, pieces, reinforcement, facts)
     pretrain.save_state(kept(name, seed, "reinforced"), model=model.state_dict())
-    pretrain.write_log(log_path(name, seed, folder), rows)
+    write_log(runs.log_path(log_name(name, seed), folder), rows)
     return rows
 
 
@@ -264,33 +257,17 @@ def both_models(name: str, seed: int, pieces: Tokenizer) -> dict[str, Transforme
 
 
 def read_runs(folder: Path | None = None) -> list[dict]:
-    """All committed rows, numbers as numbers, in the order of ``MODELS`` and seeds."""
-    rows = []
-    for name in MODELS:
-        for seed in SEEDS:
-            path = log_path(name, seed, folder)
-            if path.exists():
-                with path.open(newline="") as file:
-                    rows += [
-                        {k: v if k == "model" or v == "" else float(v) for k, v in row.items()}
-                        for row in csv.DictReader(file)
-                    ]
-    return rows
+    """All committed rows, in the order of ``MODELS`` and seeds."""
+    return runs.read_all([log_name(name, seed) for name in MODELS for seed in SEEDS], folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=MODELS, help="only this one")
-    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    (nano_folder() / "runs").mkdir(parents=True, exist_ok=True)
-    for seed in [chosen.seed] if chosen.seed else SEEDS:
-        for name in [chosen.model] if chosen.model else MODELS:
-            if log_path(name, seed).exists():
-                print(f"{log_path(name, seed).name} is there already.", flush=True)
-                continue
-            print(f"{log_path(name, seed).name}: {run(name, seed)[-1]}", flush=True)
+    chosen = runs.choose(__doc__, arguments, model=MODELS, seed=SEEDS)
+    for seed in chosen.seed:
+        for name in chosen.model:
+            path = runs.log_path(log_name(name, seed))
+            if not runs.there(path):
+                print(f"{path.name}: {run(name, seed)[-1]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
 from matplotlib.figure import Figure
 
+from course_utils import logs
 from course_utils.errors import OptionError
 from course_utils.intervals import wilson_interval
 from course_utils.teaching import style
@@ -27,9 +27,8 @@ def read_log(path: str | Path) -> list[dict[str, str | float]]:
             f"There is no training log {path}.",
             "Check the path; `make nano` re-makes the shipped logs.",
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    rows = logs.read_log(path)
+    return [{k: float(v) if isinstance(v, int) else v for k, v in row.items()} for row in rows]
 
 
 def training_curves(
@@ -146,13 +145,6 @@ def accuracy_bars(
     axes.set_title(style.drawable(title))
     style.note_missing_fonts(figure, title, *results)
     return figure
-
-
-def _number(text: str | None) -> str | float:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return text or ""
 
 
 def _plain(value: object) -> str:
