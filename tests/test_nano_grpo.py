@@ -202,6 +202,13 @@ def test_equal_rewards_teach_nothing_whatever_they_are(value, group):
     assert torch.equal(grpo.advantages(rewards, deviation=False), torch.zeros(2, group))
 
 
+def test_a_penalty_needs_the_model_that_it_holds_on_to():
+    model = tiny()
+    optimizer, settings = torch.optim.SGD(model.parameters(), lr=0.1), replace(QUICK, kl=0.1)
+    with pytest.raises(OptionError, match="reference"):
+        grpo.update(model, optimizer, each_prompt(), drawn(model), torch.ones(8), settings)
+
+
 # --- what is watched ---------------------------------------------------------------------------
 
 
@@ -443,3 +450,31 @@ def test_a_problem_of_any_kind_is_trained_on(nano):
     records = list(grpo.train(model, nano, lambda random: question, QUICK, reward=by_length))
     assert records[0]["question"] == "Say something long."
     assert tokenizer.END not in records[0]["question"]
+
+
+# --- the code can be followed ------------------------------------------------------------------
+
+
+def test_a_step_goes_through_few_modules_and_never_back_and_forth(nano):
+    """Six rooms at most, none entered again after it was left twice; draw and reward are ours."""
+    count = pytest.importorskip("tests.rooms")
+    model = tiny()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    problem = SimpleNamespace(question="1+1=?")
+
+    def one_step():
+        grpo.step(
+            model,
+            nano,
+            optimizer,
+            lambda random: problem,
+            QUICK,
+            1,
+            reward=by_length,
+            reference=model,
+        )
+
+    one_step()
+    stays = count.rooms(one_step)
+    assert len(set(stays)) <= 6, stays
+    assert count.most_stays(stays) <= 2, stays

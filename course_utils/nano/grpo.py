@@ -7,7 +7,7 @@ is built here by default is the policy loss of DAPO, arXiv 2503.14476: a mean ov
 clip wider than the lower, and no KL penalty.  ``Settings`` switches each of these, so that a
 learner can take one away and see; ``OBJECTIVES`` has GRPO as first published, and Dr. GRPO.
 
-A step is ``rollout`` here, then ``advantages`` and ``update`` of ``policy_loss``.
+A step is ``rollout`` here, then ``advantages`` and ``improve`` of ``policy_loss``.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from course_utils.logs import write_log
 from course_utils.nano.grpo_settings import OBJECTIVES, Settings
 from course_utils.nano.model import Transformer
 from course_utils.nano.policy_loss import (
+    Batch,
     advantages,
     clipped_objective,
+    improve,
     kl_penalty,
     log_probabilities,
     update,
@@ -75,14 +77,17 @@ def reward(problem: Problem, text: str) -> float:
 class Rollout:
     """Completions of problems, a group of each, and what they earned.
 
-    ``problems``, ``prompts`` (token numbers), ``samples`` and ``texts`` have a row for each
-    completion, those of one problem side by side; ``rewards``: (problems, group).
+    ``problems``, ``prompts`` and ``completions`` (token numbers), ``texts``, ``samples`` and
+    ``mask`` (``Samples.mask``) have a row for each completion, those of one problem side by side;
+    ``rewards``: (problems, group).
     """
 
     problems: list
     prompts: list[list[int]]
-    samples: Samples
+    completions: list[list[int]]
     texts: list[str]
+    samples: Samples
+    mask: Tensor
     rewards: Tensor
 
     def groups(self, chosen: Sequence[int]) -> Rollout:
@@ -92,8 +97,10 @@ class Rollout:
         return Rollout(
             [self.problems[row] for row in rows],
             [self.prompts[row] for row in rows],
-            self.samples.select(rows),
+            [self.completions[row] for row in rows],
             [self.texts[row] for row in rows],
+            self.samples.select(rows),
+            self.mask[rows],
             self.rewards[list(chosen)],
         )
 
@@ -118,15 +125,18 @@ def rollout(
         temperature=settings.temperature,
         generator=generator,
     )
-    texts = [decode(tokenizer, text) for text in samples.texts()]
+    completions, mask = samples.texts(), samples.mask()
+    texts = [decode(tokenizer, completion) for completion in completions]
     each = [number for number in range(len(problems)) for _ in range(settings.group)]
     earned = [valued(reward, problems[n], text) for n, text in zip(each, texts, strict=True)]
     return Rollout(
         [problems[n] for n in each],
         [prompts[n] for n in each],
-        samples,
+        completions,
         texts,
-        torch.tensor(earned, device=model.device).view(len(problems), settings.group),
+        samples,
+        mask,
+        torch.tensor(earned, device=mask.device).view(len(problems), settings.group),
     )
 
 
@@ -172,7 +182,7 @@ def step(
     is the model that training began with.  Gives all completions drawn, and what is watched.
     """
     random = Random(f"{settings.seed} {number}")
-    generator = torch.Generator(model.device).manual_seed(random.getrandbits(63))
+    generator = torch.Generator(next(model.parameters()).device).manual_seed(random.getrandbits(63))
     drawn, missing = [], settings.problems
     for _ in range(1 + settings.dynamic_sampling):
         problems = [draw(random) for _ in range(missing)]
@@ -192,11 +202,11 @@ def step(
     advantage = advantages(
         chosen.rewards, baseline=settings.baseline, deviation=settings.deviation
     ).flatten()
+    batch = Batch(
+        chosen.prompts, chosen.completions, chosen.samples.log_probs, chosen.mask, advantage
+    )
     watched = {"zero_std_groups": flat.float().mean().item()}
-    if reference:
-        watched["kl"] = kl_to(reference, everything, settings.temperature)
-    kept = reference if settings.kl else None
-    watched |= update(model, optimizer, chosen.prompts, chosen.samples, advantage, settings, kept)
+    watched |= improve(model, optimizer, batch, settings, reference)
     return everything, watched
 
 
@@ -204,29 +214,16 @@ def together(rollouts: Sequence[Rollout]) -> Rollout:
     """Several rollouts of equal groups as one."""
     if len(rollouts) == 1:
         return rollouts[0]
+    samples = join([each.samples for each in rollouts])
     return Rollout(
         [problem for each in rollouts for problem in each.problems],
         [prompt for each in rollouts for prompt in each.prompts],
-        join([each.samples for each in rollouts]),
+        [completion for each in rollouts for completion in each.completions],
         [text for each in rollouts for text in each.texts],
+        samples,
+        samples.mask(),
         torch.cat([each.rewards for each in rollouts]),
     )
-
-
-@torch.no_grad()
-def kl_to(reference: Transformer, drawn: Rollout, temperature: float) -> float:
-    """How far the policy that drew these completions is from ``reference``: nats per token.
-
-    Estimated (``kl_penalty``) on one completion of each group, which costs little.
-    """
-    rows = list(range(0, len(drawn.texts), drawn.rewards.shape[1]))
-    some = drawn.samples.select(rows)
-    there = log_probabilities(
-        reference, [drawn.prompts[row] for row in rows], some.texts(), temperature
-    )
-    mask = some.mask()[:, : there.shape[1]]
-    here = some.log_probs[:, : there.shape[1]]
-    return kl_penalty(here, there)[mask].mean().item()
 
 
 def measured(drawn: Rollout, watched: dict[str, float]) -> dict[str, float | str]:
@@ -241,7 +238,7 @@ def measured(drawn: Rollout, watched: dict[str, float]) -> dict[str, float | str
         "reward": round(rewards.mean().item(), 4),
         "accuracy": "",
         "length": round(lengths.mean().item(), 1),
-        "entropy": round((samples.entropy.sum() / samples.mask().sum()).item(), 4),
+        "entropy": round((samples.entropy.sum() / drawn.mask.sum()).item(), 4),
     }
     for name, which in (("length_right", right), ("length_wrong", ~right)):
         columns[name] = round(lengths[which].mean().item(), 1) if which.any() else ""
@@ -268,9 +265,9 @@ def train(
     record's ``accuracy``, every ``evaluate_every`` steps.  Each step depends on the seed and its
     number alone, so a stopped run goes on from ``state_file`` exactly.
 
-    A record has ``step``, ``seconds``, what ``measured`` and ``update`` give, ``zero_std_groups``,
-    the share of the groups drawn that earned equal rewards, and ``kl``, how far the policy had
-    moved from where training began when it drew them.
+    A record has ``step``, ``seconds``, what ``measured`` and ``improve`` give, among it how far
+    the policy has moved from where training began, and ``zero_std_groups``, the share of the
+    groups drawn that earned equal rewards.
     """
     settings = settings or Settings()
     reference = copy.deepcopy(model)

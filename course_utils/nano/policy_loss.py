@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.errors import TrainingError
+from course_utils.errors import OptionError, TrainingError
 from course_utils.nano.grpo_settings import Settings
 from course_utils.nano.model import Transformer
 from course_utils.nano.sample import Samples
@@ -95,6 +96,21 @@ def log_probabilities(
     return result
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What the policy learns from, a row for each completion.
+
+    ``prompts`` and ``completions``: token numbers; ``log_probs``: (rows, T) of the policy that
+    drew them; ``mask``: (rows, T) true where there is a token; ``advantage``: (rows,).
+    """
+
+    prompts: Sequence[list[int]]
+    completions: Sequence[list[int]]
+    log_probs: Tensor
+    mask: Tensor
+    advantage: Tensor
+
+
 def update(
     model: Transformer,
     optimizer: torch.optim.Optimizer,
@@ -104,41 +120,61 @@ def update(
     settings: Settings,
     reference: Transformer | None = None,
 ) -> dict[str, float]:
+    """``improve`` with the completions of ``samples``; ``prompts`` has one for each of them."""
+    batch = Batch(prompts, samples.texts(), samples.log_probs, samples.mask(), advantage)
+    return improve(model, optimizer, batch, settings, reference)
+
+
+def improve(
+    model: Transformer,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    settings: Settings,
+    reference: Transformer | None = None,
+) -> dict[str, float]:
     """Make the better completions likelier, in ``settings.updates`` steps over parts of them.
 
-    ``prompts``: one per completion.  ``advantage``: (rows,).  Completions with advantage 0 have
-    no gradient, so they are not computed; they still count in the mean.  ``reference``: the model
-    that ``settings.kl`` holds on to.
+    Completions with advantage 0 have no gradient, so they are not computed, unless a KL penalty
+    gives them one; they still count in the mean.  ``reference``: the model that training began
+    with, which ``settings.kl`` holds on to.
 
     Gives, as means over the steps made, ``loss``; ``grad_norm`` before it is shortened to 1;
     ``ratio``, the mean over the tokens trained on; and ``clip_fraction``, the share of all tokens
-    whose gradient the clip took away.  Raises TrainingError where a loss, a gradient or the new
-    weights are no longer numbers; the model then has the weights it came with.
+    whose gradient the clip took away; with a ``reference`` also ``kl`` (``kl_to``).  Raises
+    TrainingError where a loss, a gradient or the new weights are no longer numbers; the model then
+    has the weights it came with.  Raises OptionError for a penalty without a reference.
     """
-    texts, mask = samples.texts(), samples.mask()
+    if settings.kl and reference is None:
+        raise OptionError(
+            f"kl={settings.kl:g} holds on to a reference model, and none is given.",
+            "Give a copy of the model that training begins with, or set kl=0.",
+        )
+    mask, advantage = batch.mask, batch.advantage
+    lengths = mask.sum(dim=1)
     clips = (settings.clip_low, settings.clip_high) if settings.clip else (1.0, float("inf"))
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    watched = {"kl": kl_to(reference, batch, settings)} if reference else {}
     steps, trained, clipped, ratios = [], 0, 0.0, 0.0
     for start in range(settings.updates):
-        part = torch.arange(start, len(texts), settings.updates, device=advantage.device)
-        learning = part if reference else part[advantage[part] != 0]
+        part = torch.arange(start, len(mask), settings.updates, device=mask.device)
+        learning = part if settings.kl else part[advantage[part] != 0]
         if not len(learning):
             continue
         weights = token_weights(mask, part, settings)
         # Completions of similar length side by side need little padding.
-        learning = learning[samples.lengths[learning].argsort()]
+        learning = learning[lengths[learning].argsort()]
         optimizer.zero_grad()
         total = 0.0
         for rows in learning.split(settings.micro_batch):
             chosen = rows.tolist()
-            chosen_texts = [prompts[r] for r in chosen], [texts[r] for r in chosen]
-            new = log_probabilities(model, *chosen_texts, settings.temperature)
+            texts = [batch.prompts[r] for r in chosen], [batch.completions[r] for r in chosen]
+            new = log_probabilities(model, *texts, settings.temperature)
             shape = rows, slice(new.shape[1])
-            old, own = samples.log_probs[shape], advantage[rows, None]
+            old, own = batch.log_probs[shape], advantage[rows, None]
             objective = clipped_objective(new, old, own, *clips)
-            if reference:
+            if settings.kl:
                 with torch.no_grad():
-                    there = log_probabilities(reference, *chosen_texts, settings.temperature)
+                    there = log_probabilities(reference, *texts, settings.temperature)
                 objective = objective - settings.kl * kl_penalty(new, there)
             loss = -(objective * weights[shape]).sum()
             loss.backward()
@@ -153,7 +189,7 @@ def update(
         if not math.isfinite(total + norm):
             break
         optimizer.step()
-    if steps and not (math.isfinite(sum(steps[-1])) and still_works(model, prompts[0])):
+    if steps and not (math.isfinite(sum(steps[-1])) and still_works(model, batch.prompts[0])):
         model.load_state_dict(before)
         raise TrainingError(
             "A step with loss {:.3g} and gradient norm {:.3g} leaves weights that are no longer "
@@ -162,12 +198,29 @@ def update(
             "again with a new optimiser.",
         )
     made = max(1, len(steps))
-    return {
+    return watched | {
         "loss": sum(loss for loss, _ in steps) / made,
         "grad_norm": sum(norm for _, norm in steps) / made,
         "ratio": ratios / trained if trained else 1.0,
         "clip_fraction": clipped / mask.sum().item(),
     }
+
+
+@torch.no_grad()
+def kl_to(reference: Transformer, batch: Batch, settings: Settings) -> float:
+    """How far the policy that drew a batch is from ``reference``: nats per token.
+
+    Estimated (``kl_penalty``) on one completion of each group, which costs little.
+    """
+    rows = range(0, len(batch.completions), settings.group)
+    there = log_probabilities(
+        reference,
+        [batch.prompts[row] for row in rows],
+        [batch.completions[row] for row in rows],
+        settings.temperature,
+    )
+    shape = slice(None, None, settings.group), slice(there.shape[1])
+    return kl_penalty(batch.log_probs[shape], there)[batch.mask[shape]].mean().item()
 
 
 @torch.no_grad()
