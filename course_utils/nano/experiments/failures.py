@@ -16,6 +16,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -380,24 +381,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in chosen.seed:
         for name in chosen.only:
             if not runs.there(runs.log_path(log_name(name, seed))):
-                run(name, seed, **folders, keep=_shipper(name, seed))
+                run(name, seed, **folders, keep=partial(_ship, name, seed))
 
 
-def _shipper(name: str, seed: int) -> Callable[[str, Transformer], None]:
-    """What is done with a stage's model: those of ``SHIPPED``, of the first seed, become files."""
-
-    def ship(stage: str, model: Transformer) -> None:
-        if seed == SEEDS[0] and (name, stage) in SHIPPED:
-            file = SHIPPED[name, stage]
-            words = FAILURES[name].title
-            about = export.About(
-                f"nano {file}",
-                f"A small model {'cured of' if stage == 'cured' else 'that shows'} {words}.",
-            )
-            path = nano_folder() / f"{file}.gguf"
-            export.to_gguf(model, tokenizer.load(), path, about, half=True)
-
-    return ship
+def _ship(name: str, seed: int, stage: str, model: Transformer) -> None:
+    """Make a stage's model a file of the course, if it is of the first seed and ``SHIPPED``."""
+    if seed != SEEDS[0] or (name, stage) not in SHIPPED:
+        return
+    file, words = SHIPPED[name, stage], FAILURES[name].title
+    shows = "cured of" if stage == "cured" else "that shows"
+    about = export.About(f"nano {file}", f"A small model {shows} {words}.")
+    export.to_gguf(model, tokenizer.load(), nano_folder() / f"{file}.gguf", about, half=True)
 
 
 if __name__ == "__main__":
