@@ -220,7 +220,7 @@ def test_a_step_reports_what_a_practitioner_watches(nano, tmp_path):
     assert len(rows) == 3
     watched = {
         *("reward", "entropy", "length", "length_right", "length_wrong", "loss", "grad_norm"),
-        *("ratio", "clip_fraction", "zero_std_groups", "kl"),
+        *("ratio", "clip_fraction", "zero_std_groups", "kl", "truncated"),
     }
     assert watched <= set(rows[0])
     # Training begins at its reference, and leaves it.
@@ -429,6 +429,27 @@ def test_a_spoilt_model_is_told_so_when_it_is_to_write():
     model.output.weight.data.fill_(math.nan)
     with pytest.raises(CourseError, match="spoilt"):
         drawn(model)
+
+
+def test_a_run_that_goes_on_holds_on_to_the_model_it_began_with(nano, tmp_path):
+    """NeMo-RL#3722: in a notebook the model at hand has been trained when the cell runs again."""
+    settings = replace(QUICK, steps=3, kl=0.5, learning_rate=1e-2)
+    whole, records = trained(nano, settings)
+    state = tmp_path / "state.pt"
+    model, _ = trained(nano, replace(settings, steps=2), state_file=state)
+    model, later = trained(nano, settings, model=model, state_file=state)
+    assert [record["step"] for record in later] == [3]
+    assert later[0]["kl"] == records[-1]["kl"] > 0
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(model), weights_of(whole), strict=True))
+
+
+def test_completions_that_were_cut_off_are_counted(nano):
+    """CoursIA#13596: every completion was cut off, and the run was judged by its beginnings."""
+    _, (record,) = trained(nano)
+    assert record["truncated"] == 1  # a new model does not know how to end
+    model = export.from_gguf(nano_folder() / "small-base.gguf")
+    _, (record,) = trained(nano, replace(QUICK, max_tokens=48), model=model)
+    assert record["truncated"] < 0.5
 
 
 # --- as it was ---------------------------------------------------------------------------------

@@ -230,7 +230,8 @@ def measured(drawn: Rollout, watched: dict[str, float]) -> dict[str, float | str
     """The columns of a step's record, rounded; "" where there is nothing to measure.
 
     ``length_right`` and ``length_wrong`` are the mean tokens of completions that earned more than
-    1/2, and of the others.
+    1/2, and of the others; ``truncated`` is the share cut off by ``max_tokens`` before their end,
+    which no reward for a finished answer can reach.
     """
     samples, rewards = drawn.samples, drawn.rewards
     lengths, right = samples.lengths.float(), rewards.flatten() > 0.5
@@ -242,6 +243,7 @@ def measured(drawn: Rollout, watched: dict[str, float]) -> dict[str, float | str
     }
     for name, which in (("length_right", right), ("length_wrong", ~right)):
         columns[name] = round(lengths[which].mean().item(), 1) if which.any() else ""
+    columns["truncated"] = round(1 - samples.ended.float().mean().item(), 4)
     return columns | {name: float(f"{value:.4g}") for name, value in watched.items()}
 
 
@@ -278,9 +280,11 @@ def train(
     same_run = repr(replace(settings, steps=0))  # more steps go on from fewer
     if state_file and state_file.exists():
         state = torch.load(state_file, map_location="cpu")
-        if state["settings"] == same_run:
+        if state["settings"] == same_run and "reference" in state:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
+            # The model at hand may have been trained already: in a notebook it is the same one.
+            reference.load_state_dict(state["reference"])
             first, log = state["step"], state["log"]
             seconds = log[-1]["seconds"]
     for number in range(first + 1, settings.steps + 1):
@@ -307,6 +311,7 @@ def train(
             write_log(log_file, log)
         if state_file:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state["reference"] = reference.state_dict()
             save_state(state_file, step=number, log=log, settings=same_run, **state)
         yield record | {"question": drawn.problems[0].question, "completion": drawn.texts[0]}
 
