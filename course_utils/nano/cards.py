@@ -36,12 +36,18 @@ def read_card(name: str, folder: Path | None = None) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_card(path: Path, facts: dict, problems: dict[str, int | Sequence[Problem]]) -> dict:
+def write_card(
+    path: Path,
+    facts: dict,
+    problems: dict[str, int | Sequence[Problem]],
+    *,
+    max_tokens: int = 160,
+) -> dict:
     """Measure a GGUF file through llama.cpp and write its card, for programs and for readers.
 
     ``facts``: how it was made (title, summary, made_from, training, command).  ``problems``: how
     many problems of each of ``measure.TESTS`` to ask, or the problems of another test; then
-    ``facts`` has a sentence on it, ``tests``.
+    ``facts`` has a sentence on it, ``tests``.  ``max_tokens``: the room for a reply.
     """
     header = read_header(path)
     card = facts | {
@@ -70,7 +76,7 @@ def write_card(path: Path, facts: dict, problems: dict[str, int | Sequence[Probl
     for test, n in problems.items():
         asked = measure.exam_problems(test, n) if isinstance(n, int) else n
         for name, sampling in measure.SAMPLINGS.items():
-            result = measure.measure(path, asked, sampling)
+            result = measure.measure(path, asked, sampling, max_tokens=max_tokens)
             low, high = result.interval()
             card["accuracy"].append(
                 {

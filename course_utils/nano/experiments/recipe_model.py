@@ -6,13 +6,12 @@ its card after the recipe has run with seed 1, whose saved models it reads.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from course_utils.nano import cards, export, measure, pretrain, tokenizer
+from course_utils.nano import cards, export, pretrain, tokenizer
 from course_utils.nano.experiments import recipe, recipe_tasks, runs, sums
 from course_utils.paths import nano_folder
 
@@ -46,27 +45,8 @@ def write(state: Path, folder: Path) -> dict:
         | {f"cold_start_{name}": value for name, value in asdict(recipe.COLD_START).items()},
         "data": dict(recipe_tasks.SHARES),
     }
-    card = cards.write_card(path, facts, {})
-    exam = sums.exam(SUMS)
-    for name, sampling in measure.SAMPLINGS.items():
-        result = measure.measure(path, exam, sampling, max_tokens=recipe_tasks.MAX_TOKENS)
-        low, high = result.interval()
-        card["accuracy"].append(
-            {
-                "test": "addition-en-2, held out",
-                "sampling": name,
-                "correct": result.correct,
-                "n": result.n,
-                "share": round(result.share, 4),
-                "low": round(low, 4),
-                "high": round(high, 4),
-                "mean_tokens": round(result.tokens, 1),
-            }
-        )
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    path.with_name(f"{NAME}.card.json").write_text(text, encoding="utf-8")
-    path.with_name(f"{NAME}.md").write_text(cards.as_markdown(card), encoding="utf-8")
-    return card
+    exam = {"addition-en-2, held out": sums.exam(SUMS)}
+    return cards.write_card(path, facts, exam, max_tokens=recipe_tasks.MAX_TOKENS)
 
 
 if __name__ == "__main__":
