@@ -7,6 +7,7 @@ from random import Random
 import pytest
 import torch
 
+from course_utils.errors import OptionError, TrainingError
 from course_utils.nano import corpus, export, grpo, pretrain, sample, tasks, tokenizer
 from course_utils.nano.model import Shape
 from course_utils.paths import nano_folder
@@ -91,6 +92,53 @@ def test_the_learning_rate_warms_up_and_decays():
     assert max(rates) == rates[9] == rates[10] == 1.0
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"steps": -1},
+        {"row_length": 0},
+        {"tokens_per_step": 1.5},
+        {"learning_rate": math.nan},
+        {"learning_rate": 20.0},
+        {"long_share": 1.5},
+        {"bfloat16": "yes"},
+        {"seed": None},
+    ],
+    ids=str,
+)
+def test_a_pretraining_that_cannot_be_is_refused_when_its_settings_are_made(setting):
+    with pytest.raises(OptionError, match=next(iter(setting))):
+        pretrain.Settings(**setting)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"width": 250},
+        {"heads": 0},
+        {"layers": 1.5},
+        {"heads": 3},
+        {"kv_heads": 3},
+        {"experts": 8},
+        {"experts": 2, "used": 3},
+    ],
+    ids=str,
+)
+def test_a_shape_whose_numbers_do_not_fit_is_refused(numbers):
+    with pytest.raises(OptionError):
+        Shape(**numbers)
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights(nano):
+    model = pretrain.new_model(SHAPE, seed=1)
+    model.output_norm.weight.data.fill_(math.inf)
+    before = [weight.clone() for weight in model.state_dict().values()]
+    with pytest.raises(TrainingError, match="not a number"):
+        next(pretrain.pretrain(model, nano, PRETRAINING))
+    after = model.state_dict().values()
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
 
 
 def test_equal_rewards_have_no_advantage():

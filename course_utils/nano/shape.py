@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from course_utils.architectures import Architecture, GroupedQueryAttention, MixtureOfExperts
 from course_utils.errors import OptionError
+from course_utils.nano import checks
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class Shape:
     head_width: int = field(init=False, repr=False)  # 128
 
     def __post_init__(self):
+        sizes = ("vocabulary", "layers", "width", "heads", "kv_heads", "ffn_width", "context")
+        for name in sizes:
+            checks.whole(name, getattr(self, name), 1)
         object.__setattr__(self, "head_width", self.width // self.heads)
         if self.width % (2 * self.heads) or self.heads % self.kv_heads:
             raise OptionError(
