@@ -14,6 +14,7 @@ from course_utils.errors import CourseError, OptionError, PromptError, TrainingE
 from course_utils.nano import export, grpo, policy_loss, pretrain, sample, tasks, tokenizer
 from course_utils.nano.model import Shape
 from course_utils.paths import nano_folder
+from tests.rooms import most_stays, rooms
 
 TINY = Shape(layers=1, width=64, heads=4, kv_heads=2, ffn_width=64, context=128)
 QUICK = grpo.Settings(steps=1, problems=2, group=4, max_tokens=12, updates=1)
@@ -478,7 +479,6 @@ def test_a_problem_of_any_kind_is_trained_on(nano):
 
 def test_a_step_goes_through_few_modules_and_never_back_and_forth(nano):
     """Six rooms at most, none entered again after it was left twice; draw and reward are ours."""
-    count = pytest.importorskip("tests.rooms")
     model = tiny()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     problem = SimpleNamespace(question="1+1=?")
@@ -496,6 +496,6 @@ def test_a_step_goes_through_few_modules_and_never_back_and_forth(nano):
         )
 
     one_step()
-    stays = count.rooms(one_step)
+    stays = rooms(one_step)
     assert len(set(stays)) <= 6, stays
-    assert count.most_stays(stays) <= 2, stays
+    assert most_stays(stays) <= 2, stays
