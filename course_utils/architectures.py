@@ -456,6 +456,14 @@ def _from_metadata(
             raise ModelFileError(
                 f"The file's metadata lacks {family}.{key}.", "Fetch or export the file again."
             )
+        # Some exporters give one number for each layer.
+        if isinstance(value, list):
+            if len(set(value)) != 1:
+                raise ModelFileError(
+                    f"{family}.{key} differs from layer to layer, which this course cannot count.",
+                    "Use a model whose layers are alike.",
+                )
+            return value[0]
         return value
 
     if "token_embd.weight" not in shapes:
