@@ -201,9 +201,11 @@ class ChatFormat:
 
     def _shows(self, question: Mapping[str, object]) -> bool:
         try:
-            return "0123456789" in self._rendering([question], [])
+            text = self._rendering([question], [])
         except PromptError:
             return False
+        # A template for texts writes parts as Python would, quotation marks and all.
+        return "0123456789" in text and "'text'" not in text
 
     def _rendering(self, messages: Sequence[Message], tools: Sequence[Tool] | None) -> str:
         return render_template(

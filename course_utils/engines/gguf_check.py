@@ -94,6 +94,8 @@ _REQUIRED = (
     "attention.head_count",
     "attention.layer_norm_rms_epsilon",
 )
+# Tensors in which some files join what ``Architecture`` lists apart.
+_UNCOUNTED = (".attn_qkv.", ".attn_kv_b.", ".ffn_gate_up")
 _ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 
 
@@ -101,9 +103,9 @@ def check_gguf(path: str | os.PathLike) -> GgufHeader:
     """Read a model file's header and make sure that llama.cpp can be trusted with it.
 
     Reads the header only: two milliseconds for a nano model, 0.15 s for a vocabulary as large as
-    QwQ-32B's.  Files of families other than ``TRANSFORMER_FAMILIES`` are opened on trial as well,
-    in another process, which takes a second or two.  A split model is named by its first part; the
-    header has the tensors of all parts.
+    QwQ-32B's.  Files of other families than ``TRANSFORMER_FAMILIES``, or of an unusual layout, are
+    opened on trial as well, in another process, which takes a second or two.  A split model is
+    named by its first part; the header has the tensors of all parts.
 
     Raises ModelFileError, with the fault and its remedy, where the file is missing, is something
     else, ends too early, or contradicts itself; ModelLoadError where it ends the trial.
@@ -114,13 +116,24 @@ def check_gguf(path: str | os.PathLike) -> GgufHeader:
     _check_experts(header)
     _check_weight_types(header)
     check_vocabulary(header)
-    if family in TRANSFORMER_FAMILIES:
-        _check_transformer(header)
+    if not _is_known(header):
+        try_loading(header.path, header.file_bytes)
+        return header
+    _check_transformer(header)
     if family in COUNTED_FAMILIES:
         _check_shapes(header)
-    if family not in TRANSFORMER_FAMILIES or not is_usual(header):
-        try_loading(header.path, header.file_bytes)
     return header
+
+
+def _is_known(header: GgufHeader) -> bool:
+    """Are all of llama.cpp's rules for such a file written down here?"""
+    if header.architecture not in TRANSFORMER_FAMILIES or not is_usual(header):
+        return False
+    if header.get("nextn_predict_layers", 0):
+        return False
+    if header.architecture == "deepseek2" and not header.get("attention.q_lora_rank"):
+        return False  # DeepSeek-V2-Lite and its like have no query rank.
+    return not any(part in tensor.name for tensor in header.tensors for part in _UNCOUNTED)
 
 
 # ---- settings -----------------------------------------------------------------------------

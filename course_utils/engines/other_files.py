@@ -92,7 +92,7 @@ def refuse_other_formats(path: Path, start: bytes, size: int) -> None:
     if size == len(start) and start.isascii() and start.decode().replace("\n", " ").isprintable():
         raise ModelFileError(
             f"{path} is a text, not a GGUF model. It says: {start[:200].decode().strip()!r}.",
-            "If a server wrote this instead of the model, do as it says, and download again.",
+            f"If a server wrote this instead of the model, do as it says. {_CONVERT}",
         )
     raise ModelFileError(
         f"{path} is not a GGUF model: it starts with {start[:4]!r}, not with b'GGUF'.", _CONVERT

@@ -65,6 +65,6 @@ def unreadable(path: Path, tensor: str, kind: int) -> ModelFileError:
         )
     return ModelFileError(
         f"{where}in the type number {kind}, which is unknown here: newer than this course, of "
-        "another program, or damaged.",
+        "another program, or wrong.",
         f"{_COMMON}. If the file is new, update llama-cpp-python; if not, download it again.",
     )

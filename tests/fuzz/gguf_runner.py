@@ -1,4 +1,4 @@
-"""A process that opens and runs model files, one path a line, so that it may end doing so.
+"""A process that checks, opens and runs model files, one path a line, so that it may end.
 
 Prints "ready" when it waits for a path, and how each file ended, as one line of JSON.
 """
@@ -9,7 +9,7 @@ import json
 import sys
 
 from course_utils.engines import PLAIN, open_model
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, ModelFileError
 
 
 def run(path: str) -> dict[str, str]:
@@ -17,6 +17,8 @@ def run(path: str) -> dict[str, str]:
         with open_model(path, context=64) as engine:
             engine.tokenize("Hello 12\n")
             engine.complete("Hello 12", PLAIN.but(seed=0, max_tokens=2)).finish()
+    except ModelFileError as error:
+        return {"outcome": "refused", "why": str(error)}
     except CourseError as error:
         return {"outcome": "refused by llama.cpp", "why": str(error)}
     except Exception as error:
