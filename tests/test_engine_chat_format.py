@@ -53,6 +53,8 @@ def rendered(template, messages=QUESTION, tools=None, **special):
         ("{{ strftime_now('%Y') | length }}", "4"),
         ("{{ documents is none }}{{ tools is none }}{{ nowhere is defined }}", "TrueTrueFalse"),
         ("{{ eos_token }}", "<|im_end|>"),
+        # lmstudio-bug-tracker#1342: no filter "safe" and no test "sequence"
+        ("{{ '<b>' | safe }}{{ [1] is sequence }}{{ 1 is sequence }}", "<b>TrueFalse"),
     ],
 )
 def test_templates_get_what_transformers_documents(template, expected):

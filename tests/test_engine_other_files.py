@@ -240,6 +240,36 @@ def test_a_storage_type_that_llama_cpp_does_not_read_is_named(sound, tmp_path, k
     assert told in error.problem and remedy in error.remedy
 
 
+# ---- vocabularies that end llama.cpp -----------------------------------------------------------
+
+
+def test_two_equal_tokens_are_named_and_another_publisher_advised(sound, tmp_path):
+    # llama.cpp#25739: the official Gemma 4 files have three such pairs; llama.cpp#24885
+    tokens = list(sound.keys["tokenizer.ggml.tokens"][1])
+    tokens[300] = tokens[7]
+    sound.set("tokenizer.ggml.tokens", "ARRAY[STRING]", tokens)
+    with pytest.raises(ModelFileError) as error:
+        check_gguf(written(sound, tmp_path / "model.gguf"))
+    assert repr(tokens[7]) in error.value.problem and "number 300 of" in error.value.problem
+    assert "another publisher" in error.value.remedy
+
+
+@pytest.mark.parametrize("name", ["scores", "token_type"])
+def test_a_list_for_the_tokens_in_another_type_is_refused(sound, tmp_path, name):
+    # llama.cpp#24888: such lists were read beyond their end
+    size = len(sound.keys["tokenizer.ggml.tokens"][1])
+    sound.set(f"tokenizer.ggml.{name}", "ARRAY[INT8]", [1] * size)
+    with pytest.raises(ModelFileError, match=name):
+        check_gguf(written(sound, tmp_path / "model.gguf"))
+
+
+def test_a_setting_without_a_name_is_refused(sound, tmp_path):
+    # llama.cpp#24884: llama.cpp ended the process
+    sound.set("", "UINT32", 1)
+    with pytest.raises(ModelFileError, match="name of metadata key"):
+        check_gguf(written(sound, tmp_path / "model.gguf"))
+
+
 # ---- families that the course does not know ------------------------------------------------------
 
 

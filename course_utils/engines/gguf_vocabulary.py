@@ -42,9 +42,7 @@ def check_vocabulary(header: GgufHeader) -> None:
     tokens = metadata.get("tokenizer.ggml.tokens")
     if header.types.get("tokenizer.ggml.tokens") != "ARRAY[STRING]" or not tokens:
         raise damaged(path, "it has no list of tokens (tokenizer.ggml.tokens)")
-    # llama.cpp names an empty token after its number, and asserts that all tokens differ.
-    if len({token or f"[EMPTY_{n}]" for n, token in enumerate(tokens)}) < len(tokens):
-        raise damaged(path, f"two of its {len(tokens):,} tokens have the same text")
+    _check_all_differ(header, tokens)
     rows = header.tensor("token_embd.weight").shape[0]
     if rows != len(tokens):
         raise damaged(path, f"it has {len(tokens):,} tokens, but an embedding matrix for {rows:,}")
@@ -69,6 +67,23 @@ def check_vocabulary(header: GgufHeader) -> None:
     for key in ("add_bos_token", "add_eos_token", "add_sep_token", "add_space_prefix"):
         if header.types.get(f"tokenizer.ggml.{key}", "BOOL") != "BOOL":
             raise damaged(path, f"tokenizer.ggml.{key} is neither true nor false")
+
+
+def _check_all_differ(header: GgufHeader, tokens: list[str]) -> None:
+    """llama.cpp names an empty token after its number, and asserts that all tokens differ."""
+    named = [token or f"[EMPTY_{number}]" for number, token in enumerate(tokens)]
+    if len(set(named)) == len(named):
+        return
+    first_at: dict[str, int] = {}
+    for number, token in enumerate(named):
+        first = first_at.setdefault(token, number)
+        if first != number:
+            raise ModelFileError(
+                f"{header.path} has two tokens with the same text: {token!r} is number {first:,} "
+                f"and number {number:,} of {len(tokens):,}. llama.cpp ends at such a vocabulary.",
+                "Take the model from another publisher, who has converted it anew. If this file "
+                "worked before, it is damaged: download it again.",
+            )
 
 
 def is_usual(header: GgufHeader) -> bool:

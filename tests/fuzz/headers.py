@@ -19,6 +19,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import gguf
@@ -202,7 +205,15 @@ def _plausible(kind: str, value: object, draw: random.Random) -> object:
 # ---- sound files to change -------------------------------------------------------------------
 
 
-def sound_files(folder: Path) -> list[GgufFile]:
+@dataclass(frozen=True)
+class Sound:
+    """A sound file, read when it is first chosen; ``megabytes`` says about what it costs."""
+
+    megabytes: float
+    read: Callable[[], GgufFile]
+
+
+def sound_files(folder: Path) -> list[Sound]:
     """Tiny models, shipped ones, and every vocabulary of llama.cpp with a tiny body."""
     paths = [
         tiny_model(folder / f"{family}.gguf", family)
@@ -210,13 +221,16 @@ def sound_files(folder: Path) -> list[GgufFile]:
     ]
     paths += [mamba_model(folder / "mamba.gguf")]
     paths += [nano_folder() / f"{name}.gguf" for name in ("thinker", "moe")]
-    files = [GgufFile.read(path) for path in paths]
+    files = [Sound(_megabytes(path), cache(partial(GgufFile.read, path))) for path in paths]
     try:
         vocabularies = sorted(models_folder().glob("ggml-vocab-*.gguf"))
     except OutOfReach as reason:
         print(f"without the vocabularies: {reason}")
         vocabularies = []
-    return files + [with_body(GgufFile.read(path)) for path in vocabularies]
+    return files + [
+        Sound(2 * _megabytes(path), cache(lambda path=path: with_body(GgufFile.read(path))))
+        for path in vocabularies
+    ]
 
 
 def with_body(vocabulary: GgufFile, hidden: int = 32) -> GgufFile:
@@ -249,15 +263,14 @@ def with_body(vocabulary: GgufFile, hidden: int = 32) -> GgufFile:
     return GgufFile(keys, tensors, bytes(offset))
 
 
-def choose(files: list[GgufFile], draw: random.Random) -> GgufFile:
+def choose(files: list[Sound], draw: random.Random) -> GgufFile:
     """One of the files, the large ones seldom, since each costs as much as many small ones."""
-    weights = [1 / (0.3 + _megabytes(file)) ** 2 for file in files]
-    return draw.choices(files, weights)[0]
+    weights = [1 / (0.3 + file.megabytes) ** 2 for file in files]
+    return draw.choices(files, weights)[0].read()
 
 
-def _megabytes(file: GgufFile) -> float:
-    tokens = file.keys.get("tokenizer.ggml.tokens", ("", []))[1]
-    return (len(file.weights) + 60 * len(tokens)) / 1e6
+def _megabytes(path: Path) -> float:
+    return path.stat().st_size / 1e6
 
 
 # ---- running ---------------------------------------------------------------------------------
@@ -328,7 +341,7 @@ class Runner:
             return {"log": self._errors.read()[:2000]}
 
 
-def changed(files: list[GgufFile], seed: int, number: int) -> tuple[str, GgufFile]:
+def changed(files: list[Sound], seed: int, number: int) -> tuple[str, GgufFile]:
     """Input ``number`` of a seed: what is changed, and the file."""
     draw = random.Random(f"{seed} {number}")
     file = choose(files, draw).copy()
