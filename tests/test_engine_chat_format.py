@@ -14,6 +14,7 @@ from course_utils.engines.chat_format import ChatFormat, as_messages
 from course_utils.engines.template_process import TemplateProcess
 from course_utils.errors import CourseError, ModelFileError, NotSupportedError, PromptError
 from course_utils.paths import repository_root
+from tests.llama_cpp_corpus import models_folder_or_skip
 from tests.tiny_models import CHAT_TEMPLATE, PLAIN_CHAT_TEMPLATE, markov_model, tiny_model
 
 QUESTION = [{"role": "user", "content": "What is 6*7?"}]
@@ -64,13 +65,10 @@ def test_templates_get_what_transformers_documents(template, expected):
     assert text == "user: What is 6*7?\n" + expected
 
 
-def test_qwqs_own_template_says_what_plain_jinja_says_with_tools_and_their_results():
-    path = repository_root() / ".cache"
-    found = sorted(path.glob("llama-cpp-python-*/templates/Qwen-QwQ-32B.jinja"))
-    if not found:
-        pytest.skip("the source distribution of llama-cpp-python has not been fetched")
+def test_qwqs_own_template_shows_tools_calls_and_results():
+    template = models_folder_or_skip() / "templates" / "Qwen-QwQ-32B.jinja"
     text = rendered(
-        found[0].read_text(),
+        template.read_text(encoding="utf-8"),
         [
             {"role": "user", "content": "1 + 1?"},
             {

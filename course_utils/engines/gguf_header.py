@@ -23,8 +23,8 @@ import numpy as np
 from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGUFValueType, LlamaFileType
 
 from course_utils.engines.other_files import (
-    FINISH,
     START_BYTES,
+    finish,
     refuse_other_formats,
     size_of_file,
 )
@@ -306,7 +306,7 @@ class _HeaderReader:
             raise ModelFileError(
                 f"{self._path} is not complete: it has {self._size:,} of {end:,} bytes, so "
                 f"{end - self._size:,} are missing.",
-                FINISH,
+                finish(self._path),
             )
         if self._size > _padded(end, alignment):
             raise self._damaged(f"its header accounts for {end:,} bytes, but it has {self._size:,}")
@@ -365,7 +365,7 @@ class _HeaderReader:
         return ModelFileError(
             f"{self._path} is not complete: it ends after {self._size:,} bytes, inside its header, "
             f"in {self._reading}.",
-            FINISH,
+            finish(self._path),
         )
 
     def _damaged(self, fault: str) -> ModelFileError:

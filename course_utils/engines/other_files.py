@@ -5,6 +5,7 @@ Also: is there a file at all?
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -13,11 +14,21 @@ from course_utils.errors import ModelFileError
 # As many bytes as a tar archive needs to be known.
 START_BYTES = 512
 
-FINISH = "Finish the download, or download the file again."
 _CONVERT = (
     "Download the model in GGUF format, or convert it with llama.cpp's convert_hf_to_gguf.py."
 )
 _UNPACK = "Unpack it, and open the .gguf file inside; if there is none: " + _CONVERT
+
+
+def finish(path: Path) -> str:
+    """What to do about a file that ends too early."""
+    if re.search(r"[-._](part|split)[-._]?\w+$", path.name):
+        return (
+            "This may be a piece of a larger file. Join all pieces in their order into one, for "
+            "example with 'cat', and open that."
+        )
+    return "Finish the download, or download the file again."
+
 
 _OTHER_FORMATS = (
     (0, b"FUGG", "a GGUF file with its bytes swapped", _CONVERT),
@@ -82,10 +93,11 @@ def refuse_other_formats(path: Path, start: bytes, size: int) -> None:
         )
     if not start.strip(b"\0"):
         raise ModelFileError(
-            f"{path} starts with zeros: its space was reserved, but its data never arrived.", FINISH
+            f"{path} starts with zeros: its space was reserved, but its data never arrived.",
+            finish(path),
         )
     if b"GGUF".startswith(start):
-        raise ModelFileError(f"{path} is not complete: it ends after {size:,} bytes.", FINISH)
+        raise ModelFileError(f"{path} is not complete: it ends after {size:,} bytes.", finish(path))
     for place, magic, kind, remedy in _OTHER_FORMATS:
         if start[place:].startswith(magic):
             raise ModelFileError(f"{path} is {kind}, not a GGUF model.", remedy)

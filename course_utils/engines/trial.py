@@ -7,6 +7,7 @@ is opened once where that does no harm.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,7 @@ def try_loading(path: Path, file_bytes: int) -> None:
     else:
         if done.stdout.strip().endswith(_SURVIVED):
             return
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        problem = f"{path} ends llama.cpp, tried in another process: {_assertion(done) or last[0]}."
+        problem = f"{path} ends llama.cpp, tried in another process: {_reason(done)}."
     raise ModelLoadError(
         problem,
         "The file is damaged, or newer than the installed llama-cpp-python. Download it again, or "
@@ -56,10 +56,10 @@ def try_loading(path: Path, file_bytes: int) -> None:
     )
 
 
-def _assertion(done: subprocess.CompletedProcess) -> str | None:
-    """The line in which llama.cpp says which assertion has failed; a stack trace follows it."""
-    lines = done.stderr.splitlines()
-    return next((line.strip() for line in lines if "GGML_ASSERT" in line or "abort" in line), None)
+def _reason(done: subprocess.CompletedProcess) -> str:
+    """The assertion that failed, in llama.cpp's words; or else how the process ended."""
+    found = re.search(r"GGML_ASSERT\(.*\) failed|fatal error|what\(\): .*", done.stderr)
+    return found[0] if found else f"exit code {done.returncode}"
 
 
 def _open(path: str, compute: bool) -> None:
