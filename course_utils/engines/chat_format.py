@@ -109,7 +109,7 @@ class ChatFormat:
         NotSupportedError where there are tools and it has no place for them, and ModelFileError
         where it cannot be read or does not come to an end.
         """
-        tools = as_tools(tools)
+        messages, tools = as_messages(messages), as_tools(tools)
         text = self._text(messages, tools)
         self._check_nothing_dropped(messages, tools, text)
         if tools and not self._tells_of(messages, tools):
@@ -135,6 +135,7 @@ class ChatFormat:
         Raises PromptError as ``render`` does, and where a template computes with a message that
         holds a control token, so that its borders are lost.
         """
+        messages, tools = as_messages(messages), as_tools(tools)
         text = self.render(messages, tools)
         # Control tokens in a message are rare.  Without any, the whole text in one piece is what
         # the model was trained on: pieces would cut words, and gain spaces, at their borders.
@@ -147,7 +148,7 @@ class ChatFormat:
             def mark(leaf: str) -> str:
                 return _wrap(leaf, start, end) if _has_control(leaf, tokenize) else leaf
 
-            marked = self._text(_mapped(list(messages), mark), _mapped(as_tools(tools), mark))
+            marked = self._text(_mapped(messages, mark), _mapped(tools, mark))
             pieces = _between(marked, start, end)
             if pieces is not None and "".join(piece for piece, _ in pieces) == text:
                 return [
@@ -239,7 +240,7 @@ class ChatFormat:
         ]
         if not asked:
             return
-        mark = next(mark for mark in _NONCHARACTERS if mark not in text)
+        mark = next((mark for mark in _NONCHARACTERS if mark not in text), "\ufffe")
 
         def with_contents(contents: Mapping[int, str]) -> str:
             changed = [

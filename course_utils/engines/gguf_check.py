@@ -270,8 +270,10 @@ def _setting(header: GgufHeader, key: str, found: str, expected: str) -> ModelFi
 
 def _check_weight_types(header: GgufHeader) -> None:
     for tensor in header.tensors:
-        # Some newer families look whole numbers up; the trial tells whether llama.cpp can.
-        if tensor.type in NOT_FOR_WEIGHTS and header.architecture in TRANSFORMER_FAMILIES:
+        if tensor.type in NOT_FOR_WEIGHTS:
+            # Some newer families look whole numbers up; the trial tells whether llama.cpp can.
+            if header.architecture not in TRANSFORMER_FAMILIES:
+                continue
             raise damaged(
                 header.path, f"the weights {tensor.name!r} are stored as {tensor.type} numbers"
             )
