@@ -3,7 +3,8 @@
     python -m tests.fuzz [--minutes 10] [--seed N] [headers templates ...]
 
 ``fuzz(seed, seconds)`` counts the outcomes by name, and raises AssertionError, which names the seed
-and the input, when something happened that must not.
+and the input, when something happened that must not.  A module's ``SHARE`` of the time is 1 unless
+it says otherwise.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ def modules() -> list[str]:
 
 
 def run(names: list[str], seed: int, seconds: float) -> dict[str, dict[str, int]]:
-    """Outcomes by module, of ``seconds`` shared out evenly. Raises what a module raises."""
+    """Outcomes by module, which share out ``seconds``. Raises what a module raises."""
+    modules = {name: importlib.import_module(f"tests.fuzz.{name}") for name in names}
+    shares = {name: getattr(module, "SHARE", 1) for name, module in modules.items()}
     outcomes = {}
-    for name in names:
+    for name, module in modules.items():
         start = time.monotonic()
-        fuzz = importlib.import_module(f"tests.fuzz.{name}").fuzz
-        outcomes[name] = fuzz(seed, seconds / len(names))
+        outcomes[name] = module.fuzz(seed, seconds * shares[name] / sum(shares.values()))
         spent = time.monotonic() - start
         counts = ", ".join(f"{count:,} {what}" for what, count in outcomes[name].items())
         print(f"{name} (seed {seed}, {spent:.0f} s): {counts}", flush=True)

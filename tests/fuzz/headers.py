@@ -33,6 +33,9 @@ from tests.tiny_models import mamba_model, tiny_model
 
 SECONDS_PER_FILE = 120
 
+# Of the time for all modules: two thousand files should pass the check in ten minutes.
+SHARE = 3
+
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 31, 32, 33, 64, 96, 128, 255, 256, 512, 513, 1024, 4096, 10**6)
 ABSURD = (2**16, 2**24 + 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63, 2**64 - 1, -1)
 FLOATS = (0.0, 1e-12, 1e-6, 1e-5, 0.5, 1.0, 2.0, 1e4, 1e6, -1.0, 1e30, math.inf, math.nan)
@@ -219,9 +222,10 @@ def sound_files(folder: Path) -> list[Sound]:
         tiny_model(folder / f"{family}.gguf", family)
         for family in ("qwen2", "qwen3", "qwen2moe", "qwen3moe", "llama")
     ]
-    paths += [mamba_model(folder / "mamba.gguf")]
     paths += [nano_folder() / f"{name}.gguf" for name in ("thinker", "moe")]
     files = [Sound(_megabytes(path), cache(partial(GgufFile.read, path))) for path in paths]
+    # Of a family that the course does not know: each that passes is tried out for a second first.
+    files += [Sound(3, cache(partial(GgufFile.read, mamba_model(folder / "mamba.gguf"))))]
     try:
         vocabularies = sorted(models_folder().glob("ggml-vocab-*.gguf"))
     except OutOfReach as reason:
@@ -347,7 +351,7 @@ def changed(files: list[Sound], seed: int, number: int) -> tuple[str, GgufFile]:
     file = choose(files, draw).copy()
     family = file.keys.get("general.architecture", ("", "?"))[1]
     split = file.keys.get("tokenizer.ggml.pre", ("", "?"))[1]
-    told = [draw.choice(CHANGES)(file, draw) for _ in range(draw.choice((1, 1, 2, 3)))]
+    told = [draw.choice(CHANGES)(file, draw) for _ in range(draw.choice((1, 1, 1, 2, 3)))]
     return f"{family}/{split}: {'; '.join(told)}", file
 
 
