@@ -10,6 +10,7 @@ a fraction of a millisecond more than in the notebook itself.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -152,7 +153,8 @@ class TemplateProcess:
             return
         process.kill()
         process.wait()
-        process.stdin.close()
+        with contextlib.suppress(OSError):  # What was not yet written has no reader any more.
+            process.stdin.close()
 
 
 def _read_lines(stream, lines: queue.SimpleQueue[bytes]) -> None:
