@@ -9,7 +9,7 @@ import pytest
 from course_utils.engines import open_model
 from course_utils.engines.gguf_check import check_gguf
 from course_utils.engines.gguf_header import read_header
-from course_utils.engines.remote_tokenizer import tokenizer_from_header
+from course_utils.engines.server.tokenizer import tokenizer_from_header
 from course_utils.errors import ModelFileError
 from tests.fuzz.gguf_files import GgufFile
 from tests.fuzz.headers import with_body
