@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check test lint unit notebook-tests nano evaluate bench notebooks \
+.PHONY: help setup rebuild lab check test lint unit notebook-tests fuzz nano evaluate bench notebooks \
 	environment requirements clean
 
 help: ## list these commands
@@ -37,6 +37,10 @@ else
 	$(ONE_THREAD) COURSE_SHORT_RUNS=1 $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
 endif
+
+fuzz: setup ## try random inputs for ten minutes: make fuzz MINUTES=10 SEED=1
+	$(ONE_THREAD) $(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED))
 
 nano: setup ## train, export and measure all nano models again, and run the missing experiments
 	$(BIN)/python -m course_utils.nano.make

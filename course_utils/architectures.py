@@ -456,6 +456,14 @@ def _from_metadata(
             raise ModelFileError(
                 f"The file's metadata lacks {family}.{key}.", "Fetch or export the file again."
             )
+        # Some exporters give one number for each layer.
+        if isinstance(value, list):
+            if len(set(value)) != 1:
+                raise ModelFileError(
+                    f"{family}.{key} differs from layer to layer, which this course cannot count.",
+                    "Use a model whose layers are alike.",
+                )
+            return value[0]
         return value
 
     if "token_embd.weight" not in shapes:
@@ -478,7 +486,8 @@ def _from_metadata(
     else:
         attention = GroupedQueryAttention(
             heads=heads,
-            key_value_heads=number("attention.head_count_kv"),
+            # llama.cpp's default: each query head has its own.
+            key_value_heads=number("attention.head_count_kv", heads),
             head_dimension=number("attention.key_length", hidden // heads),
             biases="blk.0.attn_q.bias" in shapes,
             head_norms="blk.0.attn_q_norm.weight" in shapes,
@@ -490,7 +499,9 @@ def _from_metadata(
         experts = MixtureOfExperts(
             experts=number("expert_count"),
             used=number("expert_used_count"),
-            width=number("expert_feed_forward_length"),
+            # llama.cpp's default: the experts in use are as wide together as a dense block.
+            width=number("expert_feed_forward_length", 0)
+            or number("feed_forward_length") // number("expert_used_count"),
             shared=number("expert_shared_count", int(shared is not None)),
             shared_width=shared[0] if shared else 0,
             dense_layers=dense_layers,

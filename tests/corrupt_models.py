@@ -74,7 +74,10 @@ class Layout:
         self.weights = Span(reader.data_offset, len(self.data) - reader.data_offset)
 
     def structural_keys(self) -> list[str]:
-        return [f"{self.family}.{n}" for n in STRUCTURAL if f"{self.family}.{n}" in self.keys]
+        names = [f"{self.family}.{name}" for name in STRUCTURAL]
+        if self.family.endswith("moe"):
+            names.remove(f"{self.family}.feed_forward_length")  # where every layer has experts
+        return [name for name in names if name in self.keys]
 
     def with_bytes(self, span: Span, new: bytes) -> bytes:
         return self.data[: span.start] + new + self.data[span.start + span.bytes :]
@@ -209,8 +212,9 @@ def unknown_architecture(layout: Layout, draw: random.Random) -> bytes:
 
 
 def token_that_does_not_exist(layout: Layout, draw: random.Random) -> bytes:
-    names = [name for name in layout.keys if name.endswith("_token_id")]
-    return layout.with_number(layout.keys[draw.choice(names)][-1], draw.choice((10**6, 2**32 - 1)))
+    name = draw.choice(("bos", "eos"))
+    span = layout.keys[f"tokenizer.ggml.{name}_token_id"][-1]
+    return layout.with_number(span, draw.choice((10**6, 2**31, 2**32 - 2)))
 
 
 def two_equal_tokens(layout: Layout, draw: random.Random) -> bytes:

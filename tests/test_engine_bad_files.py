@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import gguf
-import numpy as np
 import pytest
 
 from course_utils.engines.gguf_check import check_gguf
@@ -119,21 +118,6 @@ def test_a_cut_off_download_says_how_much_is_missing(tmp_path):
         ModelFileError, match=rf"{size - 1000:,} of {size:,} bytes.*1,000 are missing"
     ):
         check_gguf(cut)
-
-
-def test_one_part_of_a_split_model_is_not_taken_for_the_whole(tmp_path):
-    path = tmp_path / "part.gguf"
-    writer = gguf.GGUFWriter(path, "qwen2")
-    writer.add_uint16("split.count", 3)
-    writer.add_uint16("split.no", 1)
-    writer.add_tensor("token_embd.weight", np.zeros((32, 32), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    with pytest.raises(ModelFileError, match="part 2 of a model split into 3") as error:
-        check_gguf(path)
-    assert "gguf-split" in error.value.remedy
 
 
 def test_a_damaged_file_is_refused_by_the_engine_before_llama_cpp_sees_it(tmp_path):

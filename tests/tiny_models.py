@@ -130,7 +130,7 @@ def tiny_model(
     chat_template: str = CHAT_TEMPLATE,
     seed: int = 0,
 ) -> Path:
-    """Write a model with random weights; ``family``: qwen2, qwen3, qwen2moe or qwen3moe.
+    """Write a model with random weights; ``family``: qwen2, qwen3, qwen2moe, qwen3moe or llama.
 
     ``storage`` is the type of the matrices: F32, F16, Q8_0 or Q4_0.  To make K-quants of it with
     llama.cpp, choose ``hidden`` and ``feed_forward`` as multiples of 256.
@@ -180,6 +180,47 @@ def tiny_architecture(
         else None,
         context=context,
     )
+
+
+def mamba_model(path: Path, *, hidden: int = 64, layers: int = 2) -> Path:
+    """Write a Mamba model (arXiv 2312.00752) with random weights: no attention, no feed-forward.
+
+    Like published ones it says so with zeros: head_count 0, feed_forward_length 0.
+    """
+    draw = np.random.default_rng(0)
+    inner, state, convolution, rank = 2 * hidden, 16, 4, 4
+    writer = gguf.GGUFWriter(path, "mamba")
+    writer.add_context_length(2048)
+    writer.add_embedding_length(hidden)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_block_count(layers)
+    writer.add_ssm_conv_kernel(convolution)
+    writer.add_ssm_inner_size(inner)
+    writer.add_ssm_state_size(state)
+    writer.add_ssm_time_step_rank(rank)
+    writer.add_layer_norm_rms_eps(1e-5)
+    _add_vocabulary(writer, CHAT_TEMPLATE)
+    shapes = {"token_embd.weight": (len(vocabulary()[0]), hidden), "output_norm.weight": (hidden,)}
+    for layer in range(layers):
+        shapes |= {
+            f"blk.{layer}.{name}": shape
+            for name, shape in {
+                "attn_norm.weight": (hidden,),
+                "ssm_in.weight": (2 * inner, hidden),
+                "ssm_conv1d.weight": (inner, convolution),
+                "ssm_conv1d.bias": (inner,),
+                "ssm_x.weight": (rank + 2 * state, inner),
+                "ssm_dt.weight": (inner, rank),
+                "ssm_dt.bias": (inner,),
+                "ssm_a": (inner, state),
+                "ssm_d": (inner,),
+                "ssm_out.weight": (hidden, inner),
+            }.items()
+        }
+    for name, shape in shapes.items():
+        _add(writer, name, draw.standard_normal(shape).astype(np.float32) / math.sqrt(shape[-1]))
+    return _finish(writer, path)
 
 
 @dataclass(frozen=True)
@@ -269,6 +310,11 @@ def _writer(path: Path, architecture: Architecture, chat_template: str) -> gguf.
         writer.add_expert_feed_forward_length(experts.width)
         if experts.shared_width:
             writer.add_expert_shared_feed_forward_length(experts.shared_width)
+    _add_vocabulary(writer, chat_template)
+    return writer
+
+
+def _add_vocabulary(writer: gguf.GGUFWriter, chat_template: str) -> None:
     tokens, types, merges = vocabulary()
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
@@ -280,7 +326,6 @@ def _writer(path: Path, architecture: Architecture, chat_template: str) -> gguf.
     writer.add_pad_token_id(tokens.index("<|endoftext|>"))
     writer.add_add_bos_token(False)
     writer.add_chat_template(chat_template)
-    return writer
 
 
 def _add(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,14 +20,15 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from gguf.constants import (
-    GGML_QUANT_SIZES,
-    GGUF_DEFAULT_ALIGNMENT,
-    GGMLQuantizationType,
-    GGUFValueType,
-    LlamaFileType,
-)
+from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGUFValueType, LlamaFileType
 
+from course_utils.engines.other_files import (
+    START_BYTES,
+    finish,
+    refuse_other_formats,
+    size_of_file,
+)
+from course_utils.engines.tensor_types import STORAGES, Storage, unreadable
 from course_utils.errors import ModelFileError
 
 DOWNLOAD_AGAIN = (
@@ -140,7 +140,7 @@ def read_header(path: str | os.PathLike) -> GgufHeader:
     is something else, is damaged, or ends too early.
     """
     path = Path(path)
-    size = _size_of_file(path)
+    size = size_of_file(path)
     try:
         with open(path, "rb") as file:
             return parse_header(file, path, size)
@@ -158,7 +158,7 @@ def parse_header(file: BinaryIO, name: str | os.PathLike, file_bytes: int) -> Gg
     all of it.  Raises ModelFileError as ``read_header`` does.
     """
     name = Path(name)
-    _refuse_other_formats(name, file.read(512), file_bytes)
+    refuse_other_formats(name, file.read(START_BYTES), file_bytes)
     file.seek(0)
     return _HeaderReader(name, file, file_bytes).read()
 
@@ -255,7 +255,7 @@ class _HeaderReader:
     # ---- tensors -------------------------------------------------------------------------
 
     def _tensors(self, count: int, alignment: int) -> list[GgufTensor]:
-        listed: list[tuple[str, tuple[int, ...], GGMLQuantizationType, int]] = []
+        listed: list[tuple[str, tuple[int, ...], Storage, int]] = []
         names: set[str] = set()
         for number in range(count):
             self._reading = f"the entry of tensor {number + 1} of {count}"
@@ -274,44 +274,39 @@ class _HeaderReader:
             offset = self._number("<Q")
             if not all(shape) or math.prod(shape) > MAX_ELEMENTS:
                 raise self._damaged(f"the tensor {name!r} has the impossible shape {shape[::-1]}")
-            listed.append((name, shape[::-1], self._tensor_type(name, kind, shape[0]), offset))
+            listed.append((name, shape[::-1], self._storage(name, kind, shape[0]), offset))
         return self._placed(listed, alignment)
 
-    def _tensor_type(self, name: str, kind: int, row: int) -> GGMLQuantizationType:
-        try:
-            known = GGMLQuantizationType(kind)
-            block = GGML_QUANT_SIZES[known][0]
-        except (ValueError, KeyError):
+    def _storage(self, name: str, kind: int, row: int) -> Storage:
+        storage = STORAGES.get(kind)
+        if storage is None:
+            raise unreadable(self._path, name, kind)
+        if row % storage.block:
             raise self._damaged(
-                f"the tensor {name!r} has type {kind}, which is unknown or too new"
-            ) from None
-        if row % block:
-            raise self._damaged(
-                f"the rows of tensor {name!r} have {row:,} weights, which {known.name} cannot "
-                f"store: it packs {block} at a time"
+                f"the rows of tensor {name!r} have {row:,} weights, which {storage.name} cannot "
+                f"store: it packs {storage.block} at a time"
             )
-        return known
+        return storage
 
     def _placed(self, listed, alignment: int) -> list[GgufTensor]:
         """Where each tensor lies in the file, after checking that it lies where it must."""
         start = _padded(self._position, alignment)
         tensors, expected = [], 0
-        for name, shape, kind, offset in listed:
+        for name, shape, storage, offset in listed:
             if offset != expected:
                 raise self._damaged(
                     f"the tensor {name!r} is said to start at byte {offset:,} of the weights, but "
                     f"those before it end at byte {expected:,}"
                 )
-            block, block_bytes = GGML_QUANT_SIZES[kind]
-            size = math.prod(shape) // block * block_bytes
-            tensors.append(GgufTensor(name, shape, kind.name, start + offset, size))
+            size = math.prod(shape) // storage.block * storage.bytes
+            tensors.append(GgufTensor(name, shape, storage.name, start + offset, size))
             expected = _padded(offset + size, alignment)
         end = tensors[-1].offset + tensors[-1].bytes if tensors else self._position
         if end > self._size:
             raise ModelFileError(
                 f"{self._path} is not complete: it has {self._size:,} of {end:,} bytes, so "
                 f"{end - self._size:,} are missing.",
-                "Finish the download, or download the file again.",
+                finish(self._path),
             )
         if self._size > _padded(end, alignment):
             raise self._damaged(f"its header accounts for {end:,} bytes, but it has {self._size:,}")
@@ -370,7 +365,7 @@ class _HeaderReader:
         return ModelFileError(
             f"{self._path} is not complete: it ends after {self._size:,} bytes, inside its header, "
             f"in {self._reading}.",
-            "Finish the download, or download the file again.",
+            finish(self._path),
         )
 
     def _damaged(self, fault: str) -> ModelFileError:
@@ -384,97 +379,3 @@ def damaged(path: Path, fault: str) -> ModelFileError:
 
 def _padded(position: int, alignment: int) -> int:
     return -(-position // alignment) * alignment
-
-
-def _size_of_file(path: Path) -> int:
-    """The file's length in bytes. Raises ModelFileError where there is no ordinary file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:
-        if isinstance(error, PermissionError):
-            raise ModelFileError(
-                f"{path} cannot be read: permission denied.",
-                "Check that you may read this file and open the folders above it.",
-            ) from error
-        nearby = _gguf_files(path.parent)
-        raise ModelFileError(
-            f"There is no file {path}.",
-            f"Check the path. The folder has: {nearby}." if nearby else "Check the path.",
-        ) from error
-    if stat.S_ISDIR(status.st_mode):
-        inside = _gguf_files(path)
-        raise ModelFileError(
-            f"{path} is a folder, not a model file.",
-            f"Name one of the files in it: {inside}."
-            if inside
-            else "Give the path of a .gguf file; this folder has none.",
-        )
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelFileError(
-            f"{path} is not an ordinary file, so it cannot be a model.",
-            "Give the path of a .gguf file.",
-        )
-    return status.st_size
-
-
-def _gguf_files(folder: Path, most: int = 8) -> str:
-    try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".gguf")
-    except (OSError, ValueError):
-        return ""
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
-
-
-def _refuse_other_formats(path: Path, start: bytes, size: int) -> None:
-    """Raise ModelFileError, saying what the file is instead, unless it starts like a GGUF."""
-    if start.startswith(b"GGUF"):
-        return
-    if not start:
-        raise ModelFileError(f"{path} is empty: it has 0 bytes.", DOWNLOAD_AGAIN)
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith(b"version https://git-lfs"):
-        raise ModelFileError(
-            f"{path} is a Git LFS pointer: a note of {size:,} bytes about a model kept elsewhere.",
-            "Run 'git lfs pull' in its repository, or download the model itself.",
-        )
-    if text.startswith(b"<"):
-        raise ModelFileError(
-            f"{path} is a web page, not a model. A page saying 'not found' or 'please log in' may "
-            "have been saved under the model's name.",
-            "Open the download address in a browser to see what it says, then download again.",
-        )
-    if text.startswith((b"{", b"[")):
-        raise ModelFileError(
-            f"{path} is a JSON text, not a model; it may be a server's error message.",
-            "Open it in an editor to see what it says, then download the model again.",
-        )
-    if not start.strip(b"\0"):
-        raise ModelFileError(
-            f"{path} starts with zeros: its space was reserved, but its data never arrived.",
-            "Finish the download, or download the file again.",
-        )
-    if start.startswith(b"GGUF"[: len(start)]):
-        raise ModelFileError(
-            f"{path} is not complete: it ends after {size:,} bytes.",
-            "Finish the download, or download the file again.",
-        )
-    kind = next((name for magic, name in _OTHER_FORMATS if start.startswith(magic)), None)
-    if kind is None and start[8:9] == b"{":
-        kind = "a safetensors file"
-    raise ModelFileError(
-        f"{path} is {kind}, not a GGUF model."
-        if kind
-        else f"{path} is not a GGUF model: it starts with {start[:4]!r}, not with b'GGUF'.",
-        "Download the model in GGUF format, or convert it with llama.cpp's convert_hf_to_gguf.py.",
-    )
-
-
-_OTHER_FORMATS = (
-    (b"FUGG", "a GGUF file with its bytes swapped"),
-    (b"lmgg", "a model in llama.cpp's old GGML format"),
-    (b"tjgg", "a model in llama.cpp's old GGJT format"),
-    (b"fmgg", "a model in llama.cpp's old GGMF format"),
-    (b"PK\x03\x04", "a ZIP archive or PyTorch checkpoint"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89HDF", "an HDF5 file"),
-)
