@@ -23,7 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture
 def small_model(monkeypatch):
     """A catalogue entry of a few MB, so that a rehearsal takes a second."""
-    from course_utils import catalogue
+    from course_utils.model_files import catalogue
 
     known = catalogue.models()
     small = known["r1-distill-qwen-1.5b"]

@@ -13,7 +13,7 @@ talk = conversation(BigramEngine(delay=0.05), "a cat?")
 talk""",
     r'''
 from course_utils.engines.protocol import Reply
-from course_utils.teaching.widgets.reply_view import ReplyView
+from course_utils.teaching.widgets.chat.reply_view import ReplyView
 view = ReplyView()
 answer = r"""It costs $5 and $6; $x^2$ and \(y\).
 

@@ -8,10 +8,10 @@ import sys
 import gguf
 import pytest
 
-from course_utils.engines.gguf_check import check_gguf
-from course_utils.engines.gguf_header import read_header
 from course_utils.engines.local import LocalEngine
 from course_utils.errors import ModelFileError
+from course_utils.model_files.gguf_check import check_gguf
+from course_utils.model_files.gguf_header import read_header
 from course_utils.paths import nano_folder, repository_root
 from tests.tiny_models import markov_model, tiny_model
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import gguf
 import pytest
 
-from course_utils.capacity import plan, repacked_bytes
-from course_utils.catalogue import find_model
 from course_utils.engines import open_model
-from course_utils.engines.gguf_check import check_gguf
 from course_utils.engines.local import loading
 from course_utils.errors import MachineError
 from course_utils.machine import Machine
-from course_utils.standin import sparse_files_work, standin
+from course_utils.model_files.capacity import plan, repacked_bytes
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.gguf_check import check_gguf
+from course_utils.model_files.standin import sparse_files_work, standin
 from tests.tiny_models import tiny_model
 
 GIB = 2**30

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, Sampling, open_model
-from course_utils.engines.gguf_check import check_gguf
 from course_utils.errors import (
     CourseError,
     ModelFileError,
@@ -15,6 +14,7 @@ from course_utils.errors import (
     OptionError,
     PromptError,
 )
+from course_utils.model_files.gguf_check import check_gguf
 from tests.tiny_models import markov_model, tiny_model
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, open_model
-from course_utils.engines.gguf_check import check_gguf
 from course_utils.errors import ModelFileError, ModelLoadError
+from course_utils.model_files.gguf_check import check_gguf
 from tests.fuzz.gguf_files import GgufFile
 from tests.tiny_models import mamba_model, tiny_model
 

@@ -7,10 +7,10 @@ models' original tokenizers give them (see ``llama_cpp_corpus``).
 import pytest
 
 from course_utils.engines import open_model
-from course_utils.engines.gguf_check import check_gguf
-from course_utils.engines.gguf_header import read_header
 from course_utils.engines.server.tokenizer import tokenizer_from_header
 from course_utils.errors import ModelFileError
+from course_utils.model_files.gguf_check import check_gguf
+from course_utils.model_files.gguf_header import read_header
 from tests.fuzz.gguf_files import GgufFile
 from tests.fuzz.headers import with_body
 from tests.llama_cpp_corpus import models_folder_or_skip

@@ -10,11 +10,11 @@ import pytest
 from gguf.constants import GGMLQuantizationType, GGUFValueType
 from llama_cpp import Llama
 
-from course_utils import catalogue
 from course_utils.engines import open_model
-from course_utils.engines.gguf_header import read_header
 from course_utils.engines.server import tokenizer as remote_tokenizer
 from course_utils.errors import DownloadError, ModelFileError, NotSupportedError
+from course_utils.model_files import catalogue
+from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import corpus
 from course_utils.paths import nano_folder
 from tests.loopback_hub import Fault, LoopbackHub

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, open_model
-from course_utils.engines.gguf_check import check_gguf
 from course_utils.engines.local import engine as engine_module
 from course_utils.engines.local import loading, options
 from course_utils.engines.protocol import Piece, Reply, Stream
 from course_utils.engines.transcript import load, record, replay
 from course_utils.errors import CourseError, MachineError, ModelFileError, PromptError
+from course_utils.model_files.gguf_check import check_gguf
 from tests.tiny_models import CHAT_TEMPLATE, tiny_model
 
 HALF = "2+3 \ud83d"
@@ -231,7 +231,7 @@ def test_memory_for_many_completions_is_counted_where_it_is_taken(model, monkeyp
 
 
 def test_many_completions_of_qwq_are_not_given_memory_that_is_not_there(monkeypatch):
-    from course_utils.catalogue import find_model
+    from course_utils.model_files.catalogue import find_model
 
     qwq = find_model("qwq-32b").architecture
     four = loading.context_bytes(qwq, context=4 * 8192, kv_type="f16")

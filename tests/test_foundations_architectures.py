@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from course_utils.architectures import PARTS, Architecture, GroupedQueryAttention
-from course_utils.catalogue import find_model
 from course_utils.errors import ModelFileError, OptionError
+from course_utils.model_files.architectures import PARTS, Architecture, GroupedQueryAttention
+from course_utils.model_files.catalogue import find_model
 
 
 def architecture(name: str) -> Architecture:

@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from course_utils.capacity import (
+from course_utils.errors import MachineError, OptionError
+from course_utils.machine import Machine
+from course_utils.model_files.capacity import (
     CONTEXT_STEP,
     MemoryNeed,
     choose_repacking,
@@ -13,9 +15,7 @@ from course_utils.capacity import (
     refuse_if_swapping,
     repacked_bytes,
 )
-from course_utils.catalogue import find_model
-from course_utils.errors import MachineError, OptionError
-from course_utils.machine import Machine
+from course_utils.model_files.catalogue import find_model
 
 GIB = 2**30
 
@@ -185,7 +185,7 @@ def test_a_repacked_copy_is_made_only_for_one_kernel_with_room_for_it():
 
 
 def test_this_machine_is_planned_for_by_default(monkeypatch):
-    from course_utils import capacity
+    from course_utils.model_files import capacity
 
     monkeypatch.setattr(capacity, "this_machine", lambda: machine(64))
     assert plan("qwq-32b").machine == machine(64)

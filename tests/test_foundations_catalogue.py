@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from course_utils import catalogue
-from course_utils.catalogue import find_file, find_model, models
 from course_utils.download import model_path
 from course_utils.errors import ModelFileError, OptionError
+from course_utils.model_files import catalogue
+from course_utils.model_files.catalogue import find_file, find_model, models
 from course_utils.paths import models_folder
 
 
@@ -75,7 +75,10 @@ def test_a_model_that_is_not_here_yet_says_how_to_get_it(tmp_path, monkeypatch):
 
 def test_the_catalogue_can_be_read_without_the_downloader():
     """What a model is stands below how its file gets here; a circle would join the two."""
-    code = "import sys, course_utils.catalogue; print('course_utils.download' in sys.modules)"
+    code = (
+        "import sys, course_utils.model_files.catalogue;"
+        "print('course_utils.download' in sys.modules)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "False", answer.stderr
 

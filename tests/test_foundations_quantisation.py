@@ -4,15 +4,15 @@ import ctypes
 
 import pytest
 
-from course_utils.architectures import (
+from course_utils.errors import OptionError
+from course_utils.model_files.architectures import (
     Architecture,
     GroupedQueryAttention,
     LatentAttention,
     MixtureOfExperts,
 )
-from course_utils.catalogue import find_model, models, predicted_file_bytes
-from course_utils.errors import OptionError
-from course_utils.quantisation import (
+from course_utils.model_files.catalogue import find_model, models, predicted_file_bytes
+from course_utils.model_files.quantisation import (
     MIXES,
     bits_per_weight,
     bytes_read_per_token,
@@ -23,7 +23,7 @@ from course_utils.quantisation import (
     weight_bytes_by_part,
     weight_bytes_by_type,
 )
-from course_utils.standin import write_standin
+from course_utils.model_files.standin import write_standin
 
 # Small models in which every rule has a case: 16 layers, rows of 256 and of 288 (which does not
 # fill a K-quant's block), few and many heads per key/value head, 8 experts and another number.

@@ -8,21 +8,21 @@ import time
 
 import pytest
 
-from course_utils.architectures import Architecture
-from course_utils.capacity import memory_need
-from course_utils.catalogue import find_model, predicted_file_bytes
 from course_utils.engines.rehearsal import measure_unpacking, rehearse
 from course_utils.errors import MachineError, OptionError
 from course_utils.machine import Machine, measure_memory_bandwidth
-from course_utils.paths import repository_root
-from course_utils.quantisation import weight_bytes
-from course_utils.standin import (
+from course_utils.model_files.architectures import Architecture
+from course_utils.model_files.capacity import memory_need
+from course_utils.model_files.catalogue import find_model, predicted_file_bytes
+from course_utils.model_files.quantisation import weight_bytes
+from course_utils.model_files.standin import (
     remove_leftovers,
     sparse_files_work,
     standin,
     standins_folder,
     write_standin,
 )
+from course_utils.paths import repository_root
 
 GIB = 2**30
 
@@ -52,7 +52,7 @@ def test_a_full_size_stand_in_is_as_long_as_planned_and_small_on_disk(name, most
 
 @pytest.mark.parametrize("name", ["qwq-32b", "qwen3-30b-a3b", "deepseek-r1"])
 def test_a_stand_ins_header_describes_the_models_very_shape(name, tmp_path):
-    from course_utils.engines.gguf_check import check_gguf
+    from course_utils.model_files.gguf_check import check_gguf
 
     if not sparse_files_work(tmp_path):
         pytest.skip("this file system has no sparse files")
@@ -72,7 +72,9 @@ def test_it_is_removed_when_the_work_in_it_fails(tmp_path):
 
 def test_what_a_killed_process_left_behind_is_removed_by_the_next(tmp_path):
     program = (
-        "import sys, time; from pathlib import Path; from course_utils.standin import standin\n"
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from course_utils.model_files.standin import standin\n"
         "with standin('r1-distill-qwen-1.5b', layers=1, folder=Path(sys.argv[1])):\n"
         "    print('written', flush=True); time.sleep(60)"
     )
@@ -120,7 +122,7 @@ def tiny_mixture(tmp_path):
 
 
 def test_without_sparse_files_a_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
-    from course_utils import standin as module
+    from course_utils.model_files import standin as module
 
     monkeypatch.setattr(module, "sparse_files_work", lambda folder: False)
     monkeypatch.setattr(module, "free_disk_bytes", lambda folder: 10 * GIB)

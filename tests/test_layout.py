@@ -19,8 +19,9 @@ FLOORS = (
     ("nano",),
     ("engines",),
     # The foundations: what a model is and costs, where its file comes from, what a machine has.
-    ("installation", "download", "model_files", "machine", "sandbox"),
-    ("network", "intervals", "hashing", "progress", "paths", "units", "tables", "terminal"),
+    ("selftest", "installation", "download", "model_files", "machine", "sandbox"),
+    ("network", "intervals", "logs", "code_blocks"),
+    ("hashing", "progress", "paths", "units", "terminal"),
     ("errors",),
 )
 

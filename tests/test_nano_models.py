@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from course_utils.engines import open_model
-from course_utils.engines.gguf_header import read_header
 from course_utils.intervals import wilson_interval
+from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import cards, export, make, measure, tokenizer
 from course_utils.paths import nano_folder
 

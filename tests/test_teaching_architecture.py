@@ -6,8 +6,6 @@ from dataclasses import replace
 import matplotlib.text
 import pytest
 
-from course_utils.batching import bytes_read_per_step, experts_touched
-from course_utils.catalogue import find_model
 from course_utils.errors import OptionError
 from course_utils.evaluation.choice import (
     MODELS,
@@ -18,8 +16,10 @@ from course_utils.evaluation.choice import (
     place_of,
 )
 from course_utils.machine import Machine
+from course_utils.model_files.batching import bytes_read_per_step, experts_touched
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.quantisation import bytes_read_per_token, weight_bytes
 from course_utils.paths import models_folder
-from course_utils.quantisation import bytes_read_per_token, weight_bytes
 from course_utils.teaching import (
     choice_chart,
     decision_chart,

@@ -6,11 +6,11 @@ import ipywidgets
 import pytest
 
 import course_utils.teaching as teaching
-from course_utils.capacity import plan
-from course_utils.catalogue import find_model
 from course_utils.engines.rehearsal import rehearse
 from course_utils.errors import OptionError
 from course_utils.machine import Machine
+from course_utils.model_files.capacity import plan
+from course_utils.model_files.catalogue import find_model
 
 GIB = 2**30
 

@@ -11,7 +11,7 @@ import course_utils.teaching as teaching
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError, PromptError
 from course_utils.teaching.distribution import apply_sampling, logits_of
-from course_utils.teaching.widgets import streaming
+from course_utils.teaching.widgets.chat import streaming
 from tests.bigram_engine import BigramEngine
 
 LABS = {

@@ -19,7 +19,11 @@ import gguf
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
-from course_utils.architectures import Architecture, GroupedQueryAttention, MixtureOfExperts
+from course_utils.model_files.architectures import (
+    Architecture,
+    GroupedQueryAttention,
+    MixtureOfExperts,
+)
 
 # Qwen2's pre-tokenisation: digits stand alone (llama.cpp's pre-tokenizer "qwen2").
 PRE_TOKENISATION = (

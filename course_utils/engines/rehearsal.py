@@ -1,6 +1,6 @@
 """How fast will a model be on this machine? Run a stand-in of it, before any download.
 
-``rehearse("qwq-32b")`` writes the model's stand-in (see ``course_utils.standin``), loads it through
+``rehearse("qwq-32b")`` writes the model's stand-in (see ``model_files.standin``), loads it through
 the same engine as every other model, reads a prompt and writes a few tokens, and sets what it
 measured beside the plan.  Where memory cannot hold the whole, it runs a few layers and extrapolates
 by bytes and operations per token, and says that it did.
@@ -13,18 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import mean
 
-from course_utils.architectures import Architecture
-from course_utils.capacity import (
-    CACHED_BYTES,
-    DEFAULT_CONTEXT,
-    GIB,
-    RESERVE_BYTES,
-    Plan,
-    memory_need,
-    plan,
-    repacked_bytes,
-)
-from course_utils.catalogue import find_model, predicted_file_bytes
 from course_utils.engines.checks import whole_number
 from course_utils.engines.rehearsal_process import (
     Measurement,
@@ -38,8 +26,20 @@ from course_utils.machine import (
     this_machine,
     usable_cores,
 )
-from course_utils.quantisation import bytes_read_per_token
-from course_utils.standin import Standin, sparse_files_work, standin, standins_folder
+from course_utils.model_files.architectures import Architecture
+from course_utils.model_files.capacity import (
+    CACHED_BYTES,
+    DEFAULT_CONTEXT,
+    GIB,
+    RESERVE_BYTES,
+    Plan,
+    memory_need,
+    plan,
+    repacked_bytes,
+)
+from course_utils.model_files.catalogue import find_model, predicted_file_bytes
+from course_utils.model_files.quantisation import bytes_read_per_token
+from course_utils.model_files.standin import Standin, sparse_files_work, standin, standins_folder
 
 SMALL_MODEL, SMALL_LAYERS = "r1-distill-qwen-1.5b", 4
 """On a stand-in of this shape the rate of unpacking is measured."""

@@ -13,7 +13,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from course_utils.capacity import THOUGHT_TOKENS
 from course_utils.engines import open_model
 from course_utils.engines.protocol import Engine
 from course_utils.engines.sampling import QWQ
@@ -22,6 +21,7 @@ from course_utils.evaluation.cost import estimate_cost, measure_speed
 from course_utils.evaluation.inspect_tasks import evaluate
 from course_utils.evaluation.online import BENCHMARKS, evaluate_online, load_task
 from course_utils.evaluation.suite import FAMILIES, Question, generate_suite
+from course_utils.model_files.capacity import THOUGHT_TOKENS
 
 LONGEST_UNASKED = 0.5
 """Hours; a longer evaluation starts only with --yes."""

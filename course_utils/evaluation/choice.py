@@ -1,7 +1,7 @@
 """Which model for which machine, and what does it cost a class? Every assumption is a number here.
 
-Speeds are computed as in ``course_utils.capacity``, for several sequences at once: a step takes as
-long as reading its weights, or as its arithmetic, whichever is longer.
+Speeds are computed as in ``course_utils.model_files.capacity``, for several sequences at once: a
+step takes as long as reading its weights, or as its arithmetic, whichever is longer.
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from course_utils.batching import bytes_read_per_step
-from course_utils.capacity import GIB, RESERVE_BYTES, decoding_bytes_per_second, memory_need
-from course_utils.catalogue import find_model, predicted_file_bytes
 from course_utils.machine import Machine
+from course_utils.model_files.batching import bytes_read_per_step
+from course_utils.model_files.capacity import (
+    GIB,
+    RESERVE_BYTES,
+    decoding_bytes_per_second,
+    memory_need,
+)
+from course_utils.model_files.catalogue import find_model, predicted_file_bytes
 
 MODELS = ("qwq-32b", "qwen3-30b-a3b", "deepseek-r1")
 

@@ -224,7 +224,7 @@ COMPUTATIONS = {
 
 
 def _architecture(name: str):
-    from course_utils.catalogue import find_model
+    from course_utils.model_files.catalogue import find_model
 
     return find_model(name).architecture
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from course_utils.engines.gguf_header import read_header
 from course_utils.errors import ModelFileError
+from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import measure
 from course_utils.nano.tasks import Problem
 from course_utils.paths import nano_folder

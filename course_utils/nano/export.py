@@ -125,7 +125,7 @@ def from_gguf(path: str | Path) -> Transformer:
     Quantised files can be read as well.  Raises ModelFileError for an architecture that is not
     among ``FAMILIES``.
     """
-    from course_utils.engines.gguf_header import read_header
+    from course_utils.model_files.gguf_header import read_header
 
     header = read_header(path)
     if header.architecture not in FAMILIES:
@@ -205,6 +205,6 @@ def quantise(source: Path, target: Path, kind: str = "Q4_K_M") -> None:
 
 def tensor_types(path: str | Path) -> dict[str, str]:
     """How each tensor of a GGUF file is stored, by its name: F32, F16, Q4_K, Q6_K ..."""
-    from course_utils.engines.gguf_header import read_header
+    from course_utils.model_files.gguf_header import read_header
 
     return {tensor.name: tensor.type for tensor in read_header(path).tensors}

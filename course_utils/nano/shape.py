@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from course_utils.architectures import Architecture, GroupedQueryAttention, MixtureOfExperts
 from course_utils.errors import OptionError
+from course_utils.model_files.architectures import (
+    Architecture,
+    GroupedQueryAttention,
+    MixtureOfExperts,
+)
 from course_utils.nano import checks
 
 
@@ -70,7 +74,7 @@ class Shape:
 
     @property
     def architecture(self) -> Architecture:
-        """The same shape as ``course_utils.architectures`` counts it: parameters and FLOPs."""
+        """The same shape as ``model_files.architectures`` counts it: parameters and FLOPs."""
         experts = MixtureOfExperts(
             experts=self.experts,
             used=self.used,

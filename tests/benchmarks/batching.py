@@ -16,13 +16,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import mean, median
 
-from course_utils.batching import bytes_read_per_step, experts_touched
-from course_utils.catalogue import find_model
 from course_utils.engines.local import LocalEngine, LocalOptions
 from course_utils.engines.local.observation import activations
 from course_utils.engines.local.runtime import Batch, Context
 from course_utils.machine import measure_memory_bandwidth, this_machine
-from course_utils.standin import LIVE_ROWS, Standin, standin
+from course_utils.model_files.batching import bytes_read_per_step, experts_touched
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.standin import LIVE_ROWS, Standin, standin
 from tests.benchmarks.report import show_place, write_report
 
 MODELS = ("qwq-32b", "qwen3-30b-a3b")

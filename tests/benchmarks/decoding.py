@@ -14,11 +14,11 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from course_utils.capacity import plan
 from course_utils.engines.local import LocalEngine, LocalOptions
 from course_utils.machine import measure_memory_bandwidth, this_machine
-from course_utils.quantisation import bytes_read_per_token
-from course_utils.standin import standin
+from course_utils.model_files.capacity import plan
+from course_utils.model_files.quantisation import bytes_read_per_token
+from course_utils.model_files.standin import standin
 from tests.benchmarks.report import show_place, write_report
 from tests.benchmarks.streaming import bare, streamed
 

@@ -17,8 +17,8 @@ from course_utils.engines import PLAIN
 from course_utils.engines.local import LocalEngine, LocalOptions
 from course_utils.engines.local.runtime import repacking_crashes
 from course_utils.machine import this_machine
-from course_utils.quantisation import bytes_read_per_token
-from course_utils.standin import standin
+from course_utils.model_files.quantisation import bytes_read_per_token
+from course_utils.model_files.standin import standin
 from tests.benchmarks.decoding import by_turns
 from tests.benchmarks.report import show_place, write_report
 from tests.benchmarks.streaming import streamed

@@ -14,8 +14,8 @@ import random
 from statistics import median
 
 from course_utils.machine import measure_memory_bandwidth, this_machine
-from course_utils.quantisation import bytes_read_per_token
-from course_utils.standin import standin
+from course_utils.model_files.quantisation import bytes_read_per_token
+from course_utils.model_files.standin import standin
 from tests.benchmarks.batching import load
 from tests.benchmarks.report import show_place, write_report
 

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from course_utils import catalogue
 from course_utils.download import download_model, find_model_file, model_path, store
 from course_utils.errors import DownloadError, ModelFileError, OptionError
+from course_utils.model_files import catalogue
 from tests.download.helpers import OTHER, SMALL
 
 MODEL = "qwq-32b"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gguf.constants import GGUFValueType
 
-from course_utils.engines.gguf_header import read_header
-from course_utils.engines.tensor_types import STORAGES
+from course_utils.model_files.gguf_header import read_header
+from course_utils.model_files.tensor_types import STORAGES
 
 _FORMS = {
     "UINT8": "B",

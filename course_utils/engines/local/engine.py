@@ -15,7 +15,6 @@ import numpy as np
 
 from course_utils.engines import checks
 from course_utils.engines.chat_format import ChatFormat, as_messages
-from course_utils.engines.gguf_check import check_gguf
 from course_utils.engines.local import cache, observation, probabilities, sequences
 from course_utils.engines.local.decoding import Request, decode
 from course_utils.engines.local.library import closed_error
@@ -44,6 +43,7 @@ from course_utils.engines.thinking import (
     opens_thinking,
 )
 from course_utils.errors import NotSupportedError, PromptError
+from course_utils.model_files.gguf_check import check_gguf
 from course_utils.progress import Progress
 
 # Up to this size a model is computed faster by one core than its work can be shared out, its

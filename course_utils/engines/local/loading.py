@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from course_utils.architectures import Architecture
-from course_utils.capacity import (
+from course_utils.errors import CourseError, MachineError
+from course_utils.machine import available_memory_bytes
+from course_utils.model_files.architectures import Architecture
+from course_utils.model_files.capacity import (
     BATCH,
     GIB,
     REPACKED_TYPES,
@@ -22,9 +24,7 @@ from course_utils.capacity import (
     memory_need,
     refuse_if_swapping,
 )
-from course_utils.engines.gguf_header import GgufHeader
-from course_utils.errors import CourseError, MachineError
-from course_utils.machine import available_memory_bytes
+from course_utils.model_files.gguf_header import GgufHeader
 
 # What takes less than this is not worth a look at the machine's memory.
 LITTLE_BYTES = 256 * 2**20

@@ -15,11 +15,11 @@ import llama_cpp._ggml as ggml_package
 import llama_cpp.llama_cpp as C
 import numpy as np
 
-from course_utils.architectures import Architecture
 from course_utils.engines.local.loading import context_bytes, refuse_unless_room
 from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.protocol import Attention, Routing, Token
 from course_utils.errors import NotSupportedError, OptionError, PromptError
+from course_utils.model_files.architectures import Architecture
 
 # A map has a cell for every pair of tokens, in every head of every layer.
 LONGEST_TEXT = 512

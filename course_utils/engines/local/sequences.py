@@ -11,13 +11,13 @@ import codecs
 import time
 from dataclasses import dataclass, replace
 
-from course_utils.architectures import Architecture
 from course_utils.engines.local.loading import context_bytes, refuse_unless_room, room_for
 from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.local.samplers import Sampler
 from course_utils.engines.protocol import Reply
 from course_utils.engines.sampling import Sampling
 from course_utils.engines.thinking import ThinkingSplitter
+from course_utils.model_files.architectures import Architecture
 from course_utils.progress import Progress
 
 # More sequences at once than this gain no speed on a CPU, where a step is then bound by

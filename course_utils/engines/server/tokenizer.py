@@ -15,12 +15,12 @@ from functools import cache, partial
 from gguf.constants import TokenType
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-from course_utils.catalogue import find_file
 from course_utils.download import RetryPolicy, describe_remote, find_downloaded, read_range
-from course_utils.engines.gguf_header import GgufHeader, damaged, parse_header, read_header
 from course_utils.engines.protocol import Token
 from course_utils.engines.word_splitting import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, NotSupportedError
+from course_utils.model_files.catalogue import find_file
+from course_utils.model_files.gguf_header import GgufHeader, damaged, parse_header, read_header
 
 READ_AT_ONCE = 4 * 2**20
 """Bytes per request. A header with QwQ's vocabulary takes between one and two of these."""

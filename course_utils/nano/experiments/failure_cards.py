@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from course_utils.engines import GREEDY, QWQ
-from course_utils.engines.gguf_header import read_header
 from course_utils.intervals import wilson_interval
+from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import cards, tokenizer
 from course_utils.nano.experiments import failures, loop_sampling
 from course_utils.paths import nano_folder

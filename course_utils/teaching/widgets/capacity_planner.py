@@ -6,11 +6,11 @@ import html
 
 import ipywidgets
 
-from course_utils.capacity import DEFAULT_CONTEXT, Plan, plan
-from course_utils.catalogue import find_model
 from course_utils.errors import OptionError
 from course_utils.machine import Machine, this_machine
-from course_utils.quantisation import MIXES, mix_name
+from course_utils.model_files.capacity import DEFAULT_CONTEXT, Plan, plan
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.quantisation import MIXES, mix_name
 from course_utils.teaching.figures.memory import describe_memory, memory_bars
 from course_utils.teaching.page import image_html
 from course_utils.teaching.widgets.panel import ErrorLine, Panel

@@ -10,9 +10,9 @@ import ipywidgets
 from course_utils.engines.protocol import Engine, Reply, Stream
 from course_utils.engines.sampling import Sampling
 from course_utils.errors import OptionError
+from course_utils.teaching.widgets.chat.panes import panes_html
+from course_utils.teaching.widgets.chat.streaming import follow
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
-from course_utils.teaching.widgets.panes import panes_html
-from course_utils.teaching.widgets.streaming import follow
 
 
 def compare_models(

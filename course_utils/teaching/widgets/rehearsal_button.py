@@ -7,9 +7,9 @@ import threading
 
 import ipywidgets
 
-from course_utils.catalogue import find_model
 from course_utils.engines.rehearsal import Rehearsal, rehearse
 from course_utils.errors import OptionError
+from course_utils.model_files.catalogue import find_model
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
 
 LOADED_PERCENT = 60

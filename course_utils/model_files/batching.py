@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 
-from course_utils.architectures import Architecture
 from course_utils.errors import OptionError
-from course_utils.quantisation import tensor_bytes
+from course_utils.model_files.architectures import Architecture
+from course_utils.model_files.quantisation import tensor_bytes
 
 
 def experts_touched(experts: int, used: int, tokens: int) -> float:

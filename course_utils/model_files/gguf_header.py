@@ -22,14 +22,14 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGUFValueType, LlamaFileType
 
-from course_utils.engines.other_files import (
+from course_utils.errors import ModelFileError
+from course_utils.model_files.other_files import (
     START_BYTES,
     finish,
     refuse_other_formats,
     size_of_file,
 )
-from course_utils.engines.tensor_types import STORAGES, Storage, unreadable
-from course_utils.errors import ModelFileError
+from course_utils.model_files.tensor_types import STORAGES, Storage, unreadable
 
 DOWNLOAD_AGAIN = (
     "Download the file again; 'git checkout -- <file>' brings back a model shipped with the course."

@@ -9,12 +9,12 @@ import ipywidgets
 
 from course_utils.engines.protocol import Engine, Message
 from course_utils.errors import CourseError
-from course_utils.teaching.widgets.panel import ErrorLine
-from course_utils.teaching.widgets.saved_conversation import (
+from course_utils.teaching.widgets.chat.saved_conversation import (
     file_in_folder,
     load_conversation,
     save_conversation,
 )
+from course_utils.teaching.widgets.panel import ErrorLine
 
 CACHE_ENDING = ".kvcache"
 

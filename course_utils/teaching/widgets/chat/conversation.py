@@ -9,13 +9,13 @@ import ipywidgets
 from course_utils.engines.protocol import Engine, Message, Reply, Stream
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError
-from course_utils.teaching.widgets.conversation_file import ConversationFile
+from course_utils.teaching.widgets.chat.conversation_file import ConversationFile
+from course_utils.teaching.widgets.chat.past_exchanges import PastExchanges
+from course_utils.teaching.widgets.chat.reply_view import ReplyView
+from course_utils.teaching.widgets.chat.streaming import follow
 from course_utils.teaching.widgets.fold import Fold
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
-from course_utils.teaching.widgets.past_exchanges import PastExchanges
-from course_utils.teaching.widgets.reply_view import ReplyView
 from course_utils.teaching.widgets.sampling_sliders import SamplingSliders
-from course_utils.teaching.widgets.streaming import follow
 
 _NO_LIMIT = -1  # a slider cannot hold None
 _BUDGETS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 import math
 
-from course_utils.architectures import Architecture, GroupedQueryAttention, Tensor
 from course_utils.errors import OptionError
+from course_utils.model_files.architectures import Architecture, GroupedQueryAttention, Tensor
 
 TENSOR_ALIGNMENT = 32
 """GGUF starts every tensor at a multiple of so many bytes (``general.alignment``'s default)."""

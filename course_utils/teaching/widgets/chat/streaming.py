@@ -11,8 +11,8 @@ from IPython.display import display
 
 from course_utils.engines.protocol import Reply, Stream
 from course_utils.teaching.page import OnPage
+from course_utils.teaching.widgets.chat.panes import panes_html, panes_text
 from course_utils.teaching.widgets.panel import Panel
-from course_utils.teaching.widgets.panes import panes_html, panes_text
 
 # Ten times a second looks live; sending every token would slow down a fast model.
 SECONDS_BETWEEN_UPDATES = 0.1

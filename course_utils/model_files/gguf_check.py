@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 import os
 
-from course_utils.architectures import Architecture
-from course_utils.engines.gguf_header import GgufHeader, GgufTensor, damaged, read_header
-from course_utils.engines.gguf_kinds import whole_model
-from course_utils.engines.gguf_vocabulary import check_vocabulary, is_usual
-from course_utils.engines.trial import try_loading
 from course_utils.errors import ModelFileError
+from course_utils.model_files.architectures import Architecture
+from course_utils.model_files.gguf_header import GgufHeader, GgufTensor, damaged, read_header
+from course_utils.model_files.gguf_kinds import whole_model
+from course_utils.model_files.gguf_vocabulary import check_vocabulary, is_usual
+from course_utils.model_files.trial import try_loading
 
 __all__ = ["GgufHeader", "GgufTensor", "check_gguf"]
 

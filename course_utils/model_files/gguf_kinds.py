@@ -10,8 +10,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from course_utils.engines.gguf_header import EXPORT_AGAIN, GgufHeader, damaged, read_header
 from course_utils.errors import ModelFileError
+from course_utils.model_files.gguf_header import EXPORT_AGAIN, GgufHeader, damaged, read_header
 
 _OWN_FILE = "Take the file of the model itself, usually the largest in the same repository."
 _OTHER_MODEL = "Choose a model that generates text, such as those in models/catalogue.toml."

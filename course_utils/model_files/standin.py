@@ -25,12 +25,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from course_utils.architectures import Architecture, GroupedQueryAttention, Tensor
-from course_utils.catalogue import find_model
 from course_utils.errors import MachineError
 from course_utils.machine import free_disk_bytes
-from course_utils.paths import models_folder
-from course_utils.quantisation import (
+from course_utils.model_files.architectures import Architecture, GroupedQueryAttention, Tensor
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.quantisation import (
     block_bytes,
     block_weights,
     mix_name,
@@ -39,6 +38,7 @@ from course_utils.quantisation import (
     tensor_type,
     weight_bytes,
 )
+from course_utils.paths import models_folder
 
 LIVE_ROWS = 1024
 """How many tokens of a mixture's stand-in have random embeddings: ids 0 to 1023."""

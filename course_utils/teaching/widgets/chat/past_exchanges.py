@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import ipywidgets
 
 from course_utils.engines.protocol import Message, Reply
-from course_utils.teaching.widgets.markdown import markdown_html
-from course_utils.teaching.widgets.panes import count_of, heading_html, text_html
+from course_utils.teaching.widgets.chat.markdown import markdown_html
+from course_utils.teaching.widgets.chat.panes import count_of, heading_html, text_html
 
 
 class PastExchanges(ipywidgets.VBox):

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.architectures import Architecture
 from course_utils.errors import CourseError, ModelFileError, OptionError
+from course_utils.model_files.architectures import Architecture
+from course_utils.model_files.quantisation import MIXES, mix_name, weight_bytes
 from course_utils.paths import downloads_folder, models_folder
-from course_utils.quantisation import MIXES, mix_name, weight_bytes
 
 HEADER_BYTES_PER_VOCABULARY_ENTRY = 39.3
 """What a Qwen GGUF's header (vocabulary, merges, template) takes, per entry of the vocabulary.

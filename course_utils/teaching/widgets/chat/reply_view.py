@@ -7,15 +7,15 @@ import html
 import ipywidgets
 
 from course_utils.engines.protocol import Reply
-from course_utils.teaching.widgets.fold import Fold
-from course_utils.teaching.widgets.markdown import markdown_html
-from course_utils.teaching.widgets.panes import (
+from course_utils.teaching.widgets.chat.markdown import markdown_html
+from course_utils.teaching.widgets.chat.panes import (
     count_of,
     heading_html,
     note_on,
     speed_html,
     text_html,
 )
+from course_utils.teaching.widgets.fold import Fold
 
 _FRAME = {"border": "1px dashed #767676", "padding": "0.2em 0.8em", "margin": "0 0 0.4em 0"}
 

@@ -13,11 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from course_utils.architectures import Architecture, cache_bytes_per_value
-from course_utils.catalogue import Model, find_model, predicted_file_bytes
 from course_utils.errors import MachineError, OptionError
 from course_utils.machine import Machine, available_memory_bytes, this_machine
-from course_utils.quantisation import bytes_read_per_token, mix_name, tensor_bytes, tensor_type
+from course_utils.model_files.architectures import Architecture, cache_bytes_per_value
+from course_utils.model_files.catalogue import Model, find_model, predicted_file_bytes
+from course_utils.model_files.quantisation import (
+    bytes_read_per_token,
+    mix_name,
+    tensor_bytes,
+    tensor_type,
+)
 
 GIB = 2**30
 
@@ -210,7 +215,7 @@ def plan(
     """Plan a model of the catalogue on a machine, by default this one.
 
     ``model`` may name a file, as in "qwq-32b:Q6_K"; so may ``quantisation``.  Any quantisation
-    of ``course_utils.quantisation.MIXES`` can be planned, offered for download or not.
+    of ``course_utils.model_files.quantisation.MIXES`` can be planned, offered for download or not.
     ``repack``: count llama.cpp's private copy of the weights too.
 
     Raises OptionError for an unknown name, type or quantisation or a context below 1.

@@ -6,8 +6,8 @@ shipped in llama-cpp-python 0.3.36).
 
 from __future__ import annotations
 
-from course_utils.engines.gguf_header import GgufHeader, damaged
 from course_utils.errors import ModelFileError
+from course_utils.model_files.gguf_header import GgufHeader, damaged
 
 # Token types (llama.h, enum llama_token_type).
 _TOKEN_BYTE = 6

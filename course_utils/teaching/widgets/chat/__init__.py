@@ -1,0 +1,1 @@
+"""A conversation with a thinking model: written, shown, kept in a file, opened again."""
