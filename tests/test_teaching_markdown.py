@@ -7,7 +7,7 @@ import time
 import pytest
 
 from course_utils import teaching
-from course_utils.teaching.widgets import markdown
+from course_utils.teaching.widgets.chat import markdown
 from tests.test_teaching_conversation import ATTRIBUTES, TAGS, _Page
 
 # A base model that loops writes such things.  The blanks took 25 seconds (mistune#85); nested

@@ -10,10 +10,10 @@ so it serves here for names, tokens and its cache; pooch verifies, and begins ag
 programs that can do all of it, such as aria2, would have to be installed beside Python.
 """
 
-from .fetch import describe_remote, download, find_downloaded, read_range
-from .hub import Checksum, RemoteFile, RetryPolicy
-from .models import FoundFile, download_model, find_model_file, model_path
-from .store import default_destination
+from course_utils.download.fetch import describe_remote, download, find_downloaded, read_range
+from course_utils.download.hub import Checksum, RemoteFile, RetryPolicy
+from course_utils.download.models import FoundFile, download_model, find_model_file, model_path
+from course_utils.download.store import default_destination
 
 __all__ = [
     "Checksum",

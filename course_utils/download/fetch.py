@@ -14,10 +14,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import DownloadError, OptionError
-from ..units import readable_size
-from . import hub, store, transfer
-from .hub import RemoteFile, RetryPolicy
+from course_utils.download import hub, store, transfer
+from course_utils.download.hub import RemoteFile, RetryPolicy
+from course_utils.errors import DownloadError, OptionError
+from course_utils.units import readable_size
 
 logger = logging.getLogger("course_utils.download")
 
@@ -99,7 +99,7 @@ def describe_remote(
     store.check_names(repository, filename, revision)
     if hub.is_offline():
         raise _offline(f"Only the hub knows the size and checksum of {filename}")
-    patience = transfer.Patience(retry or RetryPolicy(), logger.info)
+    patience = hub.Patience(retry or RetryPolicy(), logger.info)
     client, remote = hub.find(repository, filename, revision, patience)
     client.close()
     return remote
@@ -139,7 +139,7 @@ def read_range(
             return file.read(length)
     if hub.is_offline():
         raise _offline(f"{filename} of {repository} is not on this machine")
-    patience = transfer.Patience(retry or RetryPolicy(), logger.info)
+    patience = hub.Patience(retry or RetryPolicy(), logger.info)
     for _ in range(MOST_RESTARTS):
         client, remote = hub.find(repository, filename, revision, patience)
         stop = min(start + length, remote.size)
@@ -159,7 +159,7 @@ def _fetch(
     bar: Callable,
 ) -> Path:
     """Ask the hub for what the file should be; find such a file here or transfer it."""
-    patience = transfer.Patience(retry, note)
+    patience = hub.Patience(retry, note)
     damaged_before = False
     try:
         for _ in range(MOST_RESTARTS):

@@ -9,21 +9,21 @@ checksum and commit stand in headers (https://huggingface.co/docs/huggingface_hu
 from __future__ import annotations
 
 import os
+import random
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 
-from .. import network
-from ..errors import DownloadError, OptionError
-from ..hashing import GIT_SHA1, SHA256
-
-if TYPE_CHECKING:
-    from .transfer import Patience
+from course_utils import network
+from course_utils.errors import DownloadError, OptionError
+from course_utils.hashing import GIT_SHA1, SHA256
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 MOST_REDIRECTS = 10
@@ -89,6 +89,41 @@ class Interrupted(Exception):
     def __str__(self) -> str:
         """The reason as a sentence."""
         return f"{self.reason[:1].upper()}{self.reason[1:]}."
+
+
+@dataclass
+class Patience:
+    """Counts failed attempts and sleeps between them; ``note`` is told about each pause."""
+
+    policy: RetryPolicy
+    note: Callable[[str], None]
+    failures: int = 0
+
+    def renew(self) -> None:
+        """An attempt brought something: count from zero again."""
+        self.failures = 0
+
+    def after(self, interruption: Interrupted) -> None:
+        """Sleep before the next attempt, or raise DownloadError if there should be none."""
+        self.failures += 1
+        wait = interruption.wait
+        if wait > self.policy.longest_wait_seconds:
+            raise DownloadError(
+                f"The download has to wait: {interruption.reason}.",
+                f"The server asks for {wait / 60:.0f} minutes of patience; "
+                "run the same again after that.",
+            ) from None
+        if self.failures >= self.policy.attempts:
+            attempts = "1 attempt" if self.failures == 1 else f"{self.failures} attempts"
+            raise DownloadError(
+                f"The download stops after {attempts} without success: {interruption.reason}.",
+                f"{interruption.remedy} Then run the same again.",
+            ) from None
+        doubled = self.policy.pause_seconds * 2 ** (self.failures - 1)
+        pause = min(doubled, self.policy.longest_pause_seconds) * random.uniform(0.75, 1.0)
+        pause = max(pause, wait)
+        self.note(f"{interruption} Next attempt in {pause:.0f} s.")
+        time.sleep(pause)
 
 
 def is_offline() -> bool:

@@ -12,12 +12,12 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalogue import Model, ModelFile, find_file, find_model, shipped_file
-from ..errors import ModelFileError
-from ..units import readable_size
-from . import store
-from .fetch import ProgressOption, display, download
-from .hub import RetryPolicy
+from course_utils.download import store
+from course_utils.download.fetch import ProgressOption, display, download
+from course_utils.download.hub import RetryPolicy
+from course_utils.errors import ModelFileError
+from course_utils.model_files.catalogue import Model, ModelFile, find_file, find_model, shipped_file
+from course_utils.units import readable_size
 
 # How far a length may be from the predicted one; published files are within half of it.
 LENGTH_TOLERANCE = 2e-4

@@ -15,12 +15,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DownloadError, OptionError
-from ..hashing import GIT_SHA1, SHA256, hash_file
-from ..paths import downloads_folder
-from ..units import GIB, readable_size
-from .hub import Checksum, RemoteFile
-from .transfer import PartNote, forget_part, part_path, read_receipt, write_receipt
+from course_utils.download.hub import Checksum, RemoteFile
+from course_utils.download.transfer import (
+    PartNote,
+    forget_part,
+    part_path,
+    read_receipt,
+    write_receipt,
+)
+from course_utils.errors import DownloadError, OptionError
+from course_utils.hashing import GIT_SHA1, SHA256, hash_file
+from course_utils.paths import downloads_folder
+from course_utils.units import GIB, readable_size
 
 DOWNLOADS = downloads_folder()
 # A disk that is filled to the last byte makes a system unwell.

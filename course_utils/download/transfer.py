@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -24,11 +23,17 @@ from pathlib import Path
 
 import httpx
 
-from .. import network
-from ..errors import DownloadError
-from ..hashing import READ_BYTES, hasher
-from ..units import MIB
-from .hub import Checksum, Interrupted, RemoteFile, RetryPolicy, check_status, explained
+from course_utils import network
+from course_utils.download.hub import (
+    Checksum,
+    Interrupted,
+    Patience,
+    RemoteFile,
+    check_status,
+    explained,
+)
+from course_utils.hashing import READ_BYTES, hasher
+from course_utils.units import MIB
 
 SYNC_EVERY_BYTES = 64 * MIB
 SYNC_EVERY_SECONDS = 30.0
@@ -36,41 +41,6 @@ SYNC_EVERY_SECONDS = 30.0
 
 class RemoteChanged(Exception):
     """The server now has another file, or another length, than it described."""
-
-
-@dataclass
-class Patience:
-    """Counts failed attempts and sleeps between them; ``note`` is told about each pause."""
-
-    policy: RetryPolicy
-    note: Callable[[str], None]
-    failures: int = 0
-
-    def renew(self) -> None:
-        """An attempt brought something: count from zero again."""
-        self.failures = 0
-
-    def after(self, interruption: Interrupted) -> None:
-        """Sleep before the next attempt, or raise DownloadError if there should be none."""
-        self.failures += 1
-        wait = interruption.wait
-        if wait > self.policy.longest_wait_seconds:
-            raise DownloadError(
-                f"The download has to wait: {interruption.reason}.",
-                f"The server asks for {wait / 60:.0f} minutes of patience; "
-                "run the same again after that.",
-            ) from None
-        if self.failures >= self.policy.attempts:
-            attempts = "1 attempt" if self.failures == 1 else f"{self.failures} attempts"
-            raise DownloadError(
-                f"The download stops after {attempts} without success: {interruption.reason}.",
-                f"{interruption.remedy} Then run the same again.",
-            ) from None
-        doubled = self.policy.pause_seconds * 2 ** (self.failures - 1)
-        pause = min(doubled, self.policy.longest_pause_seconds) * random.uniform(0.75, 1.0)
-        pause = max(pause, wait)
-        self.note(f"{interruption} Next attempt in {pause:.0f} s.")
-        time.sleep(pause)
 
 
 def receive(
