@@ -1,0 +1,377 @@
+"""Does a small model with reward equal a larger one without? Chains of up to eight turns.
+
+Base models of several sizes read chains; only those of up to three turns are ever worked
+(``chains_corpus``).  Then each arm spends as much computing as one more unit of reading:
+reinforcement learning on chains of one to four turns (``rl``), worked solutions of the same
+chains (``sft``), the model's own right answers to them (``rft``), the right answers of a larger
+reinforced model (``distilled``), or the unit of reading itself.  The exam asks chains of one to
+eight turns that no model has trained on.
+
+``python -m course_utils.nano.experiments.chains --size 0.2M --arm rl --seed 1`` makes the runs of
+one size, arm and seed, on the GPU if there is one and else on one core; with fewer choices it makes
+all that are missing.  A finished run is left alone.  The rows of all runs are put into
+``models/nano/runs/chains.csv`` and three tables beside it.
+
+Operations are counted as in ``scaling``: 6 for each working parameter and token trained on, 2 for
+each token drawn or read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+
+from course_utils.nano import pretrain
+from course_utils.nano.experiments import (
+    chains_corpus,
+    chains_exam,
+    chains_imitation,
+    chains_learning,
+    chains_prompts,
+    chains_rl,
+    sums,
+)
+from course_utils.nano.experiments.chains_rl import Spent
+from course_utils.nano.experiments.scaling import working_parameters
+from course_utils.paths import nano_folder, repository_root
+
+SEEDS = (1, 2, 3)
+ARMS = ("pretrained", "rl", "sft", "rft", "distilled")
+READINGS = (1, 2, 3, 4)
+"""How many units a base model reads."""
+
+UNIT_STEPS, BATCH = 512, 32
+UNIT = UNIT_STEPS * BATCH * chains_corpus.ROW
+"""Tokens in a unit of reading, and in the rows of a step."""
+
+DECAY = 96
+"""Steps in which the learning rate falls to nothing before a base model is examined.  Until then
+it is constant, so that one run passes through all readings (arXiv 2404.06395, section 4)."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A shape, and the learning rates that were chosen with seed 0."""
+
+    shape: object
+    reading: float
+    reward: float
+    imitation: float
+
+
+SIZES = {
+    "0.2M": Size(sums.SIZES["0.2M"].shape, 3e-3, 3e-4, 5e-4),
+    "0.7M": Size(sums.SIZES["0.7M"].shape, 1.5e-3, 2.5e-4, 5e-4),
+    "1.5M": Size(sums.SIZES["1.5M"].shape, 1.5e-3, 2e-4, 5e-4),
+    "3.5M": Size(sums.SIZES["3.5M"].shape, 1e-3, 1.5e-4, 5e-4),
+}
+LARGEST, TEACHER = "3.5M", "1.5M"
+"""The largest size has one seed; the teacher of the distilled models has three."""
+
+SHORT = (1, 2, 3, 4)
+"""Turns of the chains that the arms train on."""
+
+ARMS_READING = 2
+"""Where the arms of imitation begin."""
+
+EXAMS = 4
+"""How often a run is examined on its way."""
+
+
+class Lab:
+    """One size and seed: a model whose weights the runs put in place, and what examines it."""
+
+    def __init__(self, size: str, seed: int, folder: Path, stop: float = float("inf")):
+        self.size, self.seed, self.folder, self.stop = size, seed, folder, stop
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = pretrain.new_model(SIZES[size].shape, seed).to(device)
+        self.working = working_parameters(self.model)
+        self.examiner = chains_exam.sampler(self.model)
+        self.asker = chains_exam.sampler(self.model, prompt_tokens=72)
+        self.prompter = chains_exam.sampler(self.model, 64, chains_prompts.LONGEST)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def budget(self) -> int:
+        """Operations an arm may spend: those of a unit of reading."""
+        return 6 * self.working * UNIT
+
+    def path(self, arm: str, reading: int, suffix: str, size: str = "") -> Path:
+        return self.folder / f"{arm}-{size or self.size}-{reading}-{self.seed}{suffix}"
+
+    def facts(self, arm: str, reading: int, spent: Spent | None = None, teacher: int = 0) -> dict:
+        before = 6 * self.working * reading * UNIT
+        after = spent.flops if spent else 0
+        return {
+            "arm": arm,
+            "size": self.size,
+            "seed": self.seed,
+            "parameters": self.model.parameter_count(),
+            "working_parameters": self.working,
+            "reading_tokens": reading * UNIT,
+            "pretraining_flops": before,
+            "arm_flops": after,
+            "teacher_flops": teacher,
+            "total_flops": before + after + teacher,
+        }
+
+    def exams(self, facts: dict, name: str = "bare") -> list[dict]:
+        """Rows for both temperatures and all lengths, by a prompt of ``chains_prompts``."""
+        drawing = self.examiner if name == "bare" else self.prompter
+        ask = chains_prompts.ids(name) if name != "bare" else chains_corpus.prompt
+        return [
+            facts | {"prompt": name, "temperature": temperature} | row
+            for temperature in (1, 0)
+            for row in chains_exam.examine(
+                drawing, ask=ask, begun=chains_prompts.begun(name), temperature=temperature
+            )
+        ]
+
+    def validation(self) -> float:
+        """Share of short validation bills that come out right at temperature 1."""
+        rows = chains_exam.examine(self.examiner, exam="validation", seed=1)
+        return chains_exam.accuracy(rows, set(SHORT))
+
+    def save_many(self, reading: int) -> None:
+        """Many replies to each chain, before and after reward; leaves other weights behind."""
+        rows = []
+        for arm, name in (("pretrained", "bare"), ("pretrained", "request"), ("rl", "bare")):
+            self.load(arm, reading)
+            counted = chains_exam.many(self.asker, ask=chains_prompts.ids(name))
+            rows += [self.facts(arm, reading) | {"prompt": name} | row for row in counted]
+        pretrain.write_log(self.path("many", reading, ".csv"), rows)
+
+    def load(self, arm: str, reading: int) -> None:
+        self.model.load_state_dict(torch.load(self.path(arm, reading, ".pt")))
+
+    def save(self, arm: str, reading: int, weights: dict | None = None) -> None:
+        weights = weights or self.model.state_dict()
+        weights = {name: tensor.cpu() for name, tensor in weights.items()}
+        pretrain.save_state(self.path(arm, reading, ".pt"), **weights)
+
+
+def pretrained(lab: Lab, reading: int) -> list[dict]:
+    """Read; the base model is examined bare, and with the best of twelve prompts."""
+    lab.load("pretrained", reading)
+    facts = lab.facts("pretrained", reading) | progress(0, lab.validation(), chosen=1)
+    return lab.exams(facts) + lab.exams(facts, best_prompt(lab, reading))
+
+
+def read(lab: Lab, readings: Sequence[int]) -> None:
+    """Make the base models of these readings, in one run through all of them."""
+    lab.model.load_state_dict(pretrain.new_model(SIZES[lab.size].shape, lab.seed).state_dict())
+    reads, rate = chains_corpus.Reading(), SIZES[lab.size].reading
+    learner = None
+
+    def learn(random: Random, rate: float):
+        nonlocal learner
+        batch = chains_corpus.rows(random, BATCH, reads)
+        learner = learner or chains_learning.Learner(lab.model, *batch, weight_decay=0.1)
+        return learner.learn(*batch, rate)
+
+    random, step = Random(f"reading {lab.seed}"), 0
+    for reading in range(1, max(readings) + 1):
+        while step < reading * UNIT_STEPS - DECAY:
+            step += 1
+            learn(random, rate * min(1, step / 40))
+        if reading in readings:
+            trunk, branch = learner.snapshot(), Random(f"reading {lab.seed} {reading}")
+            for left in range(DECAY, 0, -1):
+                loss = learn(branch, rate * left / DECAY)
+            print(lab.size, lab.seed, "read", reading, "loss", round(loss.item(), 3), flush=True)
+            lab.save("pretrained", reading)
+            learner.restore(trunk)
+
+
+def best_prompt(lab: Lab, reading: int) -> str:
+    """The prompt that does best on validation bills of all lengths, greedily; all are noted."""
+    rows = []
+    for name in chains_prompts.PROMPTS:
+        ask = chains_prompts.ids(name)
+        exam = chains_exam.examine(
+            lab.prompter,
+            exam="validation",
+            ask=ask,
+            begun=chains_prompts.begun(name),
+            temperature=0,
+        )
+        facts = {"size": lab.size, "seed": lab.seed, "reading_tokens": reading * UNIT}
+        rows += [facts | {"prompt": name} | row for row in exam]
+    pretrain.write_log(lab.path("prompts", reading, ".csv"), rows)
+    names = [name for name in chains_prompts.PROMPTS if name != "bare"]
+    return max(names, key=lambda name: sum(r["sound"] for r in rows if r["prompt"] == name))
+
+
+def progress(step: int, validation: float, chosen: int = 0) -> dict:
+    return {"step": step, "validation": round(validation, 4), "chosen": chosen}
+
+
+def followed(lab: Lab, arm: str, reading: int, spent: Spent, run: Iterator, teacher: int = 0):
+    """Examine a run on its way, and keep its best weights by validation; its rows."""
+    budget, rows, best, kept = lab.budget, [], -1.0, {}
+    for step, _ in enumerate(run, 1):
+        over = spent.flops >= budget or time.time() > lab.stop
+        if over or spent.flops >= budget * (1 + len(rows)) / EXAMS:
+            share = lab.validation()
+            facts = lab.facts(arm, reading, spent, teacher) | progress(step, share)
+            rows.append(lab.exams(facts))
+            if share > best:
+                best, chosen = share, len(rows) - 1
+                kept = {n: t.clone() for n, t in lab.model.state_dict().items()}
+        if over:
+            break
+    for row in rows[chosen]:
+        row["chosen"] = 1
+    lab.model.load_state_dict(kept)
+    lab.save(arm, reading)
+    print(lab.size, lab.seed, arm, reading, "steps", step, "best", round(best, 3), flush=True)
+    return [row for exam in rows for row in exam]
+
+
+def rl(lab: Lab, reading: int) -> list[dict]:
+    """GRPO on short bills."""
+    lab.load("pretrained", reading)
+    spent, log = Spent(lab.working), []
+    rate = SIZES[lab.size].reward
+    settings = chains_rl.Settings(steps=SHORT, seed=lab.seed, learning_rate=rate)
+
+    def noted() -> Iterator[dict]:
+        for record in chains_rl.reinforce(lab.model, settings, spent):
+            log.append(
+                lab.facts("rl", reading, spent) | {k: round(v, 4) for k, v in record.items()}
+            )
+            yield record
+
+    rows = followed(lab, "rl", reading, spent, noted())
+    pretrain.write_log(lab.path("steps", reading, ".csv"), log)
+    if reading == ARMS_READING:
+        lab.save_many(reading)
+    return rows
+
+
+def falling(rate: float) -> Callable[[float], float]:
+    return lambda share: rate * max(0.05, 1 - share)
+
+
+def imitated(lab: Lab, arm: str, reading: int, spent: Spent, solutions: Iterator, teacher: int = 0):
+    """Train the base model on solutions, with what is left of the budget."""
+    lab.load("pretrained", reading)
+    rate = falling(SIZES[lab.size].imitation)
+    run = chains_imitation.imitate(lab.model, solutions, rate, lab.budget, spent)
+    return followed(lab, arm, reading, spent, run, teacher)
+
+
+def sft(lab: Lab, reading: int) -> list[dict]:
+    """Supervised fine-tuning on worked solutions."""
+    solutions = chains_imitation.worked(Random(f"sft {lab.seed}"), SHORT)
+    return imitated(lab, "sft", reading, Spent(lab.working), solutions)
+
+
+def rft(lab: Lab, reading: int) -> list[dict]:
+    """Fine-tuning on the model's own right answers; drawing them takes half of the budget."""
+    lab.load("pretrained", reading)
+    spent, half = Spent(lab.working), lab.budget // 2
+    own = chains_imitation.right_answers(lab.model, SHORT, half, spent, lab.seed)
+    solutions = chains_imitation.again_and_again(own, Random(f"rft {lab.seed}"))
+    return imitated(lab, "rft", reading, spent, solutions)
+
+
+def distilled(lab: Lab, reading: int) -> list[dict]:
+    """Fine-tuning on the right answers of a larger model that was reinforced.
+
+    ``teacher_flops`` is what the teacher took: its pretraining, its reward, and its drawing.
+    """
+    teacher = pretrain.new_model(SIZES[TEACHER].shape, lab.seed).to(lab.model.device)
+    path = lab.path("rl", reading, ".pt", TEACHER)
+    if not path.exists():
+        other = Lab(TEACHER, lab.seed, lab.folder, lab.stop)
+        make(other, "pretrained", reading)
+        make(other, "rl", reading)
+    teacher.load_state_dict(torch.load(path))
+    drawing = Spent(working_parameters(teacher))
+    half = lab.budget // 2
+    shown = chains_imitation.right_answers(teacher, SHORT, half, drawing, lab.seed)
+    solutions = chains_imitation.again_and_again(shown, Random(f"distilled {lab.seed}"))
+    made = 6 * drawing.parameters * (reading + 1) * UNIT + drawing.flops
+    return imitated(lab, "distilled", reading, Spent(lab.working), solutions, made)
+
+
+RUNS: dict[str, Callable[[Lab, int], list[dict]]] = {
+    "pretrained": pretrained,
+    "rl": rl,
+    "sft": sft,
+    "rft": rft,
+    "distilled": distilled,
+}
+
+
+def plan(size: str) -> list[tuple[str, int]]:
+    """The runs of one size, the most telling first; the largest has few."""
+    runs = [("pretrained", reading) for reading in READINGS] + [("rl", ARMS_READING)]
+    if size == LARGEST:
+        return runs
+    runs += [("sft", ARMS_READING), ("rft", ARMS_READING), ("rl", 3)]
+    if size != TEACHER:
+        runs.append(("distilled", ARMS_READING))
+    return [*runs, ("rl", 1)]
+
+
+def make(lab: Lab, arm: str, reading: int) -> None:
+    """Make one run and write its rows, unless it is there or time is up."""
+    path = lab.path(arm, reading, ".csv")
+    if not path.exists() and time.time() < lab.stop:
+        started = time.time()
+        if not lab.path("pretrained", reading, ".pt").exists():
+            missing = [r for r in READINGS if not lab.path("pretrained", r, ".pt").exists()]
+            read(lab, missing if lab.model.device.type == "cuda" else [reading])
+        rows = RUNS[arm](lab, reading)
+        seconds = round(time.time() - started, 1)
+        rows = [row | {"seconds": seconds, "device": lab.model.device.type} for row in rows]
+        pretrain.write_log(path, rows)
+
+
+def collect(folder: Path, runs: Path) -> None:
+    """Put the rows of all runs into four tables in ``runs``."""
+    tables = {"chains": ARMS, "chains-rl": ["steps"], "chains-prompts": ["prompts"]}
+    for table, kinds in (tables | {"chains-passk": ["many"]}).items():
+        rows = []
+        for kind in kinds:
+            for path in sorted(folder.glob(f"{kind}-*.csv")):
+                with path.open(newline="") as file:
+                    rows += list(csv.DictReader(file))
+        if rows:
+            pretrain.write_log(runs / f"{table}.csv", rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=SIZES, help="only this one")
+    parser.add_argument("--arm", choices=ARMS, help="only this one, and what it begins with")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--reading", type=int, choices=READINGS, help="only this one")
+    parser.add_argument("--folder", type=Path, default=repository_root() / ".cache/nano/chains")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing after")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("high")  # on a GPU: TF32
+    stop = time.time() + chosen.seconds
+    for size in [chosen.size] if chosen.size else SIZES:
+        seeds = SEEDS[:1] if size == LARGEST else SEEDS
+        for seed in [chosen.seed] if chosen.seed is not None else seeds:
+            lab = Lab(size, seed, chosen.folder, stop)
+            for arm, reading in plan(size):
+                wanted = chosen.arm in (None, arm) or arm == "pretrained"
+                if wanted and chosen.reading in (None, reading):
+                    make(lab, arm, reading)
+    collect(chosen.folder, nano_folder() / "runs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What does a practitioner watch? Variants of GRPO on the live task of notebook 03, step by step.
+
+From the shipped small base, three seeds each: what the policy loss is a mean over, dynamic
+sampling, and the number of optimiser steps per batch.  Every step's entropy, clipped fraction,
+gradient norm, groups without spread, lengths of right and wrong replies, and the reply to one fixed
+question are kept, so that a run can be replayed.
+
+``python -m course_utils.nano.experiments.elicitation_objectives`` writes
+``models/nano/runs/objectives.csv``; with ``--variant`` and ``--seed`` it makes one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from course_utils.nano import grpo, pretrain
+from course_utils.nano.experiments import scaling, sums
+from course_utils.nano.model import Transformer
+from course_utils.nano.sample import sample
+from course_utils.nano.tokenizer import END, decode, load, render
+from course_utils.paths import nano_folder
+
+VARIANTS: dict[str, dict] = {
+    "tokens": {},
+    "completion": {"mean_over": "completion"},
+    "constant": {"mean_over": "constant"},
+    "dynamic sampling": {"dynamic_sampling": 3},
+    "1 update": {"updates": 1},
+    "4 updates": {"updates": 4},
+    "8 updates": {"updates": 8},
+}
+"""Changes to ``sums.reinforcement``; "tokens" is what the live training does (two updates)."""
+
+SEEDS = (1, 2, 3)
+STEPS = 40
+LEARNING_RATE = 1e-4
+QUESTION = "47+38=?"
+"""Asked greedily after every step."""
+
+
+def reply(model: Transformer, question: str = QUESTION) -> str:
+    """The likeliest reply to one question, as one line."""
+    pieces = load()
+    prompt = pieces.encode(render(question)).ids
+    stop = pieces.token_to_id(END)
+    samples = sample(model, [prompt], stop=stop, max_tokens=sums.MAX_TOKENS, temperature=0)
+    return decode(pieces, samples.texts()[0]).replace("\n", "\\n")
+
+
+def run(model: Transformer, variant: str, seed: int, steps: int = STEPS) -> list[dict]:
+    """Train ``model`` in place; a row for each step, the first for the model as it comes."""
+    pieces, exam = load(), sums.exam(200)
+    settings = sums.reinforcement(
+        steps=steps, seed=seed, learning_rate=LEARNING_RATE, **VARIANTS[variant]
+    )
+    facts = {"variant": variant, "seed": seed}
+
+    def works(problems: Sequence, texts: Sequence[str]) -> dict[str, float]:
+        return {"works": round(sum(map(scaling.thinks, texts)) / len(texts), 4)}
+
+    rows = []
+    before = {
+        "accuracy": grpo.accuracy(model, pieces, exam, sums.MAX_TOKENS),
+        "reply": reply(model),
+    }
+    for record in grpo.train(model, pieces, sums.problem, settings, watch=works, held_out=exam):
+        own = {k: v for k, v in record.items() if k not in ("question", "completion", "solution")}
+        rows.append(facts | own | {"reply": reply(model)})
+    empty = {key: "" for key in rows[0]}
+    return [facts | empty | facts | {"step": 0} | before, *rows]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--variant", choices=VARIANTS, help="only this one")
+    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
+    parser.add_argument("--base", type=Path, help="weights saved by PyTorch, else the shipped base")
+    parser.add_argument("--into", type=Path, default=nano_folder() / "runs" / "objectives.csv")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    rows = []
+    if chosen.into.exists():
+        with chosen.into.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    done = {(row["variant"], str(row["seed"])) for row in rows}
+    for variant in [chosen.variant] if chosen.variant else VARIANTS:
+        for seed in [chosen.seed] if chosen.seed else SEEDS:
+            if (variant, str(seed)) not in done:
+                rows += run(base(chosen.base), variant, seed)
+                pretrain.write_log(chosen.into, rows)
+                print(variant, seed, rows[-1]["reply"], flush=True)
+
+
+def base(weights: Path | None = None) -> Transformer:
+    """The shipped small base."""
+    if weights is None:
+        from course_utils.nano import export
+
+        return export.from_gguf(nano_folder() / "small-base.gguf")
+    model = pretrain.new_model(sums.SIZES["0.7M"].shape, 1)
+    model.load_state_dict(torch.load(weights))
+    return model
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The chains experiment asks what it says it asks, and its steps are the course's own GRPO."""
+
+from random import Random
+
+import pytest
+import torch
+
+from course_utils.nano import grpo, pretrain, tokenizer
+from course_utils.nano.experiments import (
+    chains,
+    chains_corpus,
+    chains_exam,
+    chains_imitation,
+    chains_learning,
+    chains_prompts,
+    chains_rl,
+    chains_sampling,
+    chains_task,
+    sums,
+)
+from course_utils.nano.experiments.chains_task import Chain, judge
+from course_utils.nano.tokenizer import END_OF_TEXT, render
+
+CHAIN = Chain(7, (8, 3, 9))
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return tokenizer.load()
+
+
+@pytest.fixture
+def model(one_thread):
+    return pretrain.new_model(sums.SIZES["0.2M"].shape, 1)
+
+
+def test_a_thought_fills_in_the_form_row_by_row():
+    assert CHAIN.thought == "7\n7+8=5\n5+3=8\n8+9=7" and CHAIN.answer == "7"
+    assert CHAIN.question.startswith("7\n_+8=_\n_+3=_\n_+9=_\n_+0=_")
+    assert CHAIN.question.count("\n") == chains_task.ROWS
+
+
+def test_a_lucky_answer_is_right_but_not_sound():
+    sound = CHAIN.completion()
+    assert judge(CHAIN, sound) == chains_task.Verdict(True, True, True)
+    lucky = sound.replace("5+3=8\n8+9=7", "5+3=1\n1+9=7")
+    assert judge(CHAIN, lucky) == chains_task.Verdict(True, True, False)
+    assert judge(CHAIN, CHAIN.completion(worked=False)) == chains_task.Verdict(True, False, False)
+    assert not judge(CHAIN, sound.removesuffix("<|im_end|>")).right
+
+
+@pytest.mark.parametrize("worked", [True, False])
+@pytest.mark.parametrize("asked", [True, False])
+def test_documents_are_spelt_as_the_tokenizer_spells_them(pieces, worked, asked):
+    for steps in chains_exam.LENGTHS:
+        chain = chains_task.draw(Random(steps), steps)
+        request = chains_task.REQUEST if asked else ""
+        text = render(request + chain.question) + chain.completion(worked) + END_OF_TEXT
+        spelt = chains_corpus.prompt(chain, asked) + chains_corpus.solution(chain, worked)
+        assert spelt + chains_corpus.spelling()[1]["stop"] == pieces.encode(text).ids
+
+
+def test_a_page_of_single_turns_is_right_and_spelt_as_text(pieces):
+    tokens, weights = chains_corpus.page(Random(1))
+    text = pieces.decode(tokens, skip_special_tokens=False)
+    assert pieces.encode(text).ids == tokens and len(weights) == len(tokens)
+    for line in text.removesuffix(END_OF_TEXT).split("\n"):
+        turn, result = line.split("=")
+        assert sum(map(int, turn.split("+"))) % 10 == int(result)
+    counted = [pieces.decode([t]) for t, w in zip(tokens, weights, strict=True) if w]
+    assert len(counted) == 20 and all(t.isdigit() for t in counted)
+
+
+def test_training_never_draws_a_chain_of_the_exam():
+    asked = {c.question for steps in range(3, 9) for c in chains_task.exam(steps, 50)}
+    random = Random(1)
+    drawn = {chains_task.draw(random, steps).question for steps in range(3, 9) for _ in range(300)}
+    assert not asked & drawn
+    validation = {c.question for steps in range(4, 9) for c in chains_task.exam(steps, 50, "other")}
+    assert not asked & validation
+
+
+def test_only_short_chains_are_ever_worked_in_what_the_bases_read():
+    random, reading = Random(2), chains_corpus.Reading()
+    done = chains_corpus.spelling()[1]["done"]
+    lengths = []
+    for _ in range(500):
+        _, reply = chains_corpus.document(random, reading)
+        if done[1] in reply[1:]:  # the end of a thought that is not the first token
+            lengths.append(reply.count(chains_corpus.spelling()[0]["="]))
+    assert set(lengths) == {1, 2, 3}
+
+
+def test_questions_are_read_and_not_learnt():
+    rows, weights = chains_corpus.rows(Random(1), 4, chains_corpus.Reading(pages=0))
+    assert rows.shape == (4, 129) and weights.shape == (4, 128)
+    everything = chains_corpus.rows(Random(1), 4, chains_corpus.Reading(pages=0, questions=True))
+    assert everything[1].min() == 1 and 0.05 < weights.mean() < 0.6
+
+
+def test_a_step_of_reward_is_the_step_of_grpo(model, monkeypatch):
+    """Same draws, same advantages, same two updates: the same weights as ``grpo.update``."""
+    monkeypatch.setattr(
+        chains_task, "judge", lambda c, t: chains_task.Verdict(len(t) % 2 == 0, True, False)
+    )
+    settings = chains_rl.Settings(problems=4, group=4, new_tokens=12)
+    mine, theirs = (pretrain.new_model(model.shape, 1) for _ in range(2))
+    next(chains_rl.reinforce(mine, settings, chains_rl.Spent(1)))
+    random = Random("1 1")
+    problems = [chains_task.draw(random, random.choice(settings.steps)) for _ in range(4)]
+    prompts = [chains_corpus.prompt(problem) for problem in problems for _ in range(4)]
+    sampler = chains_sampling.Sampler(theirs, 16, 62, 12)
+    samples = sampler.draw(prompts, seed=random.getrandbits(62))
+    rewards = [float(len(text) % 2 == 0) for text in chains_sampling.texts(samples)]
+    advantage = grpo.advantages(torch.tensor(rewards).view(4, 4)).flatten()
+    rate = settings.learning_rate
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.0)
+    shared = {"problems": 4, "group": 4, "updates": settings.updates, "max_tokens": 12}
+    grpo.update(theirs, optimizer, prompts, samples, advantage, grpo.Settings(**shared))
+    for one, other, before in zip(
+        mine.parameters(), theirs.parameters(), model.parameters(), strict=True
+    ):
+        assert torch.allclose(one, other, atol=1e-5)
+    assert any((a != b).any() for a, b in zip(mine.parameters(), model.parameters(), strict=True))
+    assert before is not None
+
+
+def test_operations_of_reward_are_counted_as_in_the_scaling_experiment():
+    spent = chains_rl.Spent(10, drawn=3, read=2, trained=5)
+    assert spent.flops == 10 * (2 * (3 + 2) + 6 * 5)
+
+
+def test_imitation_learns_the_solutions_within_its_budget(model):
+    solutions = chains_imitation.again_and_again(
+        [(chains_corpus.prompt(CHAIN), chains_corpus.solution(CHAIN))], Random(1)
+    )
+    spent = chains_rl.Spent(1)
+    budget = 6 * 64 * 100 * 12
+    shares = list(chains_imitation.imitate(model, solutions, lambda _: 3e-3, budget, spent))
+    assert shares[-1] >= 1 > shares[-2] and spent.flops >= budget
+    sampler = chains_sampling.Sampler(model, 1, 62, 40)
+    samples = sampler.draw([chains_corpus.prompt(CHAIN)], seed=1, temperature=0)
+    assert chains_sampling.texts(samples)[0].startswith("7\n7+8=5")
+
+
+def test_a_branch_of_the_reading_leaves_the_trunk_as_it_was(model):
+    batch = chains_corpus.rows(Random(1), 2, chains_corpus.Reading())
+    learner = chains_learning.Learner(model, *batch, 0.1)
+    learner.learn(*batch, 1e-3)
+    trunk = learner.snapshot()
+    first = learner.learn(*batch, 1e-3).item()
+    learner.learn(*batch, 1e-3)
+    learner.restore(trunk)
+    assert learner.learn(*batch, 1e-3).item() == pytest.approx(first, abs=1e-6)
+
+
+def test_twelve_prompts_fit_and_end_where_a_reply_begins(pieces):
+    assert len(chains_prompts.PROMPTS) == 12
+    for name in chains_prompts.PROMPTS:
+        text = chains_prompts.PROMPTS[name](CHAIN)
+        assert CHAIN.question in text
+        assert text.endswith("<think>\n" + chains_prompts.begun(name)(CHAIN))
+        longest = chains_task.draw(Random(3), 8)
+        assert len(pieces.encode(chains_prompts.PROMPTS[name](longest)).ids) <= 330
+
+
+def test_every_size_has_a_plan_that_begins_with_its_bases():
+    for size in chains.SIZES:
+        plan = chains.plan(size)
+        assert plan[: len(chains.READINGS)] == [("pretrained", r) for r in chains.READINGS]
+        assert len(set(plan)) == len(plan)
