@@ -15,6 +15,7 @@ from course_utils.nano.experiments import (
     chains_prompts,
     chains_rl,
     chains_sampling,
+    chains_tables,
     chains_task,
     sums,
 )
@@ -117,12 +118,9 @@ def test_a_step_of_reward_is_the_step_of_grpo(model, monkeypatch):
     optimizer = torch.optim.AdamW(theirs.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.0)
     shared = {"problems": 4, "group": 4, "updates": settings.updates, "max_tokens": 12}
     grpo.update(theirs, optimizer, prompts, samples, advantage, grpo.Settings(**shared))
-    for one, other, before in zip(
-        mine.parameters(), theirs.parameters(), model.parameters(), strict=True
-    ):
+    for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
     assert any((a != b).any() for a, b in zip(mine.parameters(), model.parameters(), strict=True))
-    assert before is not None
 
 
 def test_operations_of_reward_are_counted_as_in_the_scaling_experiment():
@@ -134,13 +132,14 @@ def test_imitation_learns_the_solutions_within_its_budget(model):
     solutions = chains_imitation.again_and_again(
         [(chains_corpus.prompt(CHAIN), chains_corpus.solution(CHAIN))], Random(1)
     )
+    pair = [chains_corpus.prompt(CHAIN)], [chains_corpus.solution(CHAIN)]
+    before = grpo.log_probabilities(model, *pair)[0]
     spent = chains_rl.Spent(1)
     budget = 6 * 64 * 100 * 12
     shares = list(chains_imitation.imitate(model, solutions, lambda _: 3e-3, budget, spent))
     assert shares[-1] >= 1 > shares[-2] and spent.flops >= budget
-    sampler = chains_sampling.Sampler(model, 1, 62, 40)
-    samples = sampler.draw([chains_corpus.prompt(CHAIN)], seed=1, temperature=0)
-    assert chains_sampling.texts(samples)[0].startswith("7\n7+8=5")
+    learnt = grpo.log_probabilities(model, *pair)[0]
+    assert learnt.sum() > before.sum() + 40
 
 
 def test_a_branch_of_the_reading_leaves_the_trunk_as_it_was(model):
@@ -169,3 +168,47 @@ def test_every_size_has_a_plan_that_begins_with_its_bases():
         plan = chains.plan(size)
         assert plan[: len(chains.READINGS)] == [("pretrained", r) for r in chains.READINGS]
         assert len(set(plan)) == len(plan)
+
+
+def test_the_committed_runs_have_every_length_prompt_and_temperature():
+    runs: dict[tuple, list[dict]] = {}
+    for row in chains_tables.read():
+        runs.setdefault((*chains_tables.key(row), row["step"], row["prompt"]), []).append(row)
+    for rows in runs.values():
+        seen = sorted((row["temperature"], row["length"]) for row in rows)
+        assert seen == [(t, n) for t in (0, 1) for n in chains_exam.LENGTHS]
+    for size in ("0.2M", "0.7M"):
+        for seed in chains.SEEDS:
+            for arm, reading in (("rl", 2), ("rl", 3), ("sft", 2), ("rft", 2)):
+                assert (size, seed, arm, reading) not in chains.missing()
+
+
+def test_operations_in_the_table_follow_from_its_tokens():
+    for row in chains_tables.read():
+        assert row["pretraining_flops"] == 6 * row["working_parameters"] * row["reading_tokens"]
+        total = row["pretraining_flops"] + row["arm_flops"] + row["teacher_flops"]
+        assert row["total_flops"] == total
+
+
+def test_reward_lifts_the_bases_whose_thoughts_pay_and_no_others():
+    """The threshold that notebook 03 draws, from the committed table."""
+    points = chains_tables.thresholds(chains_tables.read())
+    assert len(points) == 14
+    for point in points:
+        assert point.after > 0.85 if point.pays > 0.3 else point.after < 0.05
+
+
+def test_the_twelve_prompts_are_kept_and_the_best_is_the_one_examined():
+    best = {
+        (size, seed, tokens): rows[0]["prompt"]
+        for (_, size, seed, tokens), rows in chains_tables.best(
+            chains_tables.read(), prompt=None
+        ).items()
+    }
+    counted: dict[tuple, dict[str, int]] = {}
+    for row in chains_tables.read("chains-prompts"):
+        run = counted.setdefault((row["size"], row["seed"], row["reading_tokens"]), {})
+        run[row["prompt"]] = run.get(row["prompt"], 0) + row["sound"]
+    for run, prompts in counted.items():
+        assert set(prompts) == set(chains_prompts.PROMPTS)
+        assert prompts[best[run]] == max(n for name, n in prompts.items() if name != "bare")

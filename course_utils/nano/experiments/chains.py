@@ -19,7 +19,6 @@ each token drawn or read.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from random import Random
 
 import torch
 
+from course_utils.logs import write_log
 from course_utils.nano import pretrain
 from course_utils.nano.experiments import (
     chains_corpus,
@@ -36,14 +36,15 @@ from course_utils.nano.experiments import (
     chains_learning,
     chains_prompts,
     chains_rl,
+    chains_tables,
     sums,
 )
 from course_utils.nano.experiments.chains_rl import Spent
+from course_utils.nano.experiments.chains_sampling import Sampler
+from course_utils.nano.experiments.runs import SEEDS, cache_folder
 from course_utils.nano.experiments.scaling import working_parameters
-from course_utils.paths import nano_folder, repository_root
 
-SEEDS = (1, 2, 3)
-ARMS = ("pretrained", "rl", "sft", "rft", "distilled")
+ARMS = chains_tables.ARMS
 READINGS = (1, 2, 3, 4)
 """How many units a base model reads."""
 
@@ -58,7 +59,11 @@ it is constant, so that one run passes through all readings (arXiv 2404.06395, s
 
 @dataclass(frozen=True)
 class Size:
-    """A shape, and the learning rates that were chosen with seed 0."""
+    """A shape, and the learning rates of reading, of reward and of imitation.
+
+    They come from pilots with other tasks, and reward's from the sums (a tenth of the rate that
+    they were read with); none was swept on the chains.
+    """
 
     shape: object
     reading: float
@@ -95,7 +100,6 @@ class Lab:
         self.working = working_parameters(self.model)
         self.examiner = chains_exam.sampler(self.model)
         self.asker = chains_exam.sampler(self.model, prompt_tokens=72)
-        self.prompter = chains_exam.sampler(self.model, 64, chains_prompts.LONGEST)
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -122,9 +126,9 @@ class Lab:
             "total_flops": before + after + teacher,
         }
 
-    def exams(self, facts: dict, name: str = "bare") -> list[dict]:
+    def exams(self, facts: dict, name: str = "bare", drawing: Sampler | None = None) -> list[dict]:
         """Rows for both temperatures and all lengths, by a prompt of ``chains_prompts``."""
-        drawing = self.examiner if name == "bare" else self.prompter
+        drawing = drawing or self.examiner
         ask = chains_prompts.ids(name) if name != "bare" else chains_corpus.prompt
         return [
             facts | {"prompt": name, "temperature": temperature} | row
@@ -146,7 +150,7 @@ class Lab:
             self.load(arm, reading)
             counted = chains_exam.many(self.asker, ask=chains_prompts.ids(name))
             rows += [self.facts(arm, reading) | {"prompt": name} | row for row in counted]
-        pretrain.write_log(self.path("many", reading, ".csv"), rows)
+        write_log(self.path("many", reading, ".csv"), rows)
 
     def load(self, arm: str, reading: int) -> None:
         self.model.load_state_dict(torch.load(self.path(arm, reading, ".pt")))
@@ -161,7 +165,10 @@ def pretrained(lab: Lab, reading: int) -> list[dict]:
     """Read; the base model is examined bare, and with the best of twelve prompts."""
     lab.load("pretrained", reading)
     facts = lab.facts("pretrained", reading) | progress(0, lab.validation(), chosen=1)
-    return lab.exams(facts) + lab.exams(facts, best_prompt(lab, reading))
+    # Long prompts take much memory on a GPU: it is given back when this sampler goes.
+    prompter = chains_exam.sampler(lab.model, 64, chains_prompts.LONGEST)
+    best = best_prompt(lab, reading, prompter)
+    return lab.exams(facts) + lab.exams(facts, best, prompter)
 
 
 def read(lab: Lab, readings: Sequence[int]) -> None:
@@ -190,13 +197,13 @@ def read(lab: Lab, readings: Sequence[int]) -> None:
             learner.restore(trunk)
 
 
-def best_prompt(lab: Lab, reading: int) -> str:
+def best_prompt(lab: Lab, reading: int, prompter: Sampler) -> str:
     """The prompt that does best on validation bills of all lengths, greedily; all are noted."""
     rows = []
     for name in chains_prompts.PROMPTS:
         ask = chains_prompts.ids(name)
         exam = chains_exam.examine(
-            lab.prompter,
+            prompter,
             exam="validation",
             ask=ask,
             begun=chains_prompts.begun(name),
@@ -204,7 +211,7 @@ def best_prompt(lab: Lab, reading: int) -> str:
         )
         facts = {"size": lab.size, "seed": lab.seed, "reading_tokens": reading * UNIT}
         rows += [facts | {"prompt": name} | row for row in exam]
-    pretrain.write_log(lab.path("prompts", reading, ".csv"), rows)
+    write_log(lab.path("prompts", reading, ".csv"), rows)
     names = [name for name in chains_prompts.PROMPTS if name != "bare"]
     return max(names, key=lambda name: sum(r["sound"] for r in rows if r["prompt"] == name))
 
@@ -250,7 +257,7 @@ def rl(lab: Lab, reading: int) -> list[dict]:
             yield record
 
     rows = followed(lab, "rl", reading, spent, noted())
-    pretrain.write_log(lab.path("steps", reading, ".csv"), log)
+    write_log(lab.path("steps", reading, ".csv"), log)
     if reading == ARMS_READING:
         lab.save_many(reading)
     return rows
@@ -329,48 +336,57 @@ def make(lab: Lab, arm: str, reading: int) -> None:
     if not path.exists() and time.time() < lab.stop:
         started = time.time()
         if not lab.path("pretrained", reading, ".pt").exists():
-            missing = [r for r in READINGS if not lab.path("pretrained", r, ".pt").exists()]
-            read(lab, missing if lab.model.device.type == "cuda" else [reading])
+            unread = [r for r in READINGS if not lab.path("pretrained", r, ".pt").exists()]
+            read(lab, unread if lab.model.device.type == "cuda" else [reading])
         rows = RUNS[arm](lab, reading)
         seconds = round(time.time() - started, 1)
         rows = [row | {"seconds": seconds, "device": lab.model.device.type} for row in rows]
-        pretrain.write_log(path, rows)
+        write_log(path, rows)
 
 
-def collect(folder: Path, runs: Path) -> None:
-    """Put the rows of all runs into four tables in ``runs``."""
-    tables = {"chains": ARMS, "chains-rl": ["steps"], "chains-prompts": ["prompts"]}
-    for table, kinds in (tables | {"chains-passk": ["many"]}).items():
-        rows = []
-        for kind in kinds:
-            for path in sorted(folder.glob(f"{kind}-*.csv")):
-                with path.open(newline="") as file:
-                    rows += list(csv.DictReader(file))
-        if rows:
-            pretrain.write_log(runs / f"{table}.csv", rows)
+def missing() -> list[tuple[str, int, str, int]]:
+    """Runs of the plan that the committed table lacks, as (size, seed, arm, reading)."""
+    done = {chains_tables.key(row) for row in chains_tables.read()}
+    return [
+        (size, seed, arm, reading)
+        for size in SIZES
+        for seed in seeds_of(size)
+        for arm, reading in plan(size)
+        if (arm, size, seed, reading * UNIT) not in done
+    ]
+
+
+def seeds_of(size: str) -> tuple[int, ...]:
+    return SEEDS[:1] if size == LARGEST else SEEDS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, help="only this one")
-    parser.add_argument("--arm", choices=ARMS, help="only this one, and what it begins with")
-    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--arm", choices=ARMS, help="only this one")
+    parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
     parser.add_argument("--reading", type=int, choices=READINGS, help="only this one")
-    parser.add_argument("--folder", type=Path, default=repository_root() / ".cache/nano/chains")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing after")
+    parser.add_argument(
+        "--again", action="store_true", help="make a finished run again, and show it"
+    )
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("high")  # on a GPU: TF32
-    stop = time.time() + chosen.seconds
+    folder, stop = cache_folder() / "chains", time.time() + chosen.seconds
     for size in [chosen.size] if chosen.size else SIZES:
-        seeds = SEEDS[:1] if size == LARGEST else SEEDS
-        for seed in [chosen.seed] if chosen.seed is not None else seeds:
-            lab = Lab(size, seed, chosen.folder, stop)
-            for arm, reading in plan(size):
-                wanted = chosen.arm in (None, arm) or arm == "pretrained"
-                if wanted and chosen.reading in (None, reading):
-                    make(lab, arm, reading)
-    collect(chosen.folder, nano_folder() / "runs")
+        for seed in [chosen.seed] if chosen.seed else seeds_of(size):
+            wanted = [
+                (arm, reading)
+                for arm, reading in plan(size)
+                if chosen.arm in (None, arm)
+                and chosen.reading in (None, reading)
+                and (chosen.again or (size, seed, arm, reading) in missing())
+            ]
+            lab = Lab(size, seed, folder, stop) if wanted else None
+            for arm, reading in wanted:
+                make(lab, arm, reading)
+    chains_tables.collect(folder)
 
 
 if __name__ == "__main__":

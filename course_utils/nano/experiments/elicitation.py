@@ -20,7 +20,8 @@ from random import Random
 
 import torch
 
-from course_utils.nano import export, grpo, measure, pretrain, tasks
+from course_utils.logs import write_log
+from course_utils.nano import export, grpo, measure, tasks
 from course_utils.nano.experiments import sums
 from course_utils.nano.model import Transformer
 from course_utils.nano.sample import sample
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     if not chosen.into.exists():
-        pretrain.write_log(chosen.into, run())
+        write_log(chosen.into, run())
     print(chosen.into.read_text())
 
 

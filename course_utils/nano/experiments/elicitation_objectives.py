@@ -12,14 +12,15 @@ question are kept, so that a run can be replayed.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from course_utils.nano import grpo, pretrain
+from course_utils.logs import read_log, write_log
+from course_utils.nano import export, grpo
 from course_utils.nano.experiments import scaling, sums
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
 from course_utils.nano.sample import sample
 from course_utils.nano.tokenizer import END, decode, load, render
@@ -36,7 +37,6 @@ VARIANTS: dict[str, dict] = {
 }
 """Changes to ``sums.reinforcement``; "tokens" is what the live training does (two updates)."""
 
-SEEDS = (1, 2, 3)
 STEPS = 40
 LEARNING_RATE = 1e-4
 QUESTION = "47+38=?"
@@ -79,32 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--variant", choices=VARIANTS, help="only this one")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
-    parser.add_argument("--base", type=Path, help="weights saved by PyTorch, else the shipped base")
     parser.add_argument("--into", type=Path, default=nano_folder() / "runs" / "objectives.csv")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    rows = []
-    if chosen.into.exists():
-        with chosen.into.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    done = {(row["variant"], str(row["seed"])) for row in rows}
+    rows = read_log(chosen.into)
+    done = {(row["variant"], row["seed"]) for row in rows}
     for variant in [chosen.variant] if chosen.variant else VARIANTS:
         for seed in [chosen.seed] if chosen.seed else SEEDS:
-            if (variant, str(seed)) not in done:
-                rows += run(base(chosen.base), variant, seed)
-                pretrain.write_log(chosen.into, rows)
+            if (variant, seed) not in done:
+                rows += run(export.from_gguf(nano_folder() / "small-base.gguf"), variant, seed)
+                write_log(chosen.into, rows)
                 print(variant, seed, rows[-1]["reply"], flush=True)
-
-
-def base(weights: Path | None = None) -> Transformer:
-    """The shipped small base."""
-    if weights is None:
-        from course_utils.nano import export
-
-        return export.from_gguf(nano_folder() / "small-base.gguf")
-    model = pretrain.new_model(sums.SIZES["0.7M"].shape, 1)
-    model.load_state_dict(torch.load(weights))
-    return model
 
 
 if __name__ == "__main__":
