@@ -53,7 +53,7 @@ def test_a_lucky_answer_is_right_but_not_sound():
 @pytest.mark.parametrize("worked", [True, False])
 @pytest.mark.parametrize("asked", [True, False])
 def test_documents_are_spelt_as_the_tokenizer_spells_them(pieces, worked, asked):
-    for steps in chains_exam.LENGTHS:
+    for steps in (1, 3, 8):
         chain = chains_task.draw(Random(steps), steps)
         request = chains_task.REQUEST if asked else ""
         text = render(request + chain.question) + chain.completion(worked) + END_OF_TEXT
@@ -135,11 +135,11 @@ def test_imitation_learns_the_solutions_within_its_budget(model):
     pair = [chains_corpus.prompt(CHAIN)], [chains_corpus.solution(CHAIN)]
     before = grpo.log_probabilities(model, *pair)[0]
     spent = chains_rl.Spent(1)
-    budget = 6 * 64 * 100 * 12
+    budget = 6 * 64 * 80 * 6
     shares = list(chains_imitation.imitate(model, solutions, lambda _: 3e-3, budget, spent))
     assert shares[-1] >= 1 > shares[-2] and spent.flops >= budget
     learnt = grpo.log_probabilities(model, *pair)[0]
-    assert learnt.sum() > before.sum() + 40
+    assert learnt.sum() > before.sum() + 25
 
 
 def test_a_branch_of_the_reading_leaves_the_trunk_as_it_was(model):
@@ -195,7 +195,7 @@ def test_reward_lifts_the_bases_whose_thoughts_pay_and_no_others():
     points = chains_tables.thresholds(chains_tables.read())
     assert len(points) == 14
     for point in points:
-        assert point.after > 0.85 if point.pays > 0.3 else point.after < 0.05
+        assert point.after > 0.85 if point.pays > 0.2 else point.after < 0.05
 
 
 def test_the_twelve_prompts_are_kept_and_the_best_is_the_one_examined():

@@ -43,6 +43,7 @@ from course_utils.nano.experiments.chains_rl import Spent
 from course_utils.nano.experiments.chains_sampling import Sampler
 from course_utils.nano.experiments.runs import SEEDS, cache_folder
 from course_utils.nano.experiments.scaling import working_parameters
+from course_utils.nano.shape import Shape
 
 ARMS = chains_tables.ARMS
 READINGS = (1, 2, 3, 4)
@@ -65,7 +66,7 @@ class Size:
     they were read with); none was swept on the chains.
     """
 
-    shape: object
+    shape: Shape
     reading: float
     reward: float
     imitation: float
@@ -139,7 +140,7 @@ class Lab:
         ]
 
     def validation(self) -> float:
-        """Share of short validation bills that come out right at temperature 1."""
+        """Share of short validation chains that come out right at temperature 1."""
         rows = chains_exam.examine(self.examiner, exam="validation", seed=1)
         return chains_exam.accuracy(rows, set(SHORT))
 
@@ -198,7 +199,7 @@ def read(lab: Lab, readings: Sequence[int]) -> None:
 
 
 def best_prompt(lab: Lab, reading: int, prompter: Sampler) -> str:
-    """The prompt that does best on validation bills of all lengths, greedily; all are noted."""
+    """The prompt that does best on validation chains of all lengths, greedily; all are noted."""
     rows = []
     for name in chains_prompts.PROMPTS:
         ask = chains_prompts.ids(name)
@@ -243,7 +244,7 @@ def followed(lab: Lab, arm: str, reading: int, spent: Spent, run: Iterator, teac
 
 
 def rl(lab: Lab, reading: int) -> list[dict]:
-    """GRPO on short bills."""
+    """GRPO on short chains."""
     lab.load("pretrained", reading)
     spent, log = Spent(lab.working), []
     rate = SIZES[lab.size].reward
@@ -368,7 +369,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--reading", type=int, choices=READINGS, help="only this one")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing after")
     parser.add_argument(
-        "--again", action="store_true", help="make a finished run again, and show it"
+        "--again", action="store_true", help="make a finished run again in the cache, to compare"
     )
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
