@@ -86,7 +86,7 @@ def solution(chain: Chain, worked: bool = True) -> list[int]:
 
 
 def document(random: Random, reading: Reading) -> tuple[list[int], list[int]]:
-    """The prompt of a bill, and its total, worked or not, up to the end of the text."""
+    """The prompt of a chain, and its reply, worked or not, up to the end of the text."""
     asked = worked = False
     if random.random() < reading.short:
         steps = 1 + int(3 * random.random())
