@@ -1,0 +1,45 @@
+"""What is an environment? A prompt, and an answer to each action until the episode ends.
+
+The words are reinforcement learning's own: a *policy* (here a language model) reads an
+*observation* and writes an *action*; the *environment* answers with the next observation, and the
+whole exchange is an *episode*.  When it ends there is a *reward*.  A played episode, with the
+tokens that were read and written, is a *rollout*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the environment says to an action. ``success`` counts only when ``done``."""
+
+    text: str
+    done: bool = False
+    success: bool = False
+
+
+class Episode(Protocol):
+    """One episode in progress. It has hidden state, so each is played once."""
+
+    @property
+    def prompt(self) -> str:
+        """The first observation: what the policy is asked."""
+        ...
+
+    @property
+    def system(self) -> str:
+        """A system message before the prompt (the tools on offer, say); empty for none."""
+        ...
+
+    def step(self, action: str) -> Observation:
+        """Answer one action, a whole turn of the policy. Any text is an action."""
+        ...
+
+
+Draw = Callable[[Random], Episode]
+"""Draws a new episode; the same random state draws the same one."""

@@ -1,0 +1,136 @@
+"""How does a policy learn from how an episode ended? GRPO over whole episodes, turn after turn.
+
+A group of rollouts starts from the same hidden state.  Each gets one reward, at its end; what is
+better than its group's mean makes all of its actions likelier.  Two things differ from GRPO with
+one answer (``nano.grpo``): the text holds tokens that the environment wrote, which must not be
+trained, and an episode can be good and long, so that turns may have a price.
+
+Masking the environment's tokens: Search-R1, arXiv 2503.09516, section 3.1, and RAGEN, arXiv
+2504.20073.  The formulas are those of ``nano.grpo``.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from course_utils.agents.environment import Draw
+from course_utils.agents.rollout import Rollout, play
+from course_utils.nano.grpo import advantages, clipped_objective, log_probabilities
+from course_utils.nano.model import Transformer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on: each step plays ``group`` rollouts of each of ``episodes``.
+
+    ``discount``: what a success is worth one turn later (1: as much).  ``turn_penalty`` is taken
+    off for every turn, successful or not.
+    """
+
+    steps: int = 40
+    episodes: int = 32
+    group: int = 8
+    updates: int = 2  # optimiser steps per batch of rollouts
+    learning_rate: float = 5e-4
+    clip_low: float = 0.2
+    clip_high: float = 0.28
+    temperature: float = 1.0
+    max_action_tokens: int = 8
+    discount: float = 1.0
+    turn_penalty: float = 0.0
+    micro_batch: int = 64  # rollouts per backward pass; sets the memory, not the result
+    seed: int = 1
+
+
+def reward(rollout: Rollout, settings: Settings) -> float:
+    """What an episode was worth: 1 for success, discounted, less the price of its turns."""
+    turns = len(rollout.turns)
+    return rollout.success * settings.discount ** (turns - 1) - settings.turn_penalty * turns
+
+
+def objective(
+    model: Transformer, rollouts: Sequence[Rollout], advantage: Tensor, settings: Settings
+) -> Tensor:
+    """What each token contributes, to be raised: (rows, T - 1), from the second token on.
+
+    ``advantage``: (rows,).  Exactly 0, with a gradient of exactly 0, for every token that the
+    environment wrote.
+    """
+    first, rest = [r.tokens[:1] for r in rollouts], [r.tokens[1:] for r in rollouts]
+    new = log_probabilities(model, first, rest)
+    old, own = torch.zeros_like(new), torch.zeros_like(new, dtype=torch.bool)
+    for row, rollout in enumerate(rollouts):
+        length = len(rollout.tokens) - 1
+        old[row, :length] = torch.tensor(rollout.log_probs[1:])
+        own[row, :length] = torch.tensor(rollout.own[1:])
+    gain = clipped_objective(new, old, advantage[:, None], settings.clip_low, settings.clip_high)
+    return gain.masked_fill(~own, 0.0)
+
+
+def update(
+    model: Transformer,
+    optimizer: torch.optim.Optimizer,
+    rollouts: Sequence[Rollout],
+    advantage: Tensor,
+    settings: Settings,
+) -> None:
+    """Make the actions of the better rollouts likelier; the loss is a mean over own tokens."""
+    for start in range(settings.updates):
+        part = list(range(start, len(rollouts), settings.updates))
+        own_tokens = sum(sum(rollouts[row].own) for row in part)
+        telling = [row for row in part if advantage[row] != 0]
+        telling.sort(key=lambda row: len(rollouts[row].tokens))  # little padding
+        optimizer.zero_grad()
+        for first in range(0, len(telling), settings.micro_batch):
+            rows = telling[first : first + settings.micro_batch]
+            gain = objective(model, [rollouts[row] for row in rows], advantage[rows], settings)
+            (-gain.sum() / own_tokens).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+
+def train(
+    model: Transformer, tokenizer: Tokenizer, draw: Draw, settings: Settings | None = None
+) -> Iterator[dict]:
+    """Train ``model`` in place; yields a record per step, with one rollout's turns to read.
+
+    Each step depends on the seed and its number alone.
+    """
+    settings = settings or Settings()
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    seconds = 0.0
+    for step in range(1, settings.steps + 1):
+        started = time.perf_counter()
+        random = Random(f"{settings.seed} {step}")
+        generator = torch.Generator().manual_seed(random.getrandbits(63))
+        drawn = [draw(random) for _ in range(settings.episodes)]
+        rollouts = play(
+            model,
+            tokenizer,
+            [copy.deepcopy(episode) for episode in drawn for _ in range(settings.group)],
+            max_action_tokens=settings.max_action_tokens,
+            temperature=settings.temperature,
+            generator=generator,
+        )
+        rewards = torch.tensor([reward(rollout, settings) for rollout in rollouts])
+        advantage = advantages(rewards.view(settings.episodes, settings.group)).flatten()
+        update(model, optimizer, rollouts, advantage, settings)
+        seconds += time.perf_counter() - started
+        yield {
+            "step": step,
+            "seconds": round(seconds, 1),
+            "reward": round(rewards.mean().item(), 4),
+            "success": round(sum(r.success for r in rollouts) / len(rollouts), 4),
+            "turns": round(sum(len(r.turns) for r in rollouts) / len(rollouts), 3),
+            "example": rollouts[0].turns,
+        }

@@ -1,0 +1,155 @@
+"""Can a policy use what it is told? Guess a number, and hear "higher" or "lower".
+
+Each episode draws an interval and a number in it.  Whoever ignores the answers can do no better
+than try seven different numbers; whoever halves the interval always succeeds, since seven guesses
+tell 127 numbers apart.  So the share of successes shows whether feedback is used, and the number
+of turns how well.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from course_utils.agents.environment import Observation
+
+LOWEST, HIGHEST = 1, 99
+NARROWEST = 32
+"""Intervals lie within 1 to 99 and hold at least 32 numbers."""
+
+GUESSES = 7
+
+PROMPT = "Guess a number from {low} to {high}."
+
+HIGHER, LOWER = "higher than", "lower than"
+RIGHT, OUT = "right", "no number"
+
+
+def held_out(low: int, high: int) -> bool:
+    """Is this interval kept from all training? One in eight is."""
+    return zlib.crc32(f"{low} {high}".encode()) % 8 == 0
+
+
+def intervals(*, testing: bool = False) -> list[tuple[int, int]]:
+    """All intervals (lowest and highest number), of training or held out."""
+    return [
+        (low, high)
+        for low in range(LOWEST, HIGHEST + 1)
+        for high in range(low + NARROWEST - 1, HIGHEST + 1)
+        if held_out(low, high) == testing
+    ]
+
+
+@dataclass
+class Guessing:
+    """One episode: find ``secret`` between ``low`` and ``high`` in seven guesses.
+
+    With ``noise`` the answers come from a coin instead: they say nothing about the number.  An
+    action must hold exactly one number; any other text ends the episode.
+    """
+
+    low: int
+    high: int
+    secret: int
+    noise: Random | None = None
+    wording: str = PROMPT
+    system: str = ""
+    guesses: list[int] = field(default_factory=list)
+
+    @property
+    def prompt(self) -> str:
+        return self.wording.format(low=self.low, high=self.high)
+
+    def step(self, action: str) -> Observation:
+        guess = read_guess(action)
+        if guess is None:
+            return Observation(OUT, done=True)
+        self.guesses.append(guess)
+        if guess == self.secret:
+            return Observation(RIGHT, done=True, success=True)
+        up = self.secret > guess if self.noise is None else self.noise.random() < 0.5
+        text = f"{HIGHER if up else LOWER} {guess}"
+        return Observation(text, done=len(self.guesses) == GUESSES)
+
+
+def read_guess(action: str) -> int | None:
+    """The one number that an action holds, or None."""
+    numbers = re.findall(r"[0-9]+", action)
+    return int(numbers[0]) if len(numbers) == 1 and len(numbers[0]) <= 3 else None
+
+
+def draw(random: Random) -> Guessing:
+    """An episode to train on."""
+    low, high = random.choice(TRAINING)
+    return Guessing(low, high, random.randint(low, high))
+
+
+def exam(n: int = 500, seed: int = 2026, *, noise: bool = False, **changes) -> list[Guessing]:
+    """``n`` episodes on held-out intervals, the same for the same seed."""
+    random = Random(f"guessing {seed}")
+    drawn = []
+    for number in range(n):
+        low, high = random.choice(HELD_OUT)
+        coin = Random(f"noise {seed} {number}") if noise else None
+        drawn.append(Guessing(low, high, random.randint(low, high), coin, **changes))
+    return drawn
+
+
+TRAINING, HELD_OUT = intervals(), intervals(testing=True)
+
+# ---- players ------------------------------------------------------------------------------
+
+Player = Callable[[Random, int, int, Sequence[int], Sequence[str]], int]
+"""(random, low, high, guesses so far, answers to them) -> next guess."""
+
+
+def open_interval(low: int, high: int, guesses: Sequence[int], answers: Sequence[str]):
+    """The numbers still possible after these answers, as (lowest, highest)."""
+    for guess, answer in zip(guesses, answers, strict=True):
+        if answer.startswith(HIGHER):
+            low = max(low, guess + 1)
+        else:
+            high = min(high, guess - 1)
+    return low, high
+
+
+def binary_search(random, low, high, guesses, answers) -> int:
+    """Halve what is left: no strategy needs fewer guesses on average."""
+    return sum(open_interval(low, high, guesses, answers)) // 2
+
+
+def near_binary(random, low, high, guesses, answers) -> int:
+    """Somewhere around the middle of what is left."""
+    low, high = open_interval(low, high, guesses, answers)
+    slack = (high - low) // 4
+    return random.randint((low + high) // 2 - slack, (low + high) // 2 + slack)
+
+
+def possible(random, low, high, guesses, answers) -> int:
+    """Any number that is still possible."""
+    return random.randint(*open_interval(low, high, guesses, answers))
+
+
+def anything(random, low, high, guesses, answers) -> int:
+    """Any number of the interval, whatever was answered."""
+    return random.randint(low, high)
+
+
+def upwards(random, low, high, guesses, answers) -> int:
+    """One number after the other, from some number on."""
+    if not guesses:
+        return random.randint(low, high - GUESSES)
+    return min(high, guesses[-1] + 1)
+
+
+def play(episode: Guessing, player: Player, random: Random) -> list[tuple[str, str]]:
+    """Let a player finish an episode; gives (action, answer) of each turn."""
+    turns: list[tuple[str, str]] = []
+    while not (turns and (turns[-1][1] == RIGHT or len(turns) == GUESSES)):
+        answers = [answer for _, answer in turns]
+        guess = player(random, episode.low, episode.high, episode.guesses, answers)
+        turns.append((str(guess), episode.step(str(guess)).text))
+    return turns

@@ -1,0 +1,192 @@
+"""How does a model act? Think, call a tool, read the result, and again until there is an answer.
+
+The loop is the same for every engine and every tool.  It never ends in an exception because of
+what a model wrote or a tool returned: the model is told what was wrong and may try again, within
+limits, and the trace says what happened.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from course_utils.agents.run_tool import Allow, Result, run_call
+from course_utils.agents.tool_calls import CLOSING, OPENING, BrokenCall, ToolCall, read_tool_calls
+from course_utils.agents.tools import Tool, as_tools
+from course_utils.agents.trace import Event, Trace
+from course_utils.engines.protocol import Engine, Message, Reply
+from course_utils.engines.sampling import QWQ, Sampling
+from course_utils.errors import CourseError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a run ends at the latest.
+
+    ``turns``: replies of the model; ``tokens``: generated in all; ``seconds``: for the whole run;
+    ``repeats``: in how many turns the same call may bring the same result; ``calls``: how many of
+    one reply are run; ``tool_seconds`` and ``result_characters``: for one call.
+    """
+
+    turns: int = 10
+    tokens: int = 8192
+    seconds: float = 600.0
+    repeats: int = 3
+    calls: int = 8
+    tool_seconds: float = 10.0
+    result_characters: int = 4000
+
+
+def run(
+    engine: Engine,
+    task: str | Sequence[Message],
+    tools: Iterable[Tool | Callable],
+    *,
+    limits: Limits | None = None,
+    sampling: Sampling = QWQ,
+    allow: Allow | None = None,
+) -> Trace:
+    """Let a model work on a task with tools, until it answers or a limit ends the run."""
+    trace = Trace([{"role": "user", "content": task}] if isinstance(task, str) else list(task))
+    for _ in steps(engine, trace, tools, limits=limits, sampling=sampling, allow=allow):
+        pass
+    return trace
+
+
+def steps(
+    engine: Engine,
+    trace: Trace,
+    tools: Iterable[Tool | Callable],
+    *,
+    limits: Limits | None = None,
+    sampling: Sampling = QWQ,
+    allow: Allow | None = None,
+) -> Iterator[Event]:
+    """The loop itself: goes on with ``trace``, and yields each event as it happens."""
+    limits, by_name, seen = limits or Limits(), as_tools(tools), Counter()
+    schemas = [tool.schema() for tool in by_name.values()]
+    while trace.turns < limits.turns:
+        trace.turns += 1
+        reply = _think(engine, trace, schemas, limits, sampling)
+        if trace.stopped:
+            return
+        if reply.thinking:
+            yield trace.add("thought", reply.thinking)
+        text, calls = _calls_of(reply)
+        if not calls:
+            yield from _finish(trace, reply)
+            return
+        trace.messages.append(_assistant(text, calls, trace.turns))
+        brought = set()
+        for number, call in enumerate(calls):
+            yield trace.add("call", _written(call), call=call)
+            result = _result(call, number, by_name, limits, allow)
+            brought.add((_written(call), result.text))
+            trace.messages.append(_returned(call, result.text, trace.turns, number))
+            yield trace.add("result", **vars(result), call=call, message=len(trace.messages) - 1)
+        seen.update(brought)
+        if max(seen.values(), default=0) >= limits.repeats:
+            return trace.stop("repeated", "The same call brought the same result again and again.")
+    trace.stop("turns", f"There was no answer within {limits.turns} turns.")
+
+
+def _think(
+    engine: Engine, trace: Trace, schemas: list[dict], limits: Limits, sampling: Sampling
+) -> Reply | None:
+    """One reply of the model, or None where the run is over: out of tokens, time or context."""
+    tokens = limits.tokens - trace.tokens
+    if tokens <= 0:
+        return trace.stop("tokens", f"{limits.tokens:,} tokens were generated without an answer.")
+    deadline = trace.started + limits.seconds
+    try:
+        settings = sampling.but(max_tokens=min(tokens, sampling.max_tokens or tokens))
+        stream = engine.chat(trace.messages, settings, tools=schemas or None)
+        for _ in stream:
+            if time.perf_counter() > deadline:
+                stream.stop()
+    except CourseError as error:
+        return trace.stop("engine", str(error))
+    trace.tokens += stream.reply.tokens
+    if time.perf_counter() > deadline:
+        return trace.stop("seconds", f"There was no answer within {limits.seconds:g} seconds.")
+    return stream.reply
+
+
+def _result(
+    call: ToolCall | BrokenCall,
+    number: int,
+    tools: Mapping[str, Tool],
+    limits: Limits,
+    allow: Allow | None,
+) -> Result:
+    """What a call brings; those beyond a reply's limit bring only the news of it."""
+    if number >= limits.calls and isinstance(call, ToolCall):
+        return Result("not run", f"Only {limits.calls} calls of a reply are run. Make it again.")
+    return run_call(call, tools, limits.tool_seconds, limits.result_characters, allow)
+
+
+def _calls_of(reply: Reply) -> tuple[str, list[ToolCall | BrokenCall]]:
+    """The answer outside of its calls, and the calls.
+
+    A call inside the thought is a plan, and not run; where nothing follows it, the model is told.
+    """
+    text, calls = read_tool_calls(reply.answer, whole=reply.stop_reason == "end")
+    if not reply.answer and OPENING in reply.thinking:
+        calls = [BrokenCall("", "it stands inside the thought, where it is only a plan")]
+    return text, calls
+
+
+def _finish(trace: Trace, reply: Reply) -> Iterator[Event]:
+    """A reply without a call is the answer, unless it is empty or was cut off."""
+    if OPENING in reply.thinking:
+        yield trace.add("note", "A call inside the thought is a plan: it was not run.")
+    yield trace.add("answer", reply.answer)
+    if reply.stop_reason == "length":
+        trace.stop("tokens", "The reply was cut off at its length limit.")
+    elif reply.stop_reason != "end":
+        trace.stop("engine", f"The reply was cut off ({reply.stop_reason}).")
+    elif not reply.answer:
+        trace.stop("no answer", "The last reply is empty.")
+    else:
+        trace.messages.append(reply.message())
+        trace.stop("answered", "")
+
+
+def _assistant(text: str, calls: Sequence[ToolCall | BrokenCall], turn: int) -> Message:
+    """The model's reply for the history. What cannot be read stays in it as it was written."""
+    broken = [_written(call) for call in calls if isinstance(call, BrokenCall)]
+    made = [
+        {
+            "id": _identifier(turn, number),
+            "type": "function",
+            "function": {
+                "name": call.name,
+                "arguments": json.dumps(call.arguments, ensure_ascii=False),
+            },
+        }
+        for number, call in enumerate(calls)
+        if isinstance(call, ToolCall)
+    ]
+    message: Message = {"role": "assistant", "content": "\n".join([text, *broken]).strip()}
+    return message | {"tool_calls": made} if made else message
+
+
+def _returned(call: ToolCall | BrokenCall, text: str, turn: int, number: int) -> Message:
+    """A result for the history. Only what was a call to the server can be answered as one."""
+    if isinstance(call, BrokenCall):
+        return {"role": "user", "content": text}
+    identifier = _identifier(turn, number)
+    return {"role": "tool", "tool_call_id": identifier, "name": call.name, "content": text}
+
+
+def _identifier(turn: int, number: int) -> str:
+    return f"call_{turn}_{number}"
+
+
+def _written(call: ToolCall | BrokenCall) -> str:
+    if isinstance(call, BrokenCall):
+        return f"{OPENING}{call.text}{CLOSING}"
+    return f"{call.name}({json.dumps(call.arguments, ensure_ascii=False, sort_keys=True)})"
