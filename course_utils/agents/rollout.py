@@ -127,6 +127,8 @@ def play(
             following = [following[row] for row in keep]
             cache.select(torch.tensor(keep, dtype=torch.long))
         tokens = torch.tensor(following)
+    for player in batch:  # what the environment said beyond the context was never read
+        _cut(player.rollout, capacity)
     return [player.rollout for player in players]
 
 
@@ -143,6 +145,11 @@ def _note(rollout: Rollout, tokens: list[int], own: bool, log_prob: float) -> No
     rollout.log_probs += [log_prob] * len(tokens)
 
 
+def _cut(rollout: Rollout, length: int) -> None:
+    for column in (rollout.tokens, rollout.own, rollout.log_probs):
+        del column[length:]
+
+
 def _act(player: _Player, tokenizer: Tokenizer) -> None:
     """Hand the action to the environment, and keep what it answers."""
     text = decode(tokenizer, player.written)
@@ -150,7 +157,8 @@ def _act(player: _Player, tokenizer: Tokenizer) -> None:
     observation = player.episode.step(action)
     player.rollout.turns.append((action, observation.text))
     player.written.clear()
-    player.done, player.rollout.success = observation.done, observation.success
+    player.done = observation.done
+    player.rollout.success = observation.done and observation.success
     if not observation.done:
         closed = "" if text.endswith(END) else END
         player.said = tokenizer.encode(closed + answer(observation.text)).ids

@@ -1,0 +1,194 @@
+"""Episodes are played token by token, and only the policy's own tokens are trained."""
+
+import copy
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from course_utils.agents import grpo, guessing
+from course_utils.agents.environment import Observation
+from course_utils.agents.rollout import answer, opening, play
+from course_utils.nano import pretrain
+from course_utils.nano.grpo import log_probabilities
+from course_utils.nano.model import Shape
+from course_utils.nano.tokenizer import END, decode
+
+SHAPE = Shape(layers=2, width=64, heads=4, kv_heads=2, ffn_width=128, context=160)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@dataclass
+class Echo:
+    """Says back what it hears, for as many turns as it is told."""
+
+    prompt: str
+    turns: int
+    system: str = ""
+    heard: list[str] = field(default_factory=list)
+
+    def step(self, action: str) -> Observation:
+        self.heard.append(action)
+        return Observation(action, done=len(self.heard) == self.turns, success=True)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return pretrain.new_model(SHAPE, seed=1)
+
+
+def played(model, nano, episodes, seed=1, **settings):
+    generator = torch.Generator().manual_seed(seed)
+    return play(model, nano, episodes, generator=generator, max_action_tokens=3, **settings)
+
+
+def echoes() -> list[Echo]:
+    return [Echo("Hi", 3), Echo("A longer prompt than that", 1), Echo("", 2, system="Be brief.")]
+
+
+def test_a_rollout_is_the_conversation_word_for_word(model, nano):
+    for episode, rollout in zip(echoes(), played(model, nano, echoes()), strict=True):
+        text = opening(episode.prompt, episode.system)
+        ended = rollout.tokens[-1] == nano.token_to_id(END)
+        for number, (action, observation) in enumerate(rollout.turns):
+            last = number == len(rollout.turns) - 1
+            text += action + ((END if ended else "") if last else END + answer(observation))
+        assert decode(nano, rollout.tokens) == text
+        assert len(rollout.turns) == episode.turns and rollout.success
+
+
+def test_the_policys_own_tokens_are_those_of_its_actions(model, nano):
+    for rollout in played(model, nano, echoes()):
+        own = [t for t, mine in zip(rollout.tokens, rollout.own, strict=True) if mine]
+        written = "".join(action for action, _ in rollout.turns)
+        assert decode(nano, own).replace(END, "") == written
+        assert all(
+            p == 0 for p, mine in zip(rollout.log_probs, rollout.own, strict=True) if not mine
+        )
+
+
+@torch.no_grad()
+def test_playing_side_by_side_draws_from_the_same_policy_as_alone(model, nano):
+    # A temperature of 1 and the recorded log-probabilities: those of the whole text, read alone.
+    for rollout in played(model, nano, [*echoes(), *echoes()]):
+        alone = log_probabilities(model, [rollout.tokens[:1]], [rollout.tokens[1:]])[0]
+        for own, expected, noted in zip(
+            rollout.own[1:], alone.tolist(), rollout.log_probs[1:], strict=True
+        ):
+            assert not own or noted == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_episode_that_outgrows_the_context_ends_without_success(model, nano):
+    (rollout,) = played(model, nano, [Echo("Hi", 1000)])
+    assert len(rollout.tokens) == len(rollout.own) == len(rollout.log_probs) == SHAPE.context
+    assert not rollout.success
+
+
+def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano, monkeypatch):
+    rollouts = played(model, nano, echoes())
+    seen = {}
+
+    def noted(*arguments):
+        seen["log_probs"] = log_probabilities(*arguments)
+        seen["log_probs"].retain_grad()
+        return seen["log_probs"]
+
+    monkeypatch.setattr(grpo, "log_probabilities", noted)
+    gain = grpo.objective(model, rollouts, torch.tensor([1.0, -1.0, 2.0]), grpo.Settings())
+    gain.sum().backward()
+    for row, rollout in enumerate(rollouts):
+        for token, own in enumerate(rollout.own[1:]):
+            assert (seen["log_probs"].grad[row, token] == 0) != own
+            assert (gain[row, token] == 0) != own
+    assert seen["log_probs"].grad.count_nonzero() == sum(sum(r.own) for r in rollouts)
+
+
+def test_a_changed_word_of_the_environment_changes_no_objective_of_its_own(model, nano):
+    (rollout,) = played(model, nano, [Echo("Hi", 1)])
+    before = grpo.objective(model, [rollout], torch.ones(1), grpo.Settings())
+    noisy = copy.deepcopy(rollout)
+    noisy.log_probs = [
+        p if mine else 99.0 for p, mine in zip(noisy.log_probs, noisy.own, strict=True)
+    ]
+    assert torch.equal(before, grpo.objective(model, [noisy], torch.ones(1), grpo.Settings()))
+
+
+@pytest.mark.parametrize(
+    ("turns", "success", "expected"), [(1, True, 1 - 0.1), (3, True, 0.25 - 0.3), (3, False, -0.3)]
+)
+def test_a_reward_is_discounted_and_pays_for_its_turns(turns, success, expected):
+    rollout = grpo.Rollout([], [], [], turns=[("", "")] * turns, success=success)
+    settings = grpo.Settings(discount=0.5, turn_penalty=0.1)
+    assert grpo.reward(rollout, settings) == pytest.approx(expected)
+
+
+def test_reward_raises_the_chance_of_what_earned_it(nano):
+    @dataclass
+    class LowerCase:
+        prompt: str = "Hi"
+        system: str = ""
+
+        def step(self, action: str) -> Observation:
+            return Observation("", done=True, success=action[:1].islower())
+
+    settings = grpo.Settings(
+        steps=15, episodes=2, group=32, max_action_tokens=1, learning_rate=1e-2, updates=1
+    )
+    model = pretrain.new_model(SHAPE, seed=1)
+    records = list(grpo.train(model, nano, lambda random: LowerCase(), settings))
+    assert records[0]["success"] < 0.3
+    assert records[-1]["success"] > 0.6
+
+
+def test_the_same_seed_trains_the_same_model(nano):
+    def trained():
+        model = pretrain.new_model(SHAPE, seed=1)
+        settings = grpo.Settings(steps=2, episodes=2, group=4, turn_penalty=0.1)
+        draw = lambda random: Echo("Hi", random.randint(1, 2))  # noqa: E731
+        return [
+            record | {"seconds": 0} for record in grpo.train(model, nano, draw, settings)
+        ], model
+
+    (first, one), (second, two) = trained(), trained()
+    assert first == second
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_guesses_are_told_higher_or_lower_and_end_after_seven():
+    episode = guessing.Guessing(10, 60, 42)
+    assert episode.prompt == "Guess a number from 10 to 60."
+    assert episode.step("35") == Observation("higher than 35")
+    assert episode.step(" 50!") == Observation("lower than 50")
+    assert episode.step("42") == Observation("right", done=True, success=True)
+    late = guessing.Guessing(10, 60, 42)
+    assert [late.step("10").done for _ in range(7)] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("action", ["", "thirty", "30 or 40", "1000000", "3 0"])
+def test_what_is_not_one_number_ends_the_episode(action):
+    assert guessing.Guessing(10, 60, 42).step(action) == Observation("no number", done=True)
+
+
+def test_intervals_are_wide_and_some_are_held_out():
+    for low, high in guessing.TRAINING + guessing.HELD_OUT:
+        assert low >= 1 and high <= 99 and high - low + 1 >= 32
+    assert not set(guessing.TRAINING) & set(guessing.HELD_OUT)
+    assert 0.1 < len(guessing.HELD_OUT) / len(guessing.TRAINING) < 0.2
+    assert {(e.low, e.high) for e in guessing.exam(300)} <= set(guessing.HELD_OUT)
+
+
+def test_binary_search_always_succeeds_and_noise_says_nothing():
+    from random import Random
+
+    for low, high in guessing.HELD_OUT[::20]:
+        for secret in range(low, high + 1):
+            turns = guessing.play(
+                guessing.Guessing(low, high, secret), guessing.binary_search, Random(1)
+            )
+            assert turns[-1] == (str(secret), "right")
+    told = [
+        guessing.Guessing(1, 99, 99, noise=Random(seed)).step("1").text.split()[0]
+        for seed in range(200)
+    ]
+    assert 70 < told.count("higher") < 130
