@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from course_utils.agents import grpo, guessing
+from course_utils.agents import grpo
 from course_utils.agents.environment import Observation
 from course_utils.agents.rollout import answer, opening, play
 from course_utils.nano import pretrain
@@ -153,42 +153,3 @@ def test_the_same_seed_trains_the_same_model(nano):
     (first, one), (second, two) = trained(), trained()
     assert first == second
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
-
-
-def test_guesses_are_told_higher_or_lower_and_end_after_seven():
-    episode = guessing.Guessing(10, 60, 42)
-    assert episode.prompt == "Guess a number from 10 to 60."
-    assert episode.step("35") == Observation("higher than 35")
-    assert episode.step(" 50!") == Observation("lower than 50")
-    assert episode.step("42") == Observation("right", done=True, success=True)
-    late = guessing.Guessing(10, 60, 42)
-    assert [late.step("10").done for _ in range(7)] == [False] * 6 + [True]
-
-
-@pytest.mark.parametrize("action", ["", "thirty", "30 or 40", "1000000", "3 0"])
-def test_what_is_not_one_number_ends_the_episode(action):
-    assert guessing.Guessing(10, 60, 42).step(action) == Observation("no number", done=True)
-
-
-def test_intervals_are_wide_and_some_are_held_out():
-    for low, high in guessing.TRAINING + guessing.HELD_OUT:
-        assert low >= 1 and high <= 99 and high - low + 1 >= 32
-    assert not set(guessing.TRAINING) & set(guessing.HELD_OUT)
-    assert 0.1 < len(guessing.HELD_OUT) / len(guessing.TRAINING) < 0.2
-    assert {(e.low, e.high) for e in guessing.exam(300)} <= set(guessing.HELD_OUT)
-
-
-def test_binary_search_always_succeeds_and_noise_says_nothing():
-    from random import Random
-
-    for low, high in guessing.HELD_OUT[::20]:
-        for secret in range(low, high + 1):
-            turns = guessing.play(
-                guessing.Guessing(low, high, secret), guessing.binary_search, Random(1)
-            )
-            assert turns[-1] == (str(secret), "right")
-    told = [
-        guessing.Guessing(1, 99, 99, noise=Random(seed)).step("1").text.split()[0]
-        for seed in range(200)
-    ]
-    assert 70 < told.count("higher") < 130

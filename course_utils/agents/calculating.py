@@ -1,0 +1,122 @@
+"""When does a tool beat more thinking? Sums that a policy works out, or hands to a calculator.
+
+The longer the numbers, the more steps a written working has, and each can go wrong; a call is as
+long as its numbers, and the calculator does not err.  An episode is a sum: the policy may call the
+calculator, in the form that QwQ's chat template uses, before it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from course_utils.agents.environment import Observation
+from course_utils.agents.tool_calls import CLOSING, OPENING, ToolCall, read_tool_calls
+from course_utils.nano.tokenizer import END_THINK, THINK, split_reply
+
+Way = Literal["think", "calculator", "both"]
+
+DIGITS = (2, 4, 8)
+CALLS = 2
+"""How many calls an episode may hold."""
+
+PROMPT: dict[Way, str] = {
+    "think": "Work out {sum}.",
+    "calculator": "Use the calculator for {sum}.",
+    "both": "Work out {sum}, and check it with the calculator.",
+}
+
+RESPONSE = "<tool_response>\n{}\n</tool_response>"
+"""How QwQ's chat template writes a tool's result, in a turn of the user."""
+
+
+@dataclass
+class Calculating:
+    """One episode: ``first`` plus ``second``. ``way`` only chooses the words of the prompt.
+
+    With ``broken``, the calculator answers with a number that is not the sum.
+    """
+
+    first: int
+    second: int
+    way: Way = "calculator"
+    broken: Random | None = None
+    system: str = ""
+    calls: int = 0
+
+    @property
+    def prompt(self) -> str:
+        return PROMPT[self.way].format(sum=f"{self.first}+{self.second}")
+
+    @property
+    def answer(self) -> int:
+        return self.first + self.second
+
+    def step(self, action: str) -> Observation:
+        answer = split_reply(action)[1] if END_THINK in action else action
+        text, calls = read_tool_calls(answer)
+        if not calls:
+            numbers = re.findall(r"[0-9]+", text)
+            right = len(numbers) == 1 and numbers[0].lstrip("0") == str(self.answer)
+            return Observation("", done=True, success=right)
+        self.calls += 1
+        return Observation(RESPONSE.format(self.calculate(calls[0])), done=self.calls > CALLS)
+
+    def calculate(self, call: object) -> str:
+        """What the calculator returns for a call: a sum of two numbers, or a complaint."""
+        if not isinstance(call, ToolCall) or call.name != "calculator":
+            return "there is no such tool"
+        numbers = re.fullmatch(
+            r"\s*(\d{1,20})\s*\+\s*(\d{1,20})\s*", str(call.arguments.get("sum"))
+        )
+        if not numbers:
+            return "that is not a sum"
+        result = int(numbers[1]) + int(numbers[2])
+        return str(result + self.broken.randint(1, 9) if self.broken else result)
+
+
+def draw(random: Random, digits: int = 2, way: Way = "calculator") -> Calculating:
+    """An episode with numbers of so many digits."""
+    low, high = 10 ** (digits - 1), 10**digits - 1
+    return Calculating(random.randint(low, high), random.randint(low, high), way)
+
+
+def exam(
+    n: int = 300, digits: int = 2, way: Way = "calculator", seed: int = 2026
+) -> list[Calculating]:
+    """``n`` episodes, the same for the same seed, whatever the way."""
+    random = Random(f"calculating {digits} {seed}")
+    return [draw(random, digits, way) for _ in range(n)]
+
+
+def write_call(episode: Calculating) -> str:
+    """A call of the calculator, as a model writes it."""
+    arguments = {"sum": f"{episode.first}+{episode.second}"}
+    call = json.dumps({"name": "calculator", "arguments": arguments})
+    return f"{OPENING}\n{call}\n{CLOSING}"
+
+
+def worked(episode: Calculating) -> str:
+    """The sum worked column by column from the right, as a thought."""
+    a, b, carry, lines = str(episode.first), str(episode.second), 0, []
+    width = max(len(a), len(b))
+    for x, y in zip(reversed(a.zfill(width)), reversed(b.zfill(width)), strict=True):
+        total = int(x) + int(y) + carry
+        lines.append(f"{x}+{y}{'+1' if carry else ''}={total}")
+        carry = total // 10
+    return f"{THINK}\n" + "\n".join(lines) + f"\n{END_THINK}\n\n"
+
+
+def solve(episode: Calculating) -> list[tuple[str, str]]:
+    """A perfect policy of the episode's way; gives (action, observation) of each turn."""
+    thought = worked(episode) if episode.way != "calculator" else ""
+    if episode.way == "think":
+        action = thought + str(episode.answer)
+        return [(action, episode.step(action).text)]
+    call = thought + write_call(episode)
+    said = episode.step(call).text
+    result = re.findall(r"\d+", said)[0]
+    return [(call, said), (result, episode.step(result).text)]
