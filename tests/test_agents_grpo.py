@@ -8,7 +8,7 @@ import torch
 
 from course_utils.agents import grpo
 from course_utils.agents.environment import Observation
-from course_utils.agents.rollout import answer, opening, play
+from course_utils.agents.rollout import opening, play, reply
 from course_utils.nano import pretrain
 from course_utils.nano.grpo import log_probabilities
 from course_utils.nano.model import Shape
@@ -23,10 +23,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 class Echo:
     """Says back what it hears, for as many turns as it is told."""
 
-    prompt: str
+    said: str
     turns: int
     system: str = ""
     heard: list[str] = field(default_factory=list)
+
+    @property
+    def messages(self):
+        before = [{"role": "system", "content": self.system}] if self.system else []
+        return [*before, {"role": "user", "content": self.said}]
 
     def step(self, action: str) -> Observation:
         self.heard.append(action)
@@ -49,11 +54,11 @@ def echoes() -> list[Echo]:
 
 def test_a_rollout_is_the_conversation_word_for_word(model, nano):
     for episode, rollout in zip(echoes(), played(model, nano, echoes()), strict=True):
-        text = opening(episode.prompt, episode.system)
+        text = opening(episode.messages)
         ended = rollout.tokens[-1] == nano.token_to_id(END)
         for number, (action, observation) in enumerate(rollout.turns):
             last = number == len(rollout.turns) - 1
-            text += action + ((END if ended else "") if last else END + answer(observation))
+            text += action + ((END if ended else "") if last else END + reply(observation))
         assert decode(nano, rollout.tokens) == text
         assert len(rollout.turns) == episode.turns and rollout.success
 
@@ -124,10 +129,8 @@ def test_a_reward_is_discounted_and_pays_for_its_turns(turns, success, expected)
 
 
 def test_reward_raises_the_chance_of_what_earned_it(nano):
-    @dataclass
     class LowerCase:
-        prompt: str = "Hi"
-        system: str = ""
+        messages = ({"role": "user", "content": "Hi"},)
 
         def step(self, action: str) -> Observation:
             return Observation("", done=True, success=action[:1].islower())

@@ -4,13 +4,19 @@ from random import Random
 
 import pytest
 
-from course_utils.agents import calculating, guessing, seeking
+from course_utils.agents import calculating, guessing, players, seeking
 from course_utils.agents.environment import Observation
+
+
+def said(episode) -> str:
+    """What the policy reads first."""
+    (message,) = episode.messages
+    return message["content"]
 
 
 def test_guesses_are_told_higher_or_lower_and_end_after_seven():
     episode = guessing.Guessing(10, 60, 42)
-    assert episode.prompt == "Guess a number from 10 to 60."
+    assert said(episode) == "Guess a number from 10 to 60."
     assert episode.step("35") == Observation("higher than 35")
     assert episode.step(" 50!") == Observation("lower than 50")
     assert episode.step("42") == Observation("right", done=True, success=True)
@@ -35,7 +41,7 @@ def test_binary_search_always_succeeds():
     for low, high in guessing.HELD_OUT[::20]:
         for secret in range(low, high + 1):
             episode = guessing.Guessing(low, high, secret)
-            turns = guessing.play(episode, guessing.binary_search, Random(1))
+            turns = players.play(episode, players.binary_search, Random(1))
             assert turns[-1] == (str(secret), "right")
 
 
@@ -49,7 +55,7 @@ def test_noise_says_nothing_of_the_number():
 
 def test_the_notes_lead_to_the_key():
     episode = seeking.Seeking((3, 17, 8))
-    assert episode.prompt == "The key is in one of 30 boxes. Begin with box 3."
+    assert said(episode) == "The key is in one of 30 boxes. Begin with box 3."
     assert episode.step("5") == Observation("empty")
     assert episode.step("box 3") == Observation("look in box 17")
     assert episode.step("17") == Observation("look in box 8")
@@ -73,7 +79,7 @@ def test_a_reader_finds_every_key_and_noise_hides_them():
 
 def test_the_calculator_answers_calls_and_the_answer_ends_the_sum():
     episode = calculating.Calculating(12, 34)
-    assert episode.prompt == "Use the calculator for 12+34."
+    assert said(episode) == "Use the calculator for 12+34."
     call = calculating.write_call(episode)
     assert (
         call == '<tool_call>\n{"name": "calculator", "arguments": {"sum": "12+34"}}\n</tool_call>'

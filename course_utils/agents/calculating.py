@@ -15,6 +15,7 @@ from typing import Literal
 
 from course_utils.agents.environment import Observation
 from course_utils.agents.tool_calls import CLOSING, OPENING, ToolCall, read_tool_calls
+from course_utils.engines.protocol import Message
 from course_utils.nano.tokenizer import END_THINK, THINK, split_reply
 
 Way = Literal["think", "calculator", "both"]
@@ -44,12 +45,12 @@ class Calculating:
     second: int
     way: Way = "calculator"
     broken: Random | None = None
-    system: str = ""
     calls: int = 0
 
     @property
-    def prompt(self) -> str:
-        return PROMPT[self.way].format(sum=f"{self.first}+{self.second}")
+    def messages(self) -> list[Message]:
+        prompt = PROMPT[self.way].format(sum=f"{self.first}+{self.second}")
+        return [{"role": "user", "content": prompt}]
 
     @property
     def answer(self) -> int:

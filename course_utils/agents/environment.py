@@ -8,10 +8,12 @@ tokens that were read and written, is a *rollout*.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
+
+from course_utils.engines.protocol import Message
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,8 @@ class Episode(Protocol):
     """One episode in progress. It has hidden state, so each is played once."""
 
     @property
-    def prompt(self) -> str:
-        """The first observation: what the policy is asked."""
-        ...
-
-    @property
-    def system(self) -> str:
-        """A system message before the prompt (the tools on offer, say); empty for none."""
+    def messages(self) -> Sequence[Message]:
+        """The first observation, as the conversation that the policy is to answer."""
         ...
 
     def step(self, action: str) -> Observation:

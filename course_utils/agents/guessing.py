@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from course_utils.agents.environment import Observation
+from course_utils.engines.protocol import Message
 
 LOWEST, HIGHEST = 1, 99
 NARROWEST = 32
@@ -23,6 +23,7 @@ NARROWEST = 32
 GUESSES = 7
 
 PROMPT = "Guess a number from {low} to {high}."
+"""How the policy is asked in training and in every test, unless another wording is given."""
 
 HIGHER, LOWER = "higher than", "lower than"
 RIGHT, OUT = "right", "no number"
@@ -47,8 +48,9 @@ def intervals(*, testing: bool = False) -> list[tuple[int, int]]:
 class Guessing:
     """One episode: find ``secret`` between ``low`` and ``high`` in seven guesses.
 
-    With ``noise`` the answers come from a coin instead: they say nothing about the number.  An
-    action must hold exactly one number; any other text ends the episode.
+    With ``noise`` the answers come from a coin instead: they say nothing about the number.
+    ``wording`` and earlier messages ``before`` are how it is asked.  An action must hold exactly
+    one number; any other text ends the episode.
     """
 
     low: int
@@ -56,12 +58,13 @@ class Guessing:
     secret: int
     noise: Random | None = None
     wording: str = PROMPT
-    system: str = ""
+    before: tuple[Message, ...] = ()
     guesses: list[int] = field(default_factory=list)
 
     @property
-    def prompt(self) -> str:
-        return self.wording.format(low=self.low, high=self.high)
+    def messages(self) -> list[Message]:
+        prompt = self.wording.format(low=self.low, high=self.high)
+        return [*self.before, {"role": "user", "content": prompt}]
 
     def step(self, action: str) -> Observation:
         guess = read_guess(action)
@@ -99,57 +102,3 @@ def exam(n: int = 500, seed: int = 2026, *, noise: bool = False, **changes) -> l
 
 
 TRAINING, HELD_OUT = intervals(), intervals(testing=True)
-
-# ---- players ------------------------------------------------------------------------------
-
-Player = Callable[[Random, int, int, Sequence[int], Sequence[str]], int]
-"""(random, low, high, guesses so far, answers to them) -> next guess."""
-
-
-def open_interval(low: int, high: int, guesses: Sequence[int], answers: Sequence[str]):
-    """The numbers still possible after these answers, as (lowest, highest)."""
-    for guess, answer in zip(guesses, answers, strict=True):
-        if answer.startswith(HIGHER):
-            low = max(low, guess + 1)
-        else:
-            high = min(high, guess - 1)
-    return low, high
-
-
-def binary_search(random, low, high, guesses, answers) -> int:
-    """Halve what is left: no strategy needs fewer guesses on average."""
-    return sum(open_interval(low, high, guesses, answers)) // 2
-
-
-def near_binary(random, low, high, guesses, answers) -> int:
-    """Somewhere around the middle of what is left."""
-    low, high = open_interval(low, high, guesses, answers)
-    slack = (high - low) // 4
-    return random.randint((low + high) // 2 - slack, (low + high) // 2 + slack)
-
-
-def possible(random, low, high, guesses, answers) -> int:
-    """Any number that is still possible."""
-    return random.randint(*open_interval(low, high, guesses, answers))
-
-
-def anything(random, low, high, guesses, answers) -> int:
-    """Any number of the interval, whatever was answered."""
-    return random.randint(low, high)
-
-
-def upwards(random, low, high, guesses, answers) -> int:
-    """One number after the other, from some number on."""
-    if not guesses:
-        return random.randint(low, high - GUESSES)
-    return min(high, guesses[-1] + 1)
-
-
-def play(episode: Guessing, player: Player, random: Random) -> list[tuple[str, str]]:
-    """Let a player finish an episode; gives (action, answer) of each turn."""
-    turns: list[tuple[str, str]] = []
-    while not (turns and (turns[-1][1] == RIGHT or len(turns) == GUESSES)):
-        answers = [answer for _, answer in turns]
-        guess = player(random, episode.low, episode.high, episode.guesses, answers)
-        turns.append((str(guess), episode.step(str(guess)).text))
-    return turns

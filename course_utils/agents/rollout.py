@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 from course_utils.agents.environment import Episode
+from course_utils.engines.protocol import Message
 from course_utils.nano.model import Cache, Transformer
 from course_utils.nano.tokenizer import END, START, decode
 
@@ -47,15 +48,19 @@ class Rollout:
     success: bool = False
 
 
-def opening(prompt: str, system: str = "") -> str:
+def conversation(messages: Sequence[Message]) -> str:
+    """The text of these messages."""
+    return "".join(f"{START}{m['role']}\n{m['content']}{END}\n" for m in messages)
+
+
+def opening(messages: Sequence[Message]) -> str:
     """The text before the policy's first action."""
-    before = f"{START}system\n{system}{END}\n" if system else ""
-    return f"{before}{START}user\n{prompt}{END}\n{START}assistant\n"
+    return conversation(messages) + f"{START}assistant\n"
 
 
-def answer(observation: str) -> str:
+def reply(observation: str) -> str:
     """The text between an action, which ended with ``<|im_end|>``, and the next."""
-    return f"\n{START}user\n{observation}{END}\n{START}assistant\n"
+    return "\n" + opening([{"role": "user", "content": observation}])
 
 
 @dataclass
@@ -88,7 +93,7 @@ def play(
     batch; one that would outgrow the model's context ends there, without success.
     """
     stop = tokenizer.token_to_id(END)
-    starts = [tokenizer.encode(opening(e.prompt, e.system)).ids for e in episodes]
+    starts = [tokenizer.encode(opening(e.messages)).ids for e in episodes]
     players = [
         _Player(episode, Rollout(list(start), [False] * len(start), [0.0] * len(start)))
         for episode, start in zip(episodes, starts, strict=True)
@@ -161,4 +166,4 @@ def _act(player: _Player, tokenizer: Tokenizer) -> None:
     player.rollout.success = observation.done and observation.success
     if not observation.done:
         closed = "" if text.endswith(END) else END
-        player.said = tokenizer.encode(closed + answer(observation.text)).ids
+        player.said = tokenizer.encode(closed + reply(observation.text)).ids

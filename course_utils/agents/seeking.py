@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from course_utils.agents.environment import Observation
+from course_utils.engines.protocol import Message
 
 BOXES = 30
 STEPS = (2, 4)
@@ -35,12 +36,11 @@ class Seeking:
 
     way: tuple[int, ...]
     noise: Random | None = None
-    system: str = ""
     opened: list[int] = field(default_factory=list)
 
     @property
-    def prompt(self) -> str:
-        return PROMPT.format(first=self.way[0])
+    def messages(self) -> list[Message]:
+        return [{"role": "user", "content": PROMPT.format(first=self.way[0])}]
 
     def step(self, action: str) -> Observation:
         numbers = re.findall(r"[0-9]+", action)
@@ -76,7 +76,7 @@ def exam(n: int = 500, seed: int = 2026, *, noise: bool = False) -> list[Seeking
 def follow_notes(episode: Seeking) -> list[tuple[str, str]]:
     """The best policy: opens the box that was named last; (action, observation) of each turn."""
     turns: list[tuple[str, str]] = []
-    said = episode.prompt
+    said = episode.messages[-1]["content"]
     while not turns or (turns[-1][1].startswith(NOTE.format("")) and len(turns) < OPENINGS):
         action = re.findall(r"[0-9]+", said)[-1]
         said = episode.step(action).text

@@ -44,10 +44,17 @@ class About:
 
 
 def to_gguf(
-    model: Transformer, tokenizer: Tokenizer, path: Path, about: About, *, half: bool = False
+    model: Transformer,
+    tokenizer: Tokenizer,
+    path: Path,
+    about: About,
+    *,
+    half: bool = False,
+    template: str = CHAT_TEMPLATE,
 ) -> None:
     """Write ``model`` as a GGUF file with 32-bit weights, or 16-bit matrices if ``half``.
 
+    ``template``: the chat format that the model was trained in, in Jinja.
     Norms, biases and routers stay in 32 bits in either case, as in every llama.cpp file: they
     are few.  Raises OptionError for a mixture with a shared expert, which ``qwen3moe`` lacks.
     """
@@ -81,7 +88,7 @@ def to_gguf(
         writer.add_expert_count(shape.experts)
         writer.add_expert_used_count(shape.used)
         writer.add_expert_feed_forward_length(shape.expert_width)
-    _add_tokenizer(writer, tokenizer, shape.vocabulary)
+    _add_tokenizer(writer, tokenizer, shape.vocabulary, template)
     for name, tensor in model.state_dict().items():
         matrix = tensor.dim() >= 2 and "ffn_gate_inp" not in name  # that one is the router
         stored = tensor.to("cpu", torch.float16 if half and matrix else torch.float32)
@@ -92,7 +99,9 @@ def to_gguf(
     writer.close()
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer, vocabulary: int) -> None:
+def _add_tokenizer(
+    writer: gguf.GGUFWriter, tokenizer: Tokenizer, vocabulary: int, template: str
+) -> None:
     tokens = [tokenizer.id_to_token(number) for number in range(tokenizer.get_vocab_size())]
     kinds = [
         gguf.TokenType.CONTROL
@@ -116,7 +125,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer, vocabulary: in
     writer.add_eos_token_id(tokens.index(END))
     writer.add_pad_token_id(tokens.index(END_OF_TEXT))
     writer.add_add_bos_token(False)
-    writer.add_chat_template(CHAT_TEMPLATE)
+    writer.add_chat_template(template)
 
 
 def from_gguf(path: str | Path) -> Transformer:

@@ -1,0 +1,105 @@
+"""Where does the reinforcement learning of notebook 08 begin? A base model that has read games.
+
+``python -m course_utils.agents.experiments.guesser`` pretrains it in two stages, first on the games
+of players who listen and then on everybody's, and writes ``models/nano/guesser.gguf`` with its
+card.  A run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from course_utils.agents import players
+from course_utils.agents.rollout import CHAT_TEMPLATE
+from course_utils.nano import cards, export, pretrain
+from course_utils.nano.model import Shape, Transformer
+from course_utils.nano.tokenizer import load
+from course_utils.paths import nano_folder, repository_root
+
+NAME = "guesser"
+SEED = 1
+SHAPE = Shape(width=64, layers=4, heads=4, kv_heads=2, ffn_width=128, context=384)
+
+LISTENING = pretrain.Settings(
+    steps=2500,
+    tokens_per_step=3072,
+    row_length=192,
+    long_share=0.0,
+    learning_rate=4e-3,
+    evaluate_every=100,
+    seed=SEED,
+)
+"""The first stage: how to listen is learnt fastest from those who do."""
+
+READING = pretrain.Settings(
+    steps=500,
+    tokens_per_step=3840,
+    row_length=320,
+    long_share=0.0,
+    learning_rate=1e-3,
+    evaluate_every=100,
+    seed=SEED,
+)
+"""The second stage: everybody's games, as they come."""
+
+STAGES = {
+    "listening": (LISTENING, players.listeners_document),
+    "reading": (READING, players.everyones_document),
+}
+
+
+def pretrained(folder: Path) -> tuple[Transformer, float]:
+    """The base model after both stages, and the seconds they took; states lie in ``folder``."""
+    model, pieces, seconds = pretrain.new_model(SHAPE, SEED), load(), 0.0
+    for stage, (settings, document) in STAGES.items():
+        run = pretrain.pretrain(
+            model, pieces, settings, document=document, state_file=folder / f"{NAME}-{stage}.pt"
+        )
+        seconds += follow(run, stage)
+    return model, seconds
+
+
+def follow(run: Iterator[dict], label: str) -> float:
+    """Carry a run to its end, printing its losses; gives the seconds of its last step."""
+    seconds = 0.0
+    for record in run:
+        seconds = record["seconds"]
+        if "held_out_loss" in record:
+            print(label, record["step"], record["held_out_loss"], f"{seconds:.0f} s", flush=True)
+    return seconds
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    states = repository_root() / ".cache" / "nano"
+    states.mkdir(parents=True, exist_ok=True)
+    model, seconds = pretrained(states)
+    path = nano_folder() / f"{NAME}.gguf"
+    about = export.About("nano guesser", "A very small base model that has read guessing games.")
+    export.to_gguf(model, load(), path, about, half=True, template=CHAT_TEMPLATE)
+    facts = {
+        "title": "nano guesser",
+        "summary": "Has read games of guessing a number: first those of players who use what they "
+        "are told, then everybody's, most of whom do not. It has been pretrained only, and is "
+        "where the live training of notebook 08 begins.",
+        "made_from": "random weights",
+        "command": "python -m course_utils.agents.experiments.guesser",
+        "seconds": seconds,
+        "cores": 1,
+        "training": {
+            f"{stage}_{name}": value
+            for stage, (settings, _) in STAGES.items()
+            for name, value in asdict(settings).items()
+        },
+        "data": {f"asked {wording!r}": share for wording, (share, _) in players.EVERYONE.items()},
+        "tests": "How often it finds the number is in `runs/guessing-policies.csv`.",
+    }
+    cards.write_card(path, facts, {})
+
+
+if __name__ == "__main__":
+    main()
