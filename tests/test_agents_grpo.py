@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from course_utils.agents import grpo
-from course_utils.agents.environment import Observation
-from course_utils.agents.rollout import opening, play, reply
-from course_utils.nano import pretrain
+from course_utils.agents.environment import Observation, play_with_engine
+from course_utils.agents.rollout import CHAT_TEMPLATE, opening, play, reply
+from course_utils.engines import GREEDY, open_model
+from course_utils.nano import export, pretrain
 from course_utils.nano.grpo import log_probabilities
 from course_utils.nano.model import Shape
 from course_utils.nano.tokenizer import END, decode
@@ -156,3 +157,34 @@ def test_the_same_seed_trains_the_same_model(nano):
     (first, one), (second, two) = trained(), trained()
     assert first == second
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_a_stopped_training_goes_on_to_identical_weights(nano, tmp_path):
+    def trained(steps, state_file=None):
+        model = pretrain.new_model(SHAPE, seed=1)
+        settings = grpo.Settings(steps=steps, episodes=2, group=4, turn_penalty=0.1)
+        draw = lambda random: Echo("Hi", random.randint(1, 2))  # noqa: E731
+        return [
+            r["step"] for r in grpo.train(model, nano, draw, settings, state_file=state_file)
+        ], model
+
+    _, whole = trained(3)
+    trained(2, tmp_path / "state.pt")
+    steps, resumed = trained(3, tmp_path / "state.pt")
+    assert steps == [3]
+    pairs = zip(whole.parameters(), resumed.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_an_exported_policy_plays_through_an_engine_as_it_does_in_pytorch(nano, tmp_path):
+    model = pretrain.new_model(Shape(width=64, layers=2, heads=4, kv_heads=2, ffn_width=128), 1)
+    with torch.no_grad():  # wide margins between the tokens, so that rounding decides nothing
+        model.output.weight *= 30
+    path = tmp_path / "policy.gguf"
+    export.to_gguf(model, nano, path, export.About("policy", "a test"), template=CHAT_TEMPLATE)
+    with open_model(path, threads=1) as engine:
+        messages = Echo("Hi", 1).messages
+        assert engine.render(messages) == opening(messages)
+        ((action, _),) = play_with_engine(engine, Echo("Hi", 1), GREEDY.but(max_tokens=4))
+    (rollout,) = play(model, nano, [Echo("Hi", 1)], temperature=0, max_action_tokens=4)
+    assert action == rollout.turns[0][0].strip()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from course_utils.engines.protocol import Message
+from course_utils.engines.protocol import Engine, Message
+from course_utils.engines.sampling import GREEDY, Sampling
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,22 @@ class Episode(Protocol):
     def step(self, action: str) -> Observation:
         """Answer one action, a whole turn of the policy. Any text is an action."""
         ...
+
+
+def play_with_engine(
+    engine: Engine, episode: Episode, sampling: Sampling = GREEDY
+) -> list[tuple[str, Observation]]:
+    """Let any engine play an episode to its end; (action, observation) of each turn.
+
+    The action is the answer; a thought before it is the policy's own affair.
+    """
+    messages, turns = list(episode.messages), []
+    while not turns or not turns[-1][1].done:
+        reply = engine.chat(messages, sampling).finish()
+        observation = episode.step(reply.answer)
+        turns.append((reply.answer, observation))
+        messages += [reply.message(), {"role": "user", "content": observation.text}]
+    return turns
 
 
 Draw = Callable[[Random], Episode]

@@ -1,7 +1,7 @@
 """How does a policy learn from how an episode ended? GRPO over whole episodes, turn after turn.
 
-A group of rollouts starts from the same hidden state.  Each gets one reward, at its end; what is
-better than its group's mean makes all of its actions likelier.  Two things differ from GRPO with
+The rollouts of a group start from the same hidden state, and each is rewarded once, at its end.
+One better than its group's mean makes all its actions likelier.  Two things differ from GRPO with
 one answer (``nano.grpo``): the text holds tokens that the environment wrote, which must not be
 trained, and an episode can be good and long, so that turns may have a price.
 
@@ -15,7 +15,9 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
+from statistics import fmean
 
 import torch
 from tokenizers import Tokenizer
@@ -25,6 +27,7 @@ from course_utils.agents.environment import Draw
 from course_utils.agents.rollout import Rollout, play
 from course_utils.nano.grpo import advantages, clipped_objective, log_probabilities
 from course_utils.nano.model import Transformer
+from course_utils.nano.pretrain import save_state
 
 
 @dataclass(frozen=True)
@@ -98,18 +101,29 @@ def update(
 
 
 def train(
-    model: Transformer, tokenizer: Tokenizer, draw: Draw, settings: Settings | None = None
+    model: Transformer,
+    tokenizer: Tokenizer,
+    draw: Draw,
+    settings: Settings | None = None,
+    *,
+    state_file: Path | None = None,
 ) -> Iterator[dict]:
     """Train ``model`` in place; yields a record per step, with one rollout's turns to read.
 
-    Each step depends on the seed and its number alone.
+    Each step depends on the seed and its number alone, so a stopped run goes on from
+    ``state_file`` exactly.
     """
     settings = settings or Settings()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
-    seconds = 0.0
-    for step in range(1, settings.steps + 1):
+    first, seconds = 1, 0.0
+    if state_file and state_file.exists():
+        state = torch.load(state_file)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first, seconds = state["step"] + 1, state["seconds"]
+    for step in range(first, settings.steps + 1):
         started = time.perf_counter()
         random = Random(f"{settings.seed} {step}")
         generator = torch.Generator().manual_seed(random.getrandbits(63))
@@ -126,11 +140,14 @@ def train(
         advantage = advantages(rewards.view(settings.episodes, settings.group)).flatten()
         update(model, optimizer, rollouts, advantage, settings)
         seconds += time.perf_counter() - started
+        if state_file:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            save_state(state_file, step=step, seconds=seconds, **state)
         yield {
             "step": step,
             "seconds": round(seconds, 1),
             "reward": round(rewards.mean().item(), 4),
-            "success": round(sum(r.success for r in rollouts) / len(rollouts), 4),
-            "turns": round(sum(len(r.turns) for r in rollouts) / len(rollouts), 3),
+            "success": round(fmean(r.success for r in rollouts), 4),
+            "turns": round(fmean(len(r.turns) for r in rollouts), 3),
             "example": rollouts[0].turns,
         }

@@ -37,7 +37,7 @@ def binary_search(random, low, high, guesses, answers) -> int:
 def near_binary(random, low, high, guesses, answers) -> int:
     """Somewhere around the middle of what is left."""
     low, high = open_interval(low, high, guesses, answers)
-    slack = (high - low) // 4
+    slack = (high - low) // 8
     return random.randint((low + high) // 2 - slack, (low + high) // 2 + slack)
 
 

@@ -1,0 +1,162 @@
+"""Does reward teach a policy to use what it is told? GRPO in the guessing world, three seeds.
+
+``python -m course_utils.agents.experiments.guessing_rl`` trains the base model ``guesser.gguf``
+with each seed and compares five policies: the base model under the best of twelve prompts, the
+best policy that is blind to feedback, the reinforced policy, the same with noise for feedback, and
+binary search.  It writes to ``models/nano/runs``:
+
+* ``guessing-rl-SEED.csv``: each step of the training, with the score on validation episodes
+* ``guessing-replay-SEED.csv``: one fixed episode, played again every few steps
+* ``guessing-prompts.csv``: the twelve prompts on validation episodes
+* ``guessing-policies.csv``: the comparison, on other held-out episodes
+
+A finished run is left alone; a stopped one goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from course_utils.agents import grpo, guessing, measure, players
+from course_utils.agents.experiments.guessing_prompts import PROMPTS
+from course_utils.agents.rollout import play
+from course_utils.nano import export
+from course_utils.nano.model import Transformer
+from course_utils.nano.pretrain import write_log
+from course_utils.nano.tokenizer import load
+from course_utils.paths import nano_folder, repository_root
+
+SEEDS = (1, 2, 3)
+SETTINGS = {
+    "steps": 60,
+    "episodes": 16,
+    "group": 8,
+    "learning_rate": 1e-3,
+    "turn_penalty": 0.05,
+}
+EVERY = 10
+"""Steps between two looks at the validation episodes, and two replays."""
+
+VALIDATION, EXAM = 2025, 2026
+"""Seeds of the episodes that prompts and settings are chosen on, and of those reported."""
+EPISODES = 500
+
+REPLAYED = (8, 95, 61)
+"""Lowest, highest and hidden number of the episode that is played again and again."""
+
+DECODINGS = {"likeliest": 0.0, "drawn": 1.0}
+
+
+def reinforced(seed: int, pieces: Tokenizer, runs: Path, states: Path) -> Transformer:
+    """The base model after training with one seed; logs and replays lie in ``runs``."""
+    model = export.from_gguf(nano_folder() / "guesser.gguf")
+    settings = grpo.Settings(seed=seed, **SETTINGS)
+    log_file, replay_file = (runs / f"guessing-{kind}-{seed}.csv" for kind in ("rl", "replay"))
+    state_file = states / f"guessing-rl-{seed}.pt"
+    going_on = state_file.exists()
+    log = read(log_file) if going_on else []
+    replays = read(replay_file) if going_on else replay(model, pieces, 0)
+    for record in grpo.train(model, pieces, guessing.draw, settings, state_file=state_file):
+        del record["example"]
+        record |= {"validation_success": "", "validation_turns": ""}
+        if record["step"] % EVERY == 0:
+            score = measure.score_policy(model, pieces, guessing.exam(200, VALIDATION))
+            record["validation_success"] = round(score.success, 4)
+            record["validation_turns"] = round(score.turns, 3)
+            replays += replay(model, pieces, record["step"])
+            print(seed, record, flush=True)
+        log.append(record)
+        write_log(log_file, log)
+        write_log(replay_file, replays)
+    return model
+
+
+def replay(model: Transformer, pieces: Tokenizer, step: int) -> list[dict]:
+    """The fixed episode as this model plays it with its likeliest guesses, a row for each turn."""
+    (rollout,) = play(model, pieces, [guessing.Guessing(*REPLAYED)], temperature=0)
+    return [
+        {"step": step, "turn": turn, "guess": guess, "answer": answer}
+        for turn, (guess, answer) in enumerate(rollout.turns, start=1)
+    ]
+
+
+def choose_prompt(model: Transformer, pieces: Tokenizer, runs: Path) -> tuple[int, str]:
+    """Number and decoding of the prompt that the base model plays best with, on validation."""
+    rows = []
+    for number, prompt in enumerate(PROMPTS):
+        for decoding, temperature in DECODINGS.items():
+            episodes = [prompt.apply(e) for e in guessing.exam(EPISODES, VALIDATION)]
+            score = measure.score_policy(model, pieces, episodes, temperature=temperature)
+            rows.append({"prompt": number, **asdict(prompt), "decoding": decoding} | row(score))
+    write_log(runs / "guessing-prompts.csv", rows)
+    best = max(rows, key=lambda r: r["success"])
+    return best["prompt"], best["decoding"]
+
+
+def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
+    """All policies on the exam, a row for each and, where there are seeds, for each seed."""
+    base = export.from_gguf(nano_folder() / "guesser.gguf")
+    number, decoding = choose_prompt(base, pieces, runs)
+    asked = [PROMPTS[number].apply(e) for e in guessing.exam(EPISODES, EXAM)]
+    intervals = [(e.low, e.high) for e in guessing.exam(EPISODES, EXAM)]
+    rows = []
+
+    def add(policy: str, decoding: str, score: measure.Score, seed: int | str = "") -> None:
+        rows.append({"policy": policy, "seed": seed, "decoding": decoding} | row(score))
+
+    for name, temperature in DECODINGS.items():
+        score = measure.score_policy(
+            base, pieces, guessing.exam(EPISODES, EXAM), temperature=temperature
+        )
+        add("base", name, score)
+    temperature = DECODINGS[decoding]
+    add(
+        "base, best prompt",
+        decoding,
+        measure.score_policy(base, pieces, asked, temperature=temperature),
+    )
+    add("best blind policy", "exact", measure.best_blind_score(intervals))
+    add("binary search", "exact", measure.score_player(players.binary_search, intervals))
+    for seed in SEEDS:
+        model = reinforced(seed, pieces, runs, states)
+        for name, temperature in DECODINGS.items():
+            for policy, noise in (("reinforced", False), ("reinforced, noise for feedback", True)):
+                episodes = guessing.exam(EPISODES, EXAM, noise=noise)
+                score = measure.score_policy(model, pieces, episodes, temperature=temperature)
+                add(policy, name, score, seed)
+    write_log(runs / "guessing-policies.csv", rows)
+    return rows
+
+
+def row(score: measure.Score) -> dict:
+    return {
+        "success": round(score.success, 4),
+        "turns": round(score.turns, 3),
+        "episodes": score.episodes,
+    }
+
+
+def read(path: Path) -> list[dict]:
+    """The rows of a log."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    torch.set_num_threads(parser.parse_args().threads)
+    states = repository_root() / ".cache" / "nano"
+    states.mkdir(parents=True, exist_ok=True)
+    for found in compare(load(), nano_folder() / "runs", states):
+        print(found)
+
+
+if __name__ == "__main__":
+    main()
