@@ -8,7 +8,7 @@ from course_utils.agents import loop
 from course_utils.agents.trace import Trace
 from course_utils.engines.protocol import Reply
 from course_utils.engines.sampling import GREEDY
-from course_utils.errors import PromptError
+from course_utils.errors import OptionError, PromptError
 from tests.scripted_engine import ScriptedEngine
 
 
@@ -132,3 +132,23 @@ def test_an_edited_result_takes_the_run_elsewhere():
     assert trace.messages[2]["content"] == "3"  # what happened stays as it was
     again = loop.run(ScriptedEngine(["7."]), messages, [add])
     assert again.answer == "7."
+
+
+def test_only_a_result_can_be_edited():
+    trace = loop.run(ScriptedEngine(["3."]), "1+2?", [add])
+    with pytest.raises(OptionError, match="answer cannot be edited"):
+        trace.edited(trace.events[0], "4")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"turns": 0}, {"turns": 2.5}, {"seconds": -1}, {"tokens": None}, {"calls": "8"}]
+)
+def test_a_limit_that_is_none_is_refused(limits):
+    with pytest.raises(OptionError, match="is not a limit"):
+        loop.Limits(**limits)
+
+
+def test_a_trace_can_be_printed_whatever_it_holds():
+    engine = ScriptedEngine([call("add", a="\u001b[2J\u202e")])
+    trace = loop.run(engine, "Go on.", [add], limits=loop.Limits(turns=1))
+    assert "\u001b" not in str(trace) and "\u202e" not in str(trace)

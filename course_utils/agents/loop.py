@@ -8,6 +8,7 @@ limits, and the trace says what happened.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from course_utils.agents.tools import Tool, as_tools
 from course_utils.agents.trace import Event, Trace
 from course_utils.engines.protocol import Engine, Message, Reply
 from course_utils.engines.sampling import QWQ, Sampling
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, OptionError
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ class Limits:
     calls: int = 8
     tool_seconds: float = 10.0
     result_characters: int = 4000
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            whole = self.__dataclass_fields__[name].type == "int"
+            if not isinstance(value, int if whole else int | float) or not value > 0:
+                kind = "a whole number" if whole else "a number"
+                raise OptionError(f"{name}={value!r} is not a limit.", f"Give {kind} above 0.")
 
 
 def run(
@@ -100,17 +108,20 @@ def _think(
     tokens = limits.tokens - trace.tokens
     if tokens <= 0:
         return trace.stop("tokens", f"{limits.tokens:,} tokens were generated without an answer.")
-    deadline = trace.started + limits.seconds
+    seconds_left = limits.seconds - (time.perf_counter() - trace.started)
     try:
         settings = sampling.but(max_tokens=min(tokens, sampling.max_tokens or tokens))
         stream = engine.chat(trace.messages, settings, tools=schemas or None)
-        for _ in stream:
-            if time.perf_counter() > deadline:
-                stream.stop()
+        timer = threading.Timer(seconds_left, stream.stop)
+        timer.start()
+        try:
+            stream.finish()
+        finally:
+            timer.cancel()
     except CourseError as error:
         return trace.stop("engine", str(error))
     trace.tokens += stream.reply.tokens
-    if time.perf_counter() > deadline:
+    if time.perf_counter() - trace.started > limits.seconds:
         return trace.stop("seconds", f"There was no answer within {limits.seconds:g} seconds.")
     return stream.reply
 

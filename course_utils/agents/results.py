@@ -63,13 +63,18 @@ def harmless(text: str, longest: int) -> tuple[str, list[str]]:
         left_out = f"\n[{len(text) - longest:,} characters left out]\n"
         text = text[: longest - tail] + left_out + text[len(text) - tail :]
     text = text.replace("\r\n", "\n")
-    shown = "".join(_shown(character) for character in text)
+    shown = visible(text)
     if shown != text:
         notes.append("unseen characters written out")
     text, marks = MARKS.subn(lambda mark: mark.group().translate(_DEFUSED), shown)
     if marks:
         notes.append(f"{marks} mark{'s' * (marks > 1)} of a chat format defused")
     return text, notes
+
+
+def visible(text: str) -> str:
+    """``text`` with the code of each character that would not be seen, or acts on a terminal."""
+    return "".join(map(_shown, text))
 
 
 def _shown(character: str) -> str:

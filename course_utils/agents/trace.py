@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from course_utils.agents.results import visible
 from course_utils.agents.tool_calls import BrokenCall, ToolCall
 from course_utils.engines.protocol import Message
+from course_utils.errors import OptionError
 
 Kind = Literal["thought", "call", "result", "answer", "note"]
 
@@ -87,7 +89,14 @@ class Trace:
         return [event.outcome for event in self.events if event.kind == "result"]
 
     def edited(self, event: Event, text: str) -> list[Message]:
-        """The messages up to a result, with another text in its place: what if it had said this?"""
+        """The messages up to a result, with another text in its place: what if it had said this?
+
+        Run them anew to see.  Raises OptionError for an event that is no result.
+        """
+        if event.message is None:
+            raise OptionError(
+                f"A {event.kind} cannot be edited.", 'Give an event of the kind "result".'
+            )
         before = self.messages[: event.message]
         return [*before, self.messages[event.message] | {"content": text}]
 
@@ -104,5 +113,5 @@ class Trace:
 
 
 def _one_line(text: str, longest: int = 100) -> str:
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= longest else line[: longest - 1] + "…"
