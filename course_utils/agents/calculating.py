@@ -14,13 +14,21 @@ from random import Random
 from typing import Literal
 
 from course_utils.agents.environment import Observation
+from course_utils.agents.rollout import conversation
 from course_utils.agents.tool_calls import CLOSING, OPENING, ToolCall, read_tool_calls
 from course_utils.engines.protocol import Message
-from course_utils.nano.tokenizer import END_THINK, THINK, split_reply
+from course_utils.nano.tokenizer import END_OF_TEXT, END_THINK, THINK, split_reply
 
 Way = Literal["think", "calculator", "both"]
 
+WAYS: tuple[Way, ...] = ("think", "calculator", "both")
+
 DIGITS = (2, 4, 8)
+"""Lengths of the numbers that a policy is tested on."""
+
+LEARNT_DIGITS = (1, 2, 3, 4, 5, 6, 7, 8)
+"""Lengths in the documents of a base model."""
+
 CALLS = 2
 """How many calls an episode may hold."""
 
@@ -121,3 +129,13 @@ def solve(episode: Calculating) -> list[tuple[str, str]]:
     said = episode.step(call).text
     result = re.findall(r"\d+", said)[0]
     return [(call, said), (result, episode.step(result).text)]
+
+
+def document(random: Random) -> str:
+    """A solved sum in the agents' chat format, for pretraining: any way, any number of digits."""
+    episode = draw(random, random.choice(LEARNT_DIGITS), random.choice(WAYS))
+    turns = solve(episode)
+    messages = list(episode.messages)
+    for action, said in turns:
+        messages += [{"role": "assistant", "content": action}, {"role": "user", "content": said}]
+    return conversation(messages[:-1]) + END_OF_TEXT

@@ -74,7 +74,7 @@ IN_FEW = "Find the number from {low} to {high} in few guesses."
 WHICH = "Which number from {low} to {high} do I think of?"
 TOGETHER = "Let us play: a number from {low} to {high}."
 
-LISTENERS: dict[Player, float] = {possible: 0.5, near_binary: 0.5}
+LISTENERS: dict[Player, float] = {possible: 0.35, near_binary: 0.65}
 """Players who use what they are told."""
 
 EVERYONE: dict[str, tuple[float, dict[Player, float]]] = {

@@ -15,8 +15,10 @@ from course_utils.paths import repository_root
 
 # Where conda-forge calls a package something else than PyPI does.
 CONDA_NAMES = {
+    "docstring-parser": "docstring_parser",
     "huggingface-hub": "huggingface_hub",
     "torch": "pytorch-cpu",
+    "typing-extensions": "typing_extensions",
 }
 # A browser driver and a llama.cpp server, which only the tests of the pip environment need.
 LEFT_OUT = {"playwright", "xllamacpp"}

@@ -25,7 +25,7 @@ SEED = 1
 SHAPE = Shape(width=64, layers=4, heads=4, kv_heads=2, ffn_width=128, context=384)
 
 LISTENING = pretrain.Settings(
-    steps=2500,
+    steps=2200,
     tokens_per_step=3072,
     row_length=192,
     long_share=0.0,
@@ -36,7 +36,7 @@ LISTENING = pretrain.Settings(
 """The first stage: how to listen is learnt fastest from those who do."""
 
 READING = pretrain.Settings(
-    steps=500,
+    steps=200,
     tokens_per_step=3840,
     row_length=320,
     long_share=0.0,
