@@ -1,5 +1,6 @@
 """The environments answer as they say, a perfect policy solves them, and a blind one does not."""
 
+import re
 from random import Random
 
 import pytest
@@ -130,3 +131,14 @@ def test_a_broken_calculator_shows_who_trusts_it():
     episode = calculating.Calculating(12, 34, broken=Random(1))
     result = int(episode.step(calculating.write_call(episode)).text.split()[1])
     assert 46 < result < 56
+
+
+def test_documents_of_sums_are_solved_rightly_in_every_way():
+    random, ways = Random(7), set()
+    for _ in range(60):
+        text = calculating.document(random)
+        first, second = map(int, re.findall(r"(\d+)\+(\d+)", text)[0])
+        answer = re.findall(r"(\d+)<\|im_end\|>\n<\|endoftext\|>", text)
+        assert answer == [str(first + second)]
+        ways.add(("<think>" in text, "<tool_call>" in text))
+    assert ways == {(True, False), (False, True), (True, True)}

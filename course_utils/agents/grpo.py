@@ -34,8 +34,9 @@ from course_utils.nano.pretrain import save_state
 class Settings:
     """What a run depends on: each step plays ``group`` rollouts of each of ``episodes``.
 
-    ``discount``: what a success is worth one turn later (1: as much).  ``turn_penalty`` is taken
-    off for every turn, successful or not.
+    Actions are drawn at temperature 1.  ``discount``: what a success is worth one turn later (1: as
+    much).  ``turn_penalty`` is taken off for every turn, successful or not; a policy that fails
+    anyway then does better to give up at once.
     """
 
     steps: int = 40
@@ -45,7 +46,6 @@ class Settings:
     learning_rate: float = 5e-4
     clip_low: float = 0.2
     clip_high: float = 0.28
-    temperature: float = 1.0
     max_action_tokens: int = 8
     discount: float = 1.0
     turn_penalty: float = 0.0
@@ -133,7 +133,6 @@ def train(
             tokenizer,
             [copy.deepcopy(episode) for episode in drawn for _ in range(settings.group)],
             max_action_tokens=settings.max_action_tokens,
-            temperature=settings.temperature,
             generator=generator,
         )
         rewards = torch.tensor([reward(rollout, settings) for rollout in rollouts])

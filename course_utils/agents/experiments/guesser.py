@@ -74,11 +74,14 @@ def follow(run: Iterator[dict], label: str) -> float:
 
 
 def main() -> None:
+    path = nano_folder() / f"{NAME}.gguf"
+    if path.exists():
+        print(f"{path.name} is there: delete it to pretrain it again.")
+        return
     torch.set_num_threads(1)
     states = repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)
     model, seconds = pretrained(states)
-    path = nano_folder() / f"{NAME}.gguf"
     about = export.About("nano guesser", "A very small base model that has read guessing games.")
     export.to_gguf(model, load(), path, about, half=True, template=CHAT_TEMPLATE)
     facts = {

@@ -38,7 +38,7 @@ SETTINGS = {
     "episodes": 16,
     "group": 8,
     "learning_rate": 1e-3,
-    "turn_penalty": 0.05,
+    "discount": 0.9,
 }
 EVERY = 10
 """Steps between two looks at the validation episodes, and two replays."""
@@ -152,9 +152,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
-    states = repository_root() / ".cache" / "nano"
+    runs, states = nano_folder() / "runs", repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)
-    for found in compare(load(), nano_folder() / "runs", states):
+    if (runs / "guessing-policies.csv").exists():
+        print("guessing-policies.csv is there: delete it to train and compare again.")
+        return
+    for found in compare(load(), runs, states):
         print(found)
 
 
