@@ -152,3 +152,9 @@ def test_a_trace_can_be_printed_whatever_it_holds():
     engine = ScriptedEngine([call("add", a="\u001b[2J\u202e")])
     trace = loop.run(engine, "Go on.", [add], limits=loop.Limits(turns=1))
     assert "\u001b" not in str(trace) and "\u202e" not in str(trace)
+
+
+def test_a_run_may_be_given_all_the_time_in_the_world():
+    engine = ScriptedEngine([call(a=1, b=2), "3."])
+    limits = loop.Limits(seconds=float("inf"), tool_seconds=1e12)
+    assert loop.run(engine, "1+2?", [add], limits=limits).answer == "3."

@@ -112,7 +112,7 @@ def _think(
     try:
         settings = sampling.but(max_tokens=min(tokens, sampling.max_tokens or tokens))
         stream = engine.chat(trace.messages, settings, tools=schemas or None)
-        timer = threading.Timer(seconds_left, stream.stop)
+        timer = threading.Timer(min(seconds_left, threading.TIMEOUT_MAX), stream.stop)
         timer.start()
         try:
             stream.finish()

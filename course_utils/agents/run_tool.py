@@ -81,7 +81,7 @@ def _run(tool: Tool, arguments: dict[str, object], seconds: float) -> tuple[Outc
 
     thread = threading.Thread(target=work, name=f"tool {tool.name}", daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(min(seconds, threading.TIMEOUT_MAX))
     if outcome:
         return outcome[0]
     return "timed out", f"{tool.name} gave no result within {seconds:g} seconds."
