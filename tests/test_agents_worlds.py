@@ -122,6 +122,7 @@ def test_calls_without_end_end_the_episode():
 def test_a_perfect_policy_gets_every_sum_right(way, digits):
     for episode in calculating.exam(20, digits, way):
         assert len(str(episode.first)) == digits
+        assert calculating.held_out(episode.first, episode.second)
         action, _ = calculating.solve(episode)[-1]
         fresh = calculating.Calculating(episode.first, episode.second, way)
         assert fresh.step(action).success
@@ -140,5 +141,6 @@ def test_documents_of_sums_are_solved_rightly_in_every_way():
         first, second = map(int, re.findall(r"(\d+)\+(\d+)", text)[0])
         answer = re.findall(r"(\d+)<\|im_end\|>\n<\|endoftext\|>", text)
         assert answer == [str(first + second)]
+        assert not calculating.held_out(first, second)
         ways.add(("<think>" in text, "<tool_call>" in text))
     assert ways == {(True, False), (False, True), (True, True)}

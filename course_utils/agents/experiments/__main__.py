@@ -1,7 +1,28 @@
-"""How is every experiment with agents run again? Both in order; a finished one is left alone."""
+"""How is every experiment with agents run again? All in order; a finished one is left alone."""
 
-from course_utils.agents.experiments import guesser, guessing_rl
+import subprocess
+import sys
+
+EXPERIMENTS = (
+    "guesser",
+    "guessing_rl",
+    "calculator --seed 1",
+    "calculator --seed 2",
+    "calculator --seed 3",
+)
+"""Later ones need models that earlier ones leave behind."""
+
+
+def main() -> int:
+    """Run each as a program of its own; the exit status of the first that fails, or 0."""
+    for line in EXPERIMENTS:
+        print(f"experiment: {line}", flush=True)
+        name, *arguments = line.split()
+        status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}", *arguments])
+        if status:
+            return status
+    return 0
+
 
 if __name__ == "__main__":
-    guesser.main()
-    guessing_rl.main()
+    sys.exit(main())
