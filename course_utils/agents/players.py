@@ -95,11 +95,15 @@ def listeners_document(random: Random) -> str:
     return document(random, PROMPT, _pick(random, LISTENERS), games=1)
 
 
+def asked_document(random: Random) -> str:
+    """A document of the second stage: one or two games of listeners, asked in every way."""
+    return document(random, _wording(random), _pick(random, LISTENERS), _games(random))
+
+
 def everyones_document(random: Random) -> str:
-    """A document of the second stage: one or two games of anybody."""
-    wording = _pick(random, {name: share for name, (share, _) in EVERYONE.items()})
-    player = _pick(random, EVERYONE[wording][1])
-    return document(random, wording, player, games=1 + (random.random() < ANOTHER_GAME))
+    """A document of the last stage: one or two games of anybody."""
+    wording = _wording(random)
+    return document(random, wording, _pick(random, EVERYONE[wording][1]), _games(random))
 
 
 def document(random: Random, wording: str, player: Player, games: int) -> str:
@@ -126,6 +130,14 @@ def game(episode: Guessing, player: Player, random: Random) -> list[Message]:
     for action, said in play(episode, player, random):
         messages += [{"role": "assistant", "content": action}, {"role": "user", "content": said}]
     return messages
+
+
+def _wording(random: Random) -> str:
+    return _pick(random, {wording: share for wording, (share, _) in EVERYONE.items()})
+
+
+def _games(random: Random) -> int:
+    return 1 + (random.random() < ANOTHER_GAME)
 
 
 def _pick(random: Random, shares: dict):

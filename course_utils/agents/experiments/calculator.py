@@ -68,9 +68,16 @@ def pretrained(seed: int, pieces: Tokenizer, states: Path, **changes) -> Transfo
     """A model that has read solved sums."""
     model = pretrain.new_model(SHAPE, seed)
     settings = pretrain.Settings(seed=seed, **(SETTINGS | changes))
-    state_file = states / f"calculating-{seed}.pt"
-    document = calculating.document
-    follow(pretrain.pretrain(model, pieces, settings, document=document, state_file=state_file), "")
+    state_file, log_file = (states / f"calculating-{seed}.{kind}" for kind in ("pt", "csv"))
+    run = pretrain.pretrain(
+        model,
+        pieces,
+        settings,
+        document=calculating.document,
+        state_file=state_file,
+        log_file=log_file,
+    )
+    follow(run, "sums", log_file)
     return model
 
 

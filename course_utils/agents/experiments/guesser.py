@@ -1,14 +1,15 @@
 """Where does the reinforcement learning of notebook 08 begin? A base model that has read games.
 
-``python -m course_utils.agents.experiments.guesser`` pretrains it in two stages, first on the games
-of players who listen and then on everybody's, and writes ``models/nano/guesser.gguf`` with its
-card.  A run that was stopped goes on where it was.
+``python -m course_utils.agents.experiments.guesser`` pretrains it in three stages, first on the
+games of players who listen, asked in one way and then in several, and at last on everybody's.  It
+writes ``models/nano/guesser.gguf`` with its card.  A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -35,42 +36,39 @@ LISTENING = pretrain.Settings(
 )
 """The first stage: how to listen is learnt fastest from those who do."""
 
-READING = pretrain.Settings(
-    steps=200,
-    tokens_per_step=3840,
-    row_length=320,
-    long_share=0.0,
-    learning_rate=1e-3,
-    evaluate_every=100,
-    seed=SEED,
-)
-"""The second stage: everybody's games, as they come."""
+ASKING = replace(LISTENING, steps=400, tokens_per_step=3840, row_length=320, learning_rate=1.5e-3)
+"""The second stage: the same players, asked in other words, and for another game."""
+
+READING = replace(ASKING, steps=200, learning_rate=5e-4)
+"""The last stage: everybody's games, as they come."""
 
 STAGES = {
     "listening": (LISTENING, players.listeners_document),
+    "asking": (ASKING, players.asked_document),
     "reading": (READING, players.everyones_document),
 }
 
 
 def pretrained(folder: Path) -> tuple[Transformer, float]:
-    """The base model after both stages, and the seconds they took; states lie in ``folder``."""
+    """The base model after all stages, and the seconds they took; states lie in ``folder``."""
     model, pieces, seconds = pretrain.new_model(SHAPE, SEED), load(), 0.0
     for stage, (settings, document) in STAGES.items():
+        state_file, log_file = (folder / f"{NAME}-{stage}.{kind}" for kind in ("pt", "csv"))
         run = pretrain.pretrain(
-            model, pieces, settings, document=document, state_file=folder / f"{NAME}-{stage}.pt"
+            model, pieces, settings, document=document, state_file=state_file, log_file=log_file
         )
-        seconds += follow(run, stage)
+        seconds += follow(run, stage, log_file)
     return model, seconds
 
 
-def follow(run: Iterator[dict], label: str) -> float:
-    """Carry a run to its end, printing its losses; gives the seconds of its last step."""
-    seconds = 0.0
+def follow(run: Iterator[dict], label: str, log_file: Path) -> float:
+    """Carry a run to its end, printing its losses; gives the seconds that it took, from its log."""
     for record in run:
-        seconds = record["seconds"]
         if "held_out_loss" in record:
-            print(label, record["step"], record["held_out_loss"], f"{seconds:.0f} s", flush=True)
-    return seconds
+            seconds = f"{record['seconds']:.0f} s"
+            print(label, record["step"], record["held_out_loss"], seconds, flush=True)
+    with log_file.open(newline="") as file:
+        return float(list(csv.DictReader(file))[-1]["seconds"])
 
 
 def main() -> None:
