@@ -35,9 +35,9 @@ from course_utils.paths import nano_folder, repository_root
 SEEDS = (1, 2, 3)
 SETTINGS = {
     "steps": 60,
-    "episodes": 16,
+    "episodes": 24,
     "group": 8,
-    "learning_rate": 1e-3,
+    "learning_rate": 5e-4,
     "discount": 0.9,
 }
 EVERY = 10
@@ -45,7 +45,8 @@ EVERY = 10
 
 VALIDATION, EXAM = 2025, 2026
 """Seeds of the episodes that prompts and settings are chosen on, and of those reported."""
-EPISODES = 500
+VALIDATED, EXAMINED = 200, 500
+"""How many episodes there are of each."""
 
 REPLAYED = (8, 95, 61)
 """Lowest, highest and hidden number of the episode that is played again and again."""
@@ -66,7 +67,7 @@ def reinforced(seed: int, pieces: Tokenizer, runs: Path, states: Path) -> Transf
         del record["example"]
         record |= {"validation_success": "", "validation_turns": ""}
         if record["step"] % EVERY == 0:
-            score = measure.score_policy(model, pieces, guessing.exam(200, VALIDATION))
+            score = measure.score_policy(model, pieces, guessing.exam(VALIDATED, VALIDATION))
             record["validation_success"] = round(score.success, 4)
             record["validation_turns"] = round(score.turns, 3)
             replays += replay(model, pieces, record["step"])
@@ -91,7 +92,7 @@ def choose_prompt(model: Transformer, pieces: Tokenizer, runs: Path) -> tuple[in
     rows = []
     for number, prompt in enumerate(PROMPTS):
         for decoding, temperature in DECODINGS.items():
-            episodes = [prompt.apply(e) for e in guessing.exam(EPISODES, VALIDATION)]
+            episodes = [prompt.apply(e) for e in guessing.exam(VALIDATED, VALIDATION)]
             score = measure.score_policy(model, pieces, episodes, temperature=temperature)
             rows.append({"prompt": number, **asdict(prompt), "decoding": decoding} | row(score))
     write_log(runs / "guessing-prompts.csv", rows)
@@ -103,8 +104,8 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
     """All policies on the exam, a row for each and, where there are seeds, for each seed."""
     base = export.from_gguf(nano_folder() / "guesser.gguf")
     number, decoding = choose_prompt(base, pieces, runs)
-    asked = [PROMPTS[number].apply(e) for e in guessing.exam(EPISODES, EXAM)]
-    intervals = [(e.low, e.high) for e in guessing.exam(EPISODES, EXAM)]
+    asked = [PROMPTS[number].apply(e) for e in guessing.exam(EXAMINED, EXAM)]
+    intervals = [(e.low, e.high) for e in guessing.exam(EXAMINED, EXAM)]
     rows = []
 
     def add(policy: str, decoding: str, score: measure.Score, seed: int | str = "") -> None:
@@ -112,7 +113,7 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
 
     for name, temperature in DECODINGS.items():
         score = measure.score_policy(
-            base, pieces, guessing.exam(EPISODES, EXAM), temperature=temperature
+            base, pieces, guessing.exam(EXAMINED, EXAM), temperature=temperature
         )
         add("base", name, score)
     temperature = DECODINGS[decoding]
@@ -127,7 +128,7 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
         model = reinforced(seed, pieces, runs, states)
         for name, temperature in DECODINGS.items():
             for policy, noise in (("reinforced", False), ("reinforced, noise for feedback", True)):
-                episodes = guessing.exam(EPISODES, EXAM, noise=noise)
+                episodes = guessing.exam(EXAMINED, EXAM, noise=noise)
                 score = measure.score_policy(model, pieces, episodes, temperature=temperature)
                 add(policy, name, score, seed)
     write_log(runs / "guessing-policies.csv", rows)
