@@ -1,12 +1,9 @@
 """How does a policy learn from how an episode ended? GRPO over whole episodes, turn after turn.
 
 The rollouts of a group start from the same hidden state, and each is rewarded once, at its end.
-One better than its group's mean makes all its actions likelier.  Two things differ from GRPO with
-one answer (``nano.grpo``): the text holds tokens that the environment wrote, which must not be
-trained, and an episode can be good and long, so that turns may have a price.
-
-Masking the environment's tokens: Search-R1, arXiv 2503.09516, section 3.1, and RAGEN, arXiv
-2504.20073.  The formulas are those of ``nano.grpo``.
+Two things differ from GRPO with one answer (``nano.grpo``, whose formulas are used here): the text
+holds tokens that the environment wrote, which are not trained (as in Search-R1, arXiv 2503.09516,
+and RAGEN, arXiv 2504.20073), and an episode can be good and long, so that turns may have a price.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from statistics import fmean
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.agents.environment import Draw
 from course_utils.agents.rollout import Rollout, play
@@ -69,11 +67,8 @@ def objective(
     """
     first, rest = [r.tokens[:1] for r in rollouts], [r.tokens[1:] for r in rollouts]
     new = log_probabilities(model, first, rest)
-    old, own = torch.zeros_like(new), torch.zeros_like(new, dtype=torch.bool)
-    for row, rollout in enumerate(rollouts):
-        length = len(rollout.tokens) - 1
-        old[row, :length] = torch.tensor(rollout.log_probs[1:])
-        own[row, :length] = torch.tensor(rollout.own[1:])
+    old = pad_sequence([torch.tensor(r.log_probs[1:]) for r in rollouts], True).to(new.device)
+    own = pad_sequence([torch.tensor(r.own[1:]) for r in rollouts], True).to(new.device)
     gain = clipped_objective(new, old, advantage[:, None], settings.clip_low, settings.clip_high)
     return gain.masked_fill(~own, 0.0)
 
@@ -135,7 +130,9 @@ def train(
             max_action_tokens=settings.max_action_tokens,
             generator=generator,
         )
-        rewards = torch.tensor([reward(rollout, settings) for rollout in rollouts])
+        rewards = torch.tensor(
+            [reward(rollout, settings) for rollout in rollouts], device=model.device
+        )
         advantage = advantages(rewards.view(settings.episodes, settings.group)).flatten()
         update(model, optimizer, rollouts, advantage, settings)
         seconds += time.perf_counter() - started

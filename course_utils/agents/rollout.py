@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from course_utils.agents.environment import Episode
 from course_utils.engines.protocol import Message
-from course_utils.nano.model import Cache, Transformer
+from course_utils.nano.model import Transformer
+from course_utils.nano.sample import draw
 from course_utils.nano.tokenizer import END, START, decode
 
 CHAT_TEMPLATE = """\
@@ -99,10 +100,11 @@ def play(
         for episode, start in zip(episodes, starts, strict=True)
     ]
     longest = max(map(len, starts))
-    padding = torch.tensor([longest - len(start) for start in starts])
-    tokens = torch.tensor([[stop] * (longest - len(start)) + start for start in starts])
+    padded = [[stop] * (longest - len(start)) + start for start in starts]
+    tokens = torch.tensor(padded, device=model.device)
+    padding = torch.tensor([longest - len(start) for start in starts], device=model.device)
     capacity = model.shape.context
-    cache = Cache(model.shape, len(starts), capacity, padding if padding.any() else None)
+    cache = model.cache(len(starts), capacity, padding if padding.any() else None)
     batch = list(players)  # who plays in each row
     while batch and cache.length + tokens.shape[1] <= capacity:
         logits = model(tokens, cache)[:, -1]
@@ -111,10 +113,7 @@ def play(
             following = [_read(player, known) for player in batch]
         else:
             scores = F.log_softmax(logits.float() / (temperature or 1.0), dim=-1)
-            if temperature == 0:
-                drawn = scores.argmax(-1)
-            else:
-                drawn = torch.multinomial(scores.exp(), 1, generator=generator)[:, 0]
+            drawn = draw(scores.exp(), generator) if temperature else scores.argmax(-1)
             log_probs = scores.gather(1, drawn[:, None])[:, 0].tolist()
             following = []
             for player, token, log_prob in zip(batch, drawn.tolist(), log_probs, strict=True):
@@ -130,8 +129,8 @@ def play(
         if len(keep) < len(batch):
             batch = [batch[row] for row in keep]
             following = [following[row] for row in keep]
-            cache.select(torch.tensor(keep, dtype=torch.long))
-        tokens = torch.tensor(following)
+            cache.select(torch.tensor(keep, dtype=torch.long, device=model.device))
+        tokens = torch.tensor(following, device=model.device)
     for player in batch:  # what the environment said beyond the context was never read
         _cut(player.rollout, capacity)
     return [player.rollout for player in players]
