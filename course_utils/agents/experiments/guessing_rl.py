@@ -34,10 +34,10 @@ from course_utils.paths import nano_folder, repository_root
 
 SEEDS = (1, 2, 3)
 SETTINGS = {
-    "steps": 60,
+    "steps": 50,
     "episodes": 24,
     "group": 8,
-    "learning_rate": 5e-4,
+    "learning_rate": 1.5e-4,
     "discount": 0.9,
 }
 EVERY = 10
