@@ -37,7 +37,7 @@ SETTINGS = {
     "steps": 50,
     "episodes": 24,
     "group": 8,
-    "learning_rate": 1.5e-4,
+    "learning_rate": 2e-4,
     "discount": 0.9,
 }
 EVERY = 10
