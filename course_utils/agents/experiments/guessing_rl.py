@@ -60,9 +60,9 @@ def reinforced(seed: int, pieces: Tokenizer, runs: Path, states: Path) -> Transf
     settings = grpo.Settings(seed=seed, **SETTINGS)
     log_file, replay_file = (runs / f"guessing-{kind}-{seed}.csv" for kind in ("rl", "replay"))
     state_file = states / f"guessing-rl-{seed}.pt"
-    going_on = log_file.exists() and replay_file.exists()
+    going_on = all(file.exists() for file in (log_file, replay_file, state_file))
     if not going_on:
-        state_file.unlink(missing_ok=True)  # its log is lost, so the run begins anew
+        state_file.unlink(missing_ok=True)  # what is left of it says too little to go on
     log = read(log_file) if going_on else []
     replays = read(replay_file) if going_on else replay(model, pieces, 0)
     for record in grpo.train(model, pieces, guessing.draw, settings, state_file=state_file):
