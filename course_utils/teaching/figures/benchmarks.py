@@ -31,7 +31,7 @@ def published_chart(
 
     The filled dot is the first result of the file, mostly the maker's own, with the interval that
     the number of problems allows.  Hollow diamonds are what somebody else measured; crosses are
-    further figures of the same party, and figures whose origin is not stated.  Majority votes
+    further figures of the same party, and figures of which nobody says who measured.  Majority votes
     (cons@k) are left out.
     """
     known = load_benchmarks()
@@ -182,8 +182,7 @@ def _draw_cell(
             continue
         house = {"maker", "same house"}
         elsewhere = (
-            NOT_STATED not in (other.measured_by, first.measured_by)
-            and other.measured_by != first.measured_by
+            other.measured_by not in (NOT_STATED, first.measured_by)
             and not {other.relation, first.relation} <= house
         )
         axes.plot(
