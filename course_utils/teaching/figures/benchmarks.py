@@ -31,7 +31,7 @@ def published_chart(
 
     The filled dot is the first result of the file, mostly the maker's own, with the interval that
     the number of problems allows.  Hollow diamonds are what somebody else measured; crosses are
-    further figures of the same party, and figures of which nobody says who measured.  Majority votes
+    further figures of the same party, and figures that do not say who measured.  Majority votes
     (cons@k) are left out.
     """
     known = load_benchmarks()
