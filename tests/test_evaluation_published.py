@@ -183,11 +183,17 @@ def test_the_lead_on_livebench_is_judged_over_its_categories():
     assert (back.estimate, back.low, back.high) == pytest.approx((-lead[0], -lead[2], -lead[1]))
 
 
-def test_a_category_without_a_source_is_refused(tmp_path):
+@pytest.mark.parametrize("row", ["50,", "much,https://example.org", "501,https://example.org"])
+def test_a_category_that_cannot_be_checked_is_refused(tmp_path, row):
     path = tmp_path / "c.csv"
-    path.write_text("model,edition,category,tasks,score,source\nm,e,Coding,2,50,\n")
+    path.write_text(f"model,edition,category,tasks,score,source\nm,e,Coding,2,{row}\n")
     with pytest.raises(published.SourceError, match="line 2"):
         published.load_categories(path)
+
+
+def test_a_model_that_the_board_does_not_have_is_refused_with_those_it_has():
+    with pytest.raises(OptionError, match="QwQ-32B-Preview"):
+        published.category_difference(published.load_categories(), "QwQ-32B", "GPT-9")
 
 
 def test_the_release_figure_is_complete_and_true_to_the_announcement(results):

@@ -2,8 +2,9 @@
 
 import re
 
+from course_utils.nano.experiments.recipe import read_stages
 from course_utils.paths import repository_root
-from course_utils.teaching.figures import coverage
+from course_utils.teaching.figures import coverage, recipe
 
 PAGE = repository_root() / "docs" / "statistics.md"
 
@@ -15,6 +16,12 @@ def test_one_value_for_each_seed_holds_the_truth_and_pooled_answers_do_not():
     words = PAGE.read_text(encoding="utf-8")
     for share in held.values():
         assert f"{share:.0%}".replace("%", " %") in words
+
+
+def test_the_pages_example_is_what_the_committed_runs_say():
+    change = recipe.change(read_stages(), "stage1", "stage2", "code")
+    middle, low, high = (f"{100 * x:+.1f}".replace("-", "−") for x in change)
+    assert f"{middle} points, with an interval from {low} to {high}" in PAGE.read_text("utf-8")
 
 
 def test_an_interval_that_misses_is_marked_without_colour_too():

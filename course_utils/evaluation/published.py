@@ -120,12 +120,7 @@ def load_results(path: str | Path = RESULTS_FILE) -> list[PublishedResult]:
     results = []
     for line, row in _rows(path, PublishedResult):
         _require_link(row["source"], path, line)
-        try:
-            score = float(row["score"]) if row["score"] else None
-        except ValueError:
-            raise _bad_row(path, line, f"the score is {row['score']!r}, not a number") from None
-        if score is not None and not 0 <= score <= 100:
-            raise _bad_row(path, line, f"the score {score} is not between 0 and 100")
+        score = _percent(row["score"], path, line) if row["score"] else None
         if problem := _unclear_origin(row):
             raise _bad_row(path, line, problem)
         results.append(PublishedResult(**{**row, "score": score}))
@@ -242,12 +237,13 @@ def load_categories(path: str | Path = CATEGORIES_FILE) -> dict[str, dict[str, f
     """LiveBench's board of one edition: each model's average in each category, in percent.
 
     Averages of the tasks of a category, computed from the table at ``source``.  Raises SourceError
-    for a row without a source to open.
+    for a row without a source to open or a score outside 0 to 100.
     """
     board: dict[str, dict[str, float]] = {}
     for line, row in _rows(path, CategoryScore):
         _require_link(row["source"], path, line)
-        board.setdefault(row["model"], {})[row["category"]] = float(row["score"])
+        score = _percent(row["score"], path, line)
+        board.setdefault(row["model"], {})[row["category"]] = score
     return board
 
 
@@ -260,7 +256,12 @@ def category_difference(
     differences are taken category by category, and the interval is Student's for their mean.  It
     asks where the lead would be, had LiveBench chosen other categories of this kind.  (A bootstrap
     of six values would be too sure: its intervals miss the truth nearly three times as often.)
+
+    Raises OptionError for a model that the board does not have.
     """
+    for model in (first, second):
+        if model not in board:
+            raise OptionError(f"{model!r} is not on the board.", f"Use one of: {', '.join(board)}.")
     gaps = [(board[first][name] - board[second][name]) / 100 for name in board[first]]
     return Interval(*mean_interval(gaps, confidence))
 
@@ -289,6 +290,16 @@ def _rows(path: str | Path, record: type) -> list[tuple[int, dict[str, str]]]:
 def _require_link(link: str, path: str | Path, line: int) -> None:
     if not link.startswith(("https://", "http://")) or " " in link:
         raise _bad_row(path, line, f"{link!r} is not a source that a reader can open")
+
+
+def _percent(text: str, path: str | Path, line: int) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        raise _bad_row(path, line, f"the score is {text!r}, not a number") from None
+    if not 0 <= score <= 100:
+        raise _bad_row(path, line, f"the score {score} is not between 0 and 100")
+    return score
 
 
 def _bad_row(path: str | Path, line: int, problem: str) -> SourceError:
