@@ -85,6 +85,11 @@ def over_seeds(
     return Interval(centre, centre - reach, centre + reach)
 
 
+def clipped(interval: Interval) -> Interval:
+    """The part of an interval that a share can lie in: Student's may reach beyond 0 or 1."""
+    return Interval(interval.estimate, max(interval.low, 0.0), min(interval.high, 1.0))
+
+
 def _two_or_more(scores: Mapping[int, float]) -> Mapping[int, float]:
     if len(scores) < 2:
         raise OptionError(

@@ -2,10 +2,12 @@
 
 import csv
 
+import numpy as np
 import pytest
 
 from course_utils.errors import OptionError
 from course_utils.evaluation import published
+from course_utils.evaluation.statistics import paired_bootstrap
 
 HEADER = list(published.PublishedResult.__dataclass_fields__)
 GOOD = {
@@ -15,11 +17,12 @@ GOOD = {
     "metric": "pass@1",
     "score": "50",
     "date": "",
+    "published_by": "someone",
     "measured_by": "someone",
+    "relation": "outsider",
+    "copied": "no",
     "settings": "",
     "source": "https://example.org/a",
-    "second_source_agrees": "unknown",
-    "second_source": "",
 }
 
 
@@ -54,9 +57,15 @@ def test_an_unknown_score_stays_blank(tmp_path):
         {"source": "from memory"},
         {"score": "795"},
         {"score": "about 80"},
-        {"second_source_agrees": "maybe"},
-        {"second_source_agrees": "yes"},
-        {"second_source": "https://example.org/b"},
+        {"measured_by": ""},
+        {"published_by": ""},
+        {"relation": ""},
+        {"relation": "friend"},
+        {"copied": ""},
+        {"copied": "perhaps"},
+        {"measured_by": "not stated"},
+        {"relation": "not stated"},
+        {"measured_by": "somebody else", "copied": "no"},
     ],
 )
 def test_a_row_that_cannot_be_checked_is_refused(tmp_path, changes):
@@ -85,7 +94,7 @@ def test_the_comparison_covers_the_models_and_benchmarks_of_the_course(results):
     assert {r.benchmark for r in results} == set(published.load_benchmarks())
     for model in published.MODELS:
         assert cells[model, "AIME 2024"], f"{model} has no AIME 2024 score"
-    # Nobody published these; the figure has to show the gap.
+    # No source was found for this; the figure has to show the gap.
     assert cells["DeepSeek-R1-Zero", "BFCL"] == []
 
 
@@ -94,26 +103,97 @@ def test_no_score_is_listed_twice(results):
     assert len(keys) == len(set(keys))
 
 
-def test_agreement_is_what_the_numbers_say(results):
-    """ "yes" and "no" are not opinions: the second source's own row decides."""
+def row(score, by, relation="outsider", **changes):
+    fields = {**GOOD, "measured_by": by, "published_by": by, "relation": relation, **changes}
+    return published.PublishedResult(**{**fields, "score": score})
 
-    def voted(result):
-        return result.metric.startswith("cons")
 
-    judged = [r for r in results if r.second_source]
-    for r in judged:
-        others = [
-            o
-            for o in published.find(results, model=r.model, benchmark=r.benchmark)
-            if o.source == r.second_source
-            and voted(o) == voted(r)
-            # An edition of LiveBench is a benchmark of its own.
-            and (r.benchmark != "LiveBench" or o.version == r.version)
-        ]
-        assert others, f"{r.model} on {r.benchmark}: {r.second_source} has no row"
-        close = abs(others[0].score - r.score) <= published.AGREEMENT_POINTS + 1e-9
-        assert r.second_source_agrees == ("yes" if close else "no"), (r, others[0])
-    assert len(judged) > 50
+def test_only_a_measurement_by_somebody_else_confirms_a_score():
+    own = row(80.0, "the maker", "maker")
+    for other, expected in (
+        (row(80.4, "an outsider"), "agrees"),
+        (row(78.0, "an outsider"), "differs"),
+        (row(80.0, "an outsider", copied="yes"), "nobody else"),
+        (row(80.0, "the maker", "maker", source="https://example.org/b"), "nobody else"),
+        (row(80.0, "another team of the maker's", "same house"), "nobody else"),
+        (row(80.0, "not stated", "not stated", copied="not stated"), "nobody else"),
+        (row(80.0, "an outsider", version="another window"), "nobody else"),
+        (row(80.0, "an outsider", metric="cons@64"), "nobody else"),
+        (row(80.0, "an outsider", model="another"), "nobody else"),
+    ):
+        assert published.agreement(own, [own, other]) == expected, other
+    # Two outsiders are two parties.
+    assert published.agreement(row(80.0, "a"), [row(80.0, "b")]) == "agrees"
+
+
+def test_what_a_rival_paper_printed_first_is_marked_as_a_copy(results):
+    """The release figure's scores of other models are, to the digit, those of earlier sources."""
+    figure = [r for r in results if r.source == "https://qwenlm.github.io/blog/qwq-32b/"]
+    earlier = {
+        (r.model, r.benchmark, round(r.score, 1))
+        for r in results
+        if r.date < "2025-03-06"
+        and not r.metric.startswith("cons")
+        and r.published_by != "Qwen team"
+    } | {("o1-mini", "BFCL", 62.8)}
+    for r in figure:
+        if r.model != "QwQ-32B":
+            known = (r.model, r.benchmark, r.score) in earlier
+            assert (r.copied == "yes") == known, (r.model, r.benchmark)
+            assert r.measured_by != "Qwen team", (r.model, r.benchmark)
+
+
+def test_the_first_version_of_the_r1_paper_is_named_where_its_figures_stand(results):
+    unversioned = [r for r in results if "2501.12948" in r.source and not r.source.endswith("v1")]
+    assert unversioned == []
+    zero = published.find(results, model="DeepSeek-R1-Zero", benchmark="AIME 2024", metric="pass@1")
+    assert {r.score for r in zero} == {71.0, 77.9}
+
+
+def test_the_settings_of_qwqs_release_are_those_of_its_makers_code(results):
+    for benchmark, answers in (("AIME 2024", "64 answers"), ("LiveCodeBench", "8 answers")):
+        (r,) = published.find(
+            results, model="QwQ-32B", benchmark=benchmark, measured_by="Qwen team"
+        )
+        assert answers in r.settings and "at most 32768 tokens" in r.settings
+        assert "github.com/QwenLM/QwQ/blob/" in r.settings
+
+
+def test_livebenchs_categories_average_to_the_boards_score(results):
+    board = published.load_categories()
+    assert {len(scores) for scores in board.values()} == {6}
+    for model, scores in board.items():
+        (total,) = published.find(
+            results,
+            model=model,
+            benchmark="LiveBench",
+            version="2024-11-25",
+            published_by="LiveBench",
+        )
+        assert sum(scores.values()) / 6 == pytest.approx(total.score, abs=0.01)
+
+
+def test_the_lead_on_livebench_is_judged_over_its_categories():
+    board = published.load_categories()
+    lead = published.category_difference(board, "QwQ-32B", "DeepSeek-R1")
+    assert lead.low < 0 < lead.high and lead.estimate == pytest.approx(0.0039, abs=1e-4)
+    assert published.category_difference(board, "QwQ-32B", "o1-mini").low > 0
+    # The sign turns with the order; the width does not.
+    back = published.category_difference(board, "DeepSeek-R1", "QwQ-32B")
+    assert (back.estimate, back.low, back.high) == pytest.approx((-lead[0], -lead[2], -lead[1]))
+
+
+@pytest.mark.parametrize("row", ["50,", "much,https://example.org", "501,https://example.org"])
+def test_a_category_that_cannot_be_checked_is_refused(tmp_path, row):
+    path = tmp_path / "c.csv"
+    path.write_text(f"model,edition,category,tasks,score,source\nm,e,Coding,2,{row}\n")
+    with pytest.raises(published.SourceError, match="line 2"):
+        published.load_categories(path)
+
+
+def test_a_model_that_the_board_does_not_have_is_refused_with_those_it_has():
+    with pytest.raises(OptionError, match="QwQ-32B-Preview"):
+        published.category_difference(published.load_categories(), "QwQ-32B", "GPT-9")
 
 
 def test_the_release_figure_is_complete_and_true_to_the_announcement(results):
@@ -130,7 +210,7 @@ def test_aime_intervals_of_qwq_and_r1_overlap_almost_entirely(results):
         results, model="QwQ-32B", benchmark="AIME 2024", measured_by="Qwen team"
     )
     (r1,) = published.find(
-        results, model="DeepSeek-R1", benchmark="AIME 2024", measured_by="Qwen team"
+        results, model="DeepSeek-R1", benchmark="AIME 2024", published_by="Qwen team"
     )
     a, b = published.interval(qwq), published.interval(r1)
     assert a.high - a.low > 0.25
@@ -150,6 +230,22 @@ def test_the_order_of_qwq_and_r1_on_livebench_depends_on_the_edition(results):
     assert leads == {"2024-11-25": True, "2025-04-02": False, "2025-04-25": False}
 
 
-def test_a_benchmark_without_a_size_gives_no_interval(results):
-    (bfcl,) = published.find(results, model="QwQ-32B", benchmark="BFCL")
-    assert published.interval(bfcl) is None
+@pytest.mark.parametrize("benchmark", ["BFCL", "LiveBench"])
+def test_an_average_of_uneven_categories_gives_no_interval(results, benchmark):
+    for result in published.find(results, benchmark=benchmark):
+        assert published.interval(result) is None
+
+
+def test_intervals_over_six_categories_keep_their_promise_where_a_bootstrap_does_not():
+    random = np.random.default_rng(4)
+    gaps = random.normal(1.0, 4.0, (2000, 6))
+    held, bootstrapped = 0, 0
+    for row in gaps:
+        first = {f"category {i}": 50 + gap for i, gap in enumerate(row)}
+        board = {"a": first, "b": dict.fromkeys(first, 50.0)}
+        lead = published.category_difference(board, "a", "b")
+        held += lead.low <= 0.01 <= lead.high
+        low, high = paired_bootstrap(row / 100 + 0.5, np.full(6, 0.5), resamples=200).difference[1:]
+        bootstrapped += low <= 0.01 <= high
+    assert 0.935 <= held / 2000 <= 0.965
+    assert bootstrapped / 2000 < 0.9

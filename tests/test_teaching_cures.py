@@ -3,24 +3,33 @@
 import pytest
 
 from course_utils.errors import OptionError
-from course_utils.teaching import cure_chart, describe_cures, effort_chart
+from course_utils.teaching import cure_chart, cure_verdict, describe_cures, effort_chart
 
-COUNTS = {
-    "endless loops": {"before": (90, 100), "after": (1, 100)},
-    "over-thinking": {"before": (40, 100), "after": (4, 100)},
+SHARES = {
+    "endless loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.02}},
+    "over-thinking": {"before": {1: 0.2, 2: 0.6}, "after": {1: 0.04, 2: 0.3}},
 }
 
 
 def test_the_words_hold_the_figures_numbers():
-    words = describe_cures(COUNTS)
-    assert "endless loops: before 90%, after 1%; over-thinking: before 40%, after 4%." in words
+    words = describe_cures(SHARES)
+    assert "endless loops: before 95% (seeds 90%, 100%), after 1% (seeds 0%, 2%);" in words
 
 
 def test_each_failure_has_a_row_with_both_marks():
-    (axes,) = cure_chart(COUNTS).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(COUNTS)
+    (axes,) = cure_chart(SHARES).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(SHARES)
     assert axes.get_legend_handles_labels()[1] == ["before", "after"]
     assert len(axes.containers) == 4
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    assert [len(line.get_xdata()) for line in dots] == [2, 2, 2, 2]
+
+
+def test_a_failure_counts_as_shown_and_as_cured_only_if_every_seed_says_so():
+    assert cure_verdict({1: 0.9, 2: 0.4}, {1: 0.0, 2: 0.05}) == "shown, cured"
+    assert cure_verdict({1: 0.9, 2: 0.2}, {1: 0.0, 2: 0.05}) == "not shown by every seed, cured"
+    assert cure_verdict({1: 0.9, 2: 0.4}, {1: 0.0, 2: 0.1}) == "shown, reduced"
+    assert cure_verdict({1: 0.9, 2: 0.4}, {1: 0.0, 2: 0.3}) == "shown, not cured"
 
 
 def test_no_counts_are_refused():

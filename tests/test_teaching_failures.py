@@ -1,6 +1,9 @@
 """Is what went wrong marked by a sign as well as by colour, and told in plain text too?"""
 
+from itertools import combinations
+
 import pytest
+from matplotlib.dates import date2num
 
 import course_utils.teaching as teaching
 from course_utils.errors import OptionError
@@ -57,6 +60,15 @@ def test_the_menu_shows_what_plain_code_shows():
     assert menu.view.value == teaching.compare_thoughts(menu.case).html
     assert "compare_thoughts" in repr(menu) and "loops, mixing" in repr(menu)
     assert menu.error.value == ""
+
+
+def test_a_box_of_the_timeline_begins_at_its_models_day():
+    axes = teaching.model_timeline().axes[0]
+    starts = sorted(patch.get_x() for patch in axes.patches)
+    days = sorted(date2num(milestone.day) for milestone in MILESTONES)
+    assert starts == pytest.approx(days, abs=1)
+    boxes = [patch.get_window_extent() for patch in axes.patches]
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_the_timeline_names_every_model_and_its_source():

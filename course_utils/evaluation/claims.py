@@ -1,8 +1,8 @@
 """Does what the article says hold? Its claims, the sources, and what can be computed of each.
 
 The answer key is ``claims.toml`` beside this file: the claims of a news article on QwQ-32B in our
-own words, each with a verdict, primary sources and what remains uncertain.  Where a claim can be
-worked out, a function below does so from the catalogue and the published scores.
+own words and in its order, each with a verdict, primary sources and what remains uncertain.  Where
+a claim can be worked out, a function below does so from the catalogue and the published scores.
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim and its answer key. ``uncertain`` is empty where nothing remains open."""
+    """One claim and its answer key. ``uncertain`` is empty where nothing remains open.
+
+    ``entry`` is the place in the article; a sentence that says several things has several claims.
+    """
 
     number: int
+    entry: str
     says: str
     verdict: Verdict
     explanation: str
@@ -96,7 +100,7 @@ def score_card(claims: Sequence[Claim], votes: Mapping[int, str | None]) -> Scor
 
 def _claim(entry: dict, file: str) -> Claim:
     where = f"{file}, claim {entry.get('number', '?')}"
-    missing = {"number", "says", "verdict", "explanation"} - entry.keys()
+    missing = {"number", "entry", "says", "verdict", "explanation"} - entry.keys()
     if missing:
         raise SourceError(f"{where} has no {sorted(missing)[0]}.", "Add it.")
     if entry["verdict"] not in VERDICTS:
@@ -118,6 +122,7 @@ def _claim(entry: dict, file: str) -> Claim:
         )
     return Claim(
         number=entry["number"],
+        entry=entry["entry"],
         says=entry["says"],
         verdict=entry["verdict"],
         explanation=entry["explanation"],
@@ -138,12 +143,16 @@ def r1_parameters() -> dict[str, str]:
 
 
 def maths_and_coding() -> dict[str, str]:
-    """How sure are the differences to DeepSeek-R1 and o1-mini in the announcement's figure?"""
+    """How sure are the differences in the announcement's figure, to R1, its pupil and o1-mini?
+
+    The tables hold totals, so the models are treated as if they had answered different problems;
+    the single answers would show smaller differences (``paired_bootstrap``).
+    """
     rows = {}
     for benchmark in ("AIME 2024", "LiveCodeBench"):
         qwq = _announced("QwQ-32B", benchmark)
         problems = load_benchmarks()[benchmark].problems
-        for other in ("o1-mini", "DeepSeek-R1"):
+        for other in ("o1-mini", "R1-Distill-Qwen-32B", "DeepSeek-R1"):
             score = _announced(other, benchmark)
             chance = probability_better(qwq / 100, problems, score / 100)
             rows[f"{benchmark}: QwQ-32B {qwq} against {other} {score}"] = (
@@ -158,7 +167,7 @@ def maths_and_coding() -> dict[str, str]:
 
 def livebench_editions() -> dict[str, str]:
     """QwQ-32B and DeepSeek-R1 on LiveBench's own board, edition by edition."""
-    results = find(load_results(), benchmark="LiveBench", measured_by="LiveBench")
+    results = find(load_results(), benchmark="LiveBench", published_by="LiveBench")
     rows = {}
     for version in sorted({result.version for result in results}):
         scores = {r.model: r.score for r in results if r.version == version}
@@ -183,10 +192,12 @@ def which_benchmark() -> dict[str, str]:
 
 
 def distillation_against_rl() -> dict[str, str]:
-    """AIME 2024 scores of 32 B models by how they were trained."""
+    """AIME 2024 scores of 32 B models by how they were trained, as their own makers measured."""
     results = load_results()
     trained = {
         "reinforcement learning on the base, by DeepSeek": "Qwen2.5-32B-Zero (RL by DeepSeek)",
+        "reinforcement learning on the base, Open-Reasoner-Zero": "Open-Reasoner-Zero-32B",
+        "reinforcement learning on the base, DAPO": "DAPO-Qwen-32B",
         "distillation from DeepSeek-R1": "R1-Distill-Qwen-32B",
         "cold start and reinforcement learning, by Qwen": "QwQ-32B",
     }

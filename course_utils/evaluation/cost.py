@@ -19,7 +19,8 @@ QwQ-32B on a laptop."""
 class Cost:
     """What an evaluation costs and buys. ``points`` is half the width of its 95 % interval.
 
-    ``points`` is stated for a score of 50 %, where it is widest.
+    ``points`` is stated for a score of 50 %, where it is widest, and for one answer to each
+    question: it is about the choice of questions, and an average over many answers has less of it.
     """
 
     questions: int

@@ -25,7 +25,7 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     where_are_we(["tokens", "attention", "logits"], lit="attention")
     model_timeline()                                                 # from Preview to release
     recipe_scores(read_stages(), {"base": "base", "cold": "cold start"})  # stages, by area
-    cure_chart({"loops": {"before": (90, 100), "after": (1, 100)}})  # failed, asked
+    cure_chart({"loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.0}}})  # by seed
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
 **Text.** ``token_strip(engine.tokenize(text), label="English", ids=True)`` ends a cell with the
@@ -117,7 +117,7 @@ _HOMES = {
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
-    "figures.cures": ["cure_chart", "describe_cures", "effort_chart"],
+    "figures.cures": ["cure_chart", "cure_verdict", "describe_cures", "effort_chart"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",

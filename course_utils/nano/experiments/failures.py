@@ -370,9 +370,9 @@ def headline(name: str, stage: str, folder: Path | None = None) -> list[dict]:
     ]
 
 
-def pooled(rows: Sequence[dict], what: str = "failed") -> tuple[int, int]:
-    """How many of how many, over all seeds: ``(failed, asked)``."""
-    return sum(row[what] for row in rows), sum(row["asked"] for row in rows)
+def shares(rows: Sequence[dict], what: str = "failed") -> dict[int, float]:
+    """The share of the replies that failed (or are ``right``), for each seed."""
+    return {row["seed"]: row[what] / row["asked"] for row in rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -255,8 +255,9 @@ By impact I mean that people choose QwQ-32B where they would have taken R1. On s
 no reason to: the Qwen team reports 79.5 against 79.8 on AIME 2024, and when Prime Intellect
 measured both models, each led on two of four benchmarks. Each of those differences is within the
 noise. Memory is a reason: 32.8 against 671 billion parameters, counted from both config files.
-How much of it comes from reinforcement learning is not published. I would change my mind if a
-paired comparison on a thousand new problems showed a gap of more than five points.
+How much of it comes from reinforcement learning, neither the announcement nor the card says. I
+would change my mind if a paired comparison on a thousand new problems showed a gap of more
+than five points.
 """
 ''',
         wrong=(
@@ -269,7 +270,7 @@ paired comparison on a thousand new problems showed a gap of more than five poin
             ),
             WrongExample(
                 'my_verdict = "On LiveBench the board itself has 69.5 against 72.49 in its third '
-                "edition, which is within the noise of about a thousand questions. So nobody can "
+                "edition, which is within the noise of six categories. So nobody can "
                 'tell which of the two models is better, and the impact of QwQ-32B is small."',
                 "2 of 3",
             ),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from course_utils.errors import OptionError
 from course_utils.evaluation.published import (
     MODELS,
+    NOT_STATED,
     Benchmark,
     PublishedResult,
     grid,
@@ -26,10 +27,11 @@ def published_chart(
     *,
     title: str = "What has been published, and how sure is it?",
 ) -> Figure:
-    """One panel for each benchmark, one line for each model; what was never published is hatched.
+    """One panel for each benchmark, one line for each model; hatched where no source was found.
 
     The filled dot is the first result of the file, mostly the maker's own, with the interval that
-    the number of problems allows.  Hollow diamonds are what others measured.  Majority votes
+    the number of problems allows.  Hollow diamonds are what somebody else measured; crosses are
+    further figures of the same party, and figures that do not say who measured.  Majority votes
     (cons@k) are left out.
     """
     known = load_benchmarks()
@@ -66,7 +68,7 @@ def describe_published(
         parts = []
         for model in models:
             scores = [f"{r.score:g}" for r in cells[model, benchmark] if r.score is not None]
-            parts.append(f"{model} {' or '.join(dict.fromkeys(scores)) or 'not published'}")
+            parts.append(f"{model} {' or '.join(dict.fromkeys(scores)) or 'none found'}")
         sentences.append(f"{benchmark}: {', '.join(parts)}.")
     return " ".join(sentences)
 
@@ -160,7 +162,7 @@ def _draw_cell(
         axes.text(
             0.5,
             row,
-            "not published",
+            "none found",
             transform=axes.get_yaxis_transform(),
             ha="center",
             va="center",
@@ -176,17 +178,23 @@ def _draw_cell(
     else:
         _whisker(axes, row, first.score, 100 * whole.low, 100 * whole.high, style.BLUE, "o")
     for other in others:
-        if other.score != first.score:
-            axes.plot(
-                other.score,
-                row,
-                marker="D",
-                markersize=7,
-                markerfacecolor=style.BACKGROUND,
-                markeredgecolor=style.VERMILION,
-                markeredgewidth=1.4,
-                zorder=3,
-            )
+        if other.score == first.score:
+            continue
+        house = {"maker", "same house"}
+        elsewhere = (
+            other.measured_by not in (NOT_STATED, first.measured_by)
+            and not {other.relation, first.relation} <= house
+        )
+        axes.plot(
+            other.score,
+            row,
+            marker="D" if elsewhere else "x",
+            markersize=7 if elsewhere else 6,
+            markerfacecolor=style.BACKGROUND,
+            markeredgecolor=style.VERMILION if elsewhere else style.GREY,
+            markeredgewidth=1.4,
+            zorder=3,
+        )
 
 
 def _whisker(

@@ -8,35 +8,36 @@ from statistics import mean
 from matplotlib.figure import Figure
 
 from course_utils.errors import OptionError
-from course_utils.intervals import wilson_interval
+from course_utils.intervals import clipped, over_seeds
 from course_utils.teaching import style
 
-Counts = Mapping[str, Mapping[str, tuple[int, int]]]
-"""``{failure: {"before": (failed, asked), "after": (failed, asked)}}``, in the order drawn."""
+Shares = Mapping[str, Mapping[str, Mapping[int, float]]]
+"""``{failure: {"before": {seed: share}, "after": {seed: share}}}``, in the order drawn."""
 
 SHOWN, CURED = 0.30, 0.05
-"""A failure counts as shown from this share on, and as cured up to that one."""
+"""A failure counts as shown from this share on, and as cured up to that one, in every seed."""
 
 
-def cure_chart(counts: Counts, *, title: str = "How often does it go wrong?") -> Figure:
-    """For each failure its share before and after, with 95 % intervals (Wilson's), joined.
+def cure_chart(shares: Shares, *, title: str = "How often does it go wrong?") -> Figure:
+    """For each failure its share before and after: means over seeds with 95 % intervals, joined.
 
-    The dashed lines stand at ``SHOWN`` and ``CURED``.  Raises OptionError without counts.
+    The intervals are Student's over the seeds, cut off at 0 and 1; a small dot stands for each
+    seed.  The dashed lines stand at ``SHOWN`` and ``CURED``.  Raises OptionError without shares.
     """
-    if not counts:
-        raise OptionError("There is no failure to draw.", "Make the runs, or give some counts.")
-    figure, axes = style.new_figure(7.6, 1.5 + 0.5 * len(counts))
-    places = list(dict.fromkeys(place for marks in counts.values() for place in marks))
-    for row, marks in enumerate(counts.values()):
-        shares = [failed / asked for failed, asked in marks.values()]
-        axes.plot(shares, [row] * len(shares), "-", color=style.PALE, linewidth=5, zorder=1)
-        for place, (failed, asked) in marks.items():
+    if not shares:
+        raise OptionError("There is no failure to draw.", "Make the runs, or give some shares.")
+    figure, axes = style.new_figure(7.6, 1.5 + 0.5 * len(shares))
+    places = list(dict.fromkeys(place for marks in shares.values() for place in marks))
+    for row, marks in enumerate(shares.values()):
+        means = [mean(by_seed.values()) for by_seed in marks.values()]
+        axes.plot(means, [row] * len(means), "-", color=style.PALE, linewidth=5, zorder=1)
+        for place, by_seed in marks.items():
             look = style.series(places.index(place))
-            low, high = wilson_interval(failed, asked)
+            middle, low, high = clipped(over_seeds(by_seed))
             axes.errorbar(
-                failed / asked,
+                middle,
                 row,
-                xerr=[[failed / asked - low], [high - failed / asked]],
+                xerr=[[middle - low], [high - middle]],
                 fmt=look.marker,
                 color=look.colour,
                 markersize=9,
@@ -44,10 +45,12 @@ def cure_chart(counts: Counts, *, title: str = "How often does it go wrong?") ->
                 label=place if row == 0 else None,
                 zorder=2,
             )
+            dots = list(by_seed.values())
+            axes.plot(dots, [row + 0.22] * len(dots), ".", color=style.GREY, markersize=5)
     for bar in (SHOWN, CURED):
         axes.axvline(bar, color=style.GREY, linestyle="--", linewidth=1, zorder=0)
-    axes.set_yticks(range(len(counts)), [style.drawable(name) for name in counts])
-    axes.set_ylim(len(counts) - 0.5, -0.5)
+    axes.set_yticks(range(len(shares)), [style.drawable(name) for name in shares])
+    axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.grid(axis="x")
@@ -57,14 +60,28 @@ def cure_chart(counts: Counts, *, title: str = "How often does it go wrong?") ->
     return figure
 
 
-def describe_cures(counts: Counts) -> str:
+def describe_cures(shares: Shares) -> str:
     """Alt text for ``cure_chart``."""
     parts = [
         f"{name}: "
-        + ", ".join(f"{place} {failed / asked:.0%}" for place, (failed, asked) in marks.items())
-        for name, marks in counts.items()
+        + ", ".join(
+            f"{place} {mean(by_seed.values()):.0%} (seeds "
+            + ", ".join(f"{share:.0%}" for share in by_seed.values())
+            + ")"
+            for place, by_seed in marks.items()
+        )
+        for name, marks in shares.items()
     ]
-    return "Share of replies with the failure. " + "; ".join(parts) + "."
+    return "Share of replies with the failure, mean over seeds. " + "; ".join(parts) + "."
+
+
+def cure_verdict(before: Mapping[int, float], after: Mapping[int, float]) -> str:
+    """Was the failure shown before and cured after, each by its bar and in every seed?"""
+    shown = "shown" if min(before.values()) >= SHOWN else "not shown by every seed"
+    if max(after.values()) <= CURED:
+        return f"{shown}, cured"
+    halved = all(after[seed] < before[seed] / 2 for seed in before)
+    return f"{shown}, {'reduced' if halved else 'not cured'}"
 
 
 def effort_chart(

@@ -1,4 +1,4 @@
-"""What did each stage of a recipe change, and where? Scores by area, with intervals and seeds."""
+"""What did each stage of a recipe change, and where? Scores by area, with few seeds' doubt."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from course_utils.errors import OptionError
-from course_utils.intervals import wilson_interval
+from course_utils.intervals import Interval, clipped, over_seeds
 from course_utils.teaching import style
 
 Rows = Sequence[Mapping[str, object]]
 
 
-def pooled(rows: Rows, stage: str, area: str) -> tuple[int, int]:
-    """Right answers and questions of one stage and area, all seeds together.
+def scores_by_seed(rows: Rows, stage: str, area: str) -> dict[int, float]:
+    """Share of right answers of one stage and area, for each seed.
 
     rows: as ``course_utils.nano.experiments.recipe.read_stages`` gives them, with ``stage``,
     ``area``, ``seed``, ``right`` and ``asked``.  Raises OptionError where there are none.
@@ -22,7 +22,17 @@ def pooled(rows: Rows, stage: str, area: str) -> tuple[int, int]:
     mine = [row for row in rows if (row["stage"], row["area"]) == (stage, area)]
     if not mine:
         raise OptionError(f"There is no row of {area} after {stage}.", "Check the names.")
-    return sum(row["right"] for row in mine), sum(row["asked"] for row in mine)
+    return {
+        seed: sum(row["right"] for row in mine if row["seed"] == seed)
+        / sum(row["asked"] for row in mine if row["seed"] == seed)
+        for seed in sorted({row["seed"] for row in mine})
+    }
+
+
+def change(rows: Rows, before: str, after: str, area: str) -> Interval:
+    """How much higher an area scores after a later stage: paired by seed, since each seed's model
+    went through both, with Student's interval over the seeds."""
+    return over_seeds(scores_by_seed(rows, after, area), scores_by_seed(rows, before, area))
 
 
 def recipe_scores(
@@ -32,31 +42,30 @@ def recipe_scores(
     *,
     title: str = "What does each stage change?",
 ) -> Figure:
-    """One group per stage: each area's share with its 95 % interval, and small dots for seeds.
+    """One group per stage: each area's mean over seeds with its 95 % interval, and a dot per seed.
 
-    stages: the names in ``rows`` to what is written under the axis.  The share and its interval
-    (Wilson's) are those of all seeds' answers together.
+    stages: the names in ``rows`` to what is written under the axis.  The interval is Student's over
+    the seeds, cut off at 0 and 1.
     """
     figure, axes = style.new_figure(7.6, 3.9)
     for index, area in enumerate(areas):
         look = style.series(index)
         for place, stage in enumerate(stages):
             x = place + 0.24 * (index - (len(areas) - 1) / 2)
-            right, asked = pooled(rows, stage, area)
-            low, high = wilson_interval(right, asked)
+            shares = scores_by_seed(rows, stage, area)
+            mean, low, high = clipped(over_seeds(shares))
             axes.errorbar(
                 x,
-                right / asked,
-                yerr=[[right / asked - low], [high - right / asked]],
+                mean,
+                yerr=[[mean - low], [high - mean]],
                 fmt=look.marker,
                 color=look.colour,
                 markersize=8,
                 capsize=4,
                 label=area if place == 0 else None,
             )
-            seeds = sorted({row["seed"] for row in rows})
-            shares = [_share(rows, stage, area, seed) for seed in seeds]
-            axes.plot([x + 0.07] * len(seeds), shares, ".", color=style.GREY, markersize=4)
+            dots = list(shares.values())
+            axes.plot([x + 0.07] * len(dots), dots, ".", color=style.GREY, markersize=4)
     axes.set_xticks(range(len(stages)), list(stages.values()))
     axes.set_ylim(0, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
@@ -75,13 +84,7 @@ def describe_recipe(
     for stage, label in stages.items():
         shares = []
         for area in areas:
-            right, asked = pooled(rows, stage, area)
-            shares.append(f"{area} {right / asked:.0%}")
+            mean, low, high = clipped(over_seeds(scores_by_seed(rows, stage, area)))
+            shares.append(f"{area} {mean:.0%} ({low:.0%} to {high:.0%})")
         parts.append(f"{' '.join(label.split())}: {', '.join(shares)}")
-    return "Shares right, all seeds together. " + "; ".join(parts) + "."
-
-
-def _share(rows: Rows, stage: str, area: str, seed: int) -> float:
-    mine = [row for row in rows if row["seed"] == seed]
-    right, asked = pooled(mine, stage, area)
-    return right / asked
+    return "Shares right, mean over seeds with its interval. " + "; ".join(parts) + "."
