@@ -82,7 +82,7 @@ hundred hundreds thousand thousands million millions billion billions trillion t
 k mn mln bn mio mrd tsd mille mila mil tausend millionen milliarde milliarden millones milliard
 milliards milioni miliardi lakh lakhs lac lacs crore crores myriad myriads googol grand
 tens teen teens dozen dozens score gross half halves third thirds quarter quarters fourth fourths
-fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths
+fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths
 double doubled twice triple tripled thrice halved negated reciprocal
 pi plus minus times over divided multiplied by to power powers exponent root factorial choose
 mod modulo modulus base radix binary ternary quaternary octal duodecimal hexadecimal hex remainder
