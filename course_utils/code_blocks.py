@@ -1,7 +1,7 @@
 """Where is the code in a Markdown text? The fenced blocks of a reply, as CommonMark reads them.
 
 Models write fences in many ways: three backticks or more, tildes, ``Python`` or ``python3`` behind
-them, Windows line ends, indented in a list, and the last fence left open when tokens run out.
+them, Windows line ends, in a list or a quotation, and the last left open when tokens run out.
 Source: https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 """
 
@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_OPENING = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
-_PYTHON = re.compile(r"(?:python|py)(?:\d(?:\.\d+)?)?", re.IGNORECASE)
+_OPENING = re.compile(
+    r"(?P<quote>(?:[ \t]*>)*)(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)"
+    r"(?P<fence>`{3,}|~{3,})(?P<info>.*)"
+)
+_PYTHON = re.compile(r"(?:i?python|py)(?:\d(?:\.\d+)?)?", re.IGNORECASE)
 
 
 class CodeBlock(NamedTuple):
@@ -29,20 +32,24 @@ def code_blocks(text: str) -> list[CodeBlock]:
     """The fenced blocks of a text, in order. A fence that never closes reaches to the end.
 
     Line ends become ``\\n``; lines lose the indentation of their fence.  The language is the first
-    word behind the fence, without braces or a dot (``{.python}`` is python).
+    word behind the fence, without braces, a dot or a file's name (``{.python}``, ``python:a.py``).
     """
     blocks: list[CodeBlock] = []
     opened: re.Match | None = None
     lines: list[str] = []
     # Only these end a line in Markdown: str.splitlines would also cut at rarer marks inside code.
-    for line in re.split(r"\r\n|\n|\r", text):
+    for line in re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff")):
         if opened is None:
             opened = _OPENING.fullmatch(line)
             # A backtick behind backticks is code within a line, such as ```x```.
             if opened and opened["fence"][0] == "`" and "`" in opened["info"]:
                 opened = None
             lines = []
-        elif _closes(line, opened["fence"]):
+            continue
+        if opened["quote"]:
+            deep = opened["quote"].count(">")
+            line = re.sub(rf"\A(?:[ \t]*>){{1,{deep}}}", "", line)
+        if _closes(line, opened["fence"]):
             blocks.append(_block(opened, lines))
             opened = None
         else:
@@ -70,10 +77,10 @@ def _closes(line: str, fence: str) -> bool:
 
 
 def _block(opened: re.Match, lines: list[str]) -> CodeBlock:
-    words = opened["info"].strip().strip("{}").split(maxsplit=1)
+    words = re.split(r"[\s:,]", opened["info"].strip().strip("{}"), maxsplit=1)
     width = len(opened["indent"])
     code = "".join(_outdent(line, width) + "\n" for line in lines)
-    return CodeBlock(words[0].lstrip(".").lower() if words else "", code)
+    return CodeBlock(words[0].lstrip(".").lower(), code)
 
 
 def _outdent(line: str, width: int) -> str:

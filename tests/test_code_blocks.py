@@ -22,6 +22,10 @@ from course_utils.nano.verifiers import code_of
         "````python\nx = 1\n````",
         "```python\r\nx = 1\r\n```\r\n",  # llm#1644
         "```python\nx = 1\n",  # cut off, or never closed
+        "```python:main.py\nx = 1\n```",
+        "- ```python\n  x = 1\n  ```",
+        "1. ```python\n   x = 1\n   ```",
+        "> ```python\n> x = 1\n> ```",
         "1. So:\n   ```python\n   x = 1\n   ```",
         "```python\nx = 1\n```  \n\nIt prints:\n\n```\n1\n```",
         "```bash\npip install x\n```\n\n```python\nx = 1\n```\n\n```text\n1\n```",
@@ -47,6 +51,13 @@ def test_a_block_keeps_what_looks_like_a_shorter_fence_and_its_inner_indentation
 
 def test_a_line_that_only_python_would_call_a_line_end_stays_in_the_code():
     assert python_blocks("```python\nx = 'a\u2028b\x0c'\n```") == ["x = 'a\u2028b\x0c'\n"]
+
+
+def test_a_quotation_loses_its_marks_and_no_others():
+    assert extract_code("> > ```python\n> > x = 2 > 1\ny = 1 > 2\n> > ```") == (
+        "x = 2 > 1\ny = 1 > 2\n"
+    )
+    assert extract_code("\ufeff```python\nx = 1\n```") == "x = 1\n"
 
 
 def test_a_nano_reply_is_its_first_block_or_all_of_it():

@@ -138,6 +138,20 @@ def test_of_several_choices_the_first_is_read(any_model):
     assert served(any_model, events(both("4", "x"), apart, both("2", "y"))).finish().answer == "42"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        'event: response.output_text.delta\ndata: {"type": "response.output_text.delta", '
+        '"delta": "42"}\n\n',  # OpenAI's newer API
+        'data: {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "42"}}\n\n',
+        '{"message": {"role": "assistant", "content": "42"}, "done": false}\n',  # Ollama's own
+    ],
+)
+def test_the_stream_of_another_api_is_named_as_such_with_its_own_words(any_model, body):
+    with pytest.raises(ServerError, match="not as an OpenAI-compatible API does: .*42"):
+        served(any_model, body).finish()
+
+
 # ---- errors inside a stream ------------------------------------------------------------------
 
 

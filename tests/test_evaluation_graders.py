@@ -113,6 +113,11 @@ def test_a_number_that_goes_on_or_is_asked_is_no_answer(answer):
     assert not graders.grade_integer(f"\\boxed{{{answer}}}", 42)
 
 
+@pytest.mark.parametrize("answer", ["1.5\\ldots", "1.5\\dots", "1.5...", "1.5…"])
+def test_a_decimal_that_goes_on_is_not_the_decimal(answer):
+    assert not graders.grade_math(f"\\boxed{{{answer}}}", "1.5")
+
+
 def test_random_answers_agree_with_slow_oracles():
     counts = fuzz(seed=0, seconds=1)
     assert sum(counts.values()) > 0

@@ -53,6 +53,8 @@ def fault(address: str) -> str:
         ("localhost:8080/v1", "Write http://localhost:8080/v1"),
         ("ws://localhost:8080", "ws:// is not the web's"),
         ("http:/localhost:8080", "two slashes"),
+        ("http//localhost:8080/v1", "two slashes"),
+        ("http;//localhost:8080/v1", "two slashes"),
         ("http:\\\\localhost", "holds"),
         ("http://local host:8080/v1", "space"),
         ("http://localhost\u200b:8080/v1", r"invisible character \(U\+200B\)"),

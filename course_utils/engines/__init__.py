@@ -91,7 +91,7 @@ _PLACE = re.compile(r"([^\s/\\]*@)?([\w.-]+|\[[\da-fA-F:.]+\]):\d+(/|\Z)|[^\s/\\
 
 def _is_address(chosen: str) -> bool:
     """Is this a server's address, also one whose beginning is left out or mistyped?"""
-    if "://" in chosen or re.match(r"\s*https?:", chosen, re.IGNORECASE):
+    if "://" in chosen or re.match(r"\s*https?[:;/]", chosen, re.IGNORECASE):
         return True
     return _PLACE.match(chosen) is not None
 

@@ -216,6 +216,7 @@ def _last_box(text: str) -> tuple[int, str | None]:
 _TEXT = re.compile(r"\\(?:text\w*|mbox|hbox|mathrm)\s*\{([^{}]*)\}")
 _CHANGING = re.compile(
     r"\\(?:approx|simeq|sim|equiv|pmod|bmod|neq?)(?![A-Za-z])|[≈≡≠]|(?<=\d)_\{?\d+"
+    r"|(?<=\d)\s*(?:\\[cl]?dots(?![A-Za-z])|\.{2,}|…)"
 )
 
 

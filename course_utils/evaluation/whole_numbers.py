@@ -50,7 +50,8 @@ _WRAPPERS = (
 )
 _WRAPPER = re.compile(rf"\\(?P<name>{_WRAPPERS})\s*\{{")
 _LAYOUT = re.compile(
-    rf"(?:{_BLANK}|\\(?:displaystyle|textstyle|large|Large|LARGE|huge|Huge|bf|rm|it)(?![A-Za-z]))+"
+    rf"(?:{_BLANK}|\\(?:displaystyle|textstyle|q?quad|large|Large|LARGE|huge|Huge|bf|rm|it)"
+    r"(?![A-Za-z])|\\(?:text)?color\s*\{\s*[A-Za-z]+\s*\})+"
 )
 _MARKS = (
     ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"),
@@ -67,6 +68,7 @@ _PERCENT = re.compile(rf"{_GAP}*\\?%")
 _ORDINAL = re.compile(
     r"\^\s*\{?\s*(?:\\(?:text|textrm|mathrm)\s*)?\{?\s*(?:st|nd|rd|th)\s*\}?\s*\}?"
 )
+_NOTHING = re.compile(rf"{_GAP}*")
 _AFTER = re.compile(rf"{_GAP}*{_CURRENCY}")
 _POWER = re.compile(r"\s*\^\s*(?:\{\s*[+-]?[1-9]\s*\}|-?[1-9](?!\d))|⁻?[¹²³⁴⁵⁶]")
 _JOIN = re.compile(rf"{_GAP}*(?:/|\\cdot(?![A-Za-z])|·|⋅|\*){_GAP}*")
@@ -77,23 +79,30 @@ _CHANGING_WORDS = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
 hundred hundreds thousand thousands million millions billion billions trillion trillions
-k mn bn mio mrd tsd mille mil tausend millionen milliarde milliarden millones milliard milliards
-dozen dozens score gross half halves third thirds quarter quarters fourth fourths fifth fifths
-sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths
-thousandth thousandths millionth millionths double twice triple thrice fold
+k mn mln bn mio mrd tsd mille mila mil tausend millionen milliarde milliarden millones milliard
+milliards milioni miliardi lakh lakhs lac lacs crore crores myriad myriads googol grand
+tens teen teens dozen dozens score gross half halves third thirds quarter quarters fourth fourths
+fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths
+double doubled twice triple tripled thrice halved negated reciprocal
 pi plus minus times over divided multiplied by to power powers exponent root factorial choose
-mod modulo base binary octal hexadecimal hex remainder rem log ln sqrt
+mod modulo modulus base radix binary ternary quaternary octal duodecimal hexadecimal hex remainder
+rem log ln sqrt repeating recurring rounded estimate estimated bound loss debt deficit short
 and or nor not non no none never but if when unless except without because since so thus then
 either neither both versus vs oder und ou et y o
 at least most more less fewer greater smaller larger than about approximately approx around
 roughly nearly almost circa up under below above between from until through maximum minimum max
-is are was were be been being isn't aren't cannot can't can could would should may might
+is are was were be been being isn't aren't cannot can't doesn't don't won't can could would should
+may might fails contradiction
 wrong incorrect false impossible undefined infinite infinity unknown maybe perhaps possibly
-probably guess assuming where which whose that other another instead rather ago
+probably guess assuming where which whose that other another instead rather ago before earlier
 bis mehr weniger
 """
 _CHANGING = frozenset(_CHANGING_WORDS.split())
-_BEFORE_UNIT = ("square", "cubic", "sq", "cu")
+# And those that English makes of number words: quadrillion, twelfths, twentieth, fortyfold.
+_CHANGING_FORM = re.compile(
+    r".*illions?|(?:eleven|twelf|.*(?:teen|tie|hundred|thousand|illion|dozen))ths?|.*fold"
+)
+_BEFORE_UNIT = ("square", "cubic", "sq", "cu", "negative", "inverse")
 _AFTER_UNIT = ("squared", "cubed")
 _LETTER_UNITS = "mgshlLdtJNWVAKCFµμΩÅ"
 # In mathematics set in italics, one letter is an unknown; these stand apart from the number.
@@ -108,7 +117,7 @@ _CHINESE_UNIT = re.compile(
     r"\s*(?:(?:平方|立方)(?:千米|厘米|毫米|分米|公里|米)|千米|厘米|毫米|分米|公里|米|千克|毫克|公斤|克|吨"
     r"|毫升|升|小时|分钟|秒|星期|个月|美元|欧元|摄氏度|[天日周月年岁元角分度人个個只本支张枚颗名位种对条台"
     r"辆件块组题页项根头匹座层步次棵朵双套把间盒箱瓶杯袋封场粒滴円]|개|명|원)"
-    r"(?:[^\W\d_a-zA-Z万亿兆千百十半多余倍或和与不到至约以上下左右非零一二三四五六七八九两几负减加乘除分之若]{0,4})"
+    r"(?:[^\W\d_a-zA-Z万亿兆千百十半多余倍或和与不到至约以上下前后左右非零一二三四五六七八九两几负减加乘除分之若]{0,4})"
 )  # fmt: skip
 
 _NAME = (
@@ -227,7 +236,8 @@ def _is_named(part: str) -> bool:
 
 def changes_number(word: str) -> bool:
     """Does this word change the number beside it, or take it back ("thousand", "about", "not")?"""
-    return word.lower() in _CHANGING
+    word = word.lower()
+    return word in _CHANGING or _CHANGING_FORM.fullmatch(word) is not None
 
 
 def without_phrase(text: str) -> str:
@@ -254,7 +264,7 @@ def _without_leading_face(text: str, upright: bool) -> tuple[str, bool]:
 
 def _is_unit(text: str, upright: bool) -> bool:
     """Is what follows the number nothing, or a unit or thing counted?"""
-    if not text.strip():
+    if _NOTHING.fullmatch(text):
         return True
     for mark in (_DEGREES, _PERCENT, _ORDINAL, _AFTER):
         found = mark.match(text)
@@ -269,7 +279,7 @@ def _are_units(text: str, upright: bool) -> bool:
     words = _unit_words(bracketed[1] if bracketed else text, upright, not bracketed)
     if not words or len(words) > 6:
         return False
-    if words[0].lower() in _AFTER_UNIT or words[-1].lower() in _BEFORE_UNIT:
+    if words[0].lower() in (*_AFTER_UNIT, "all") or words[-1].lower() in _BEFORE_UNIT:
         return False
     return not any(changes_number(word) for word in words)
 

@@ -85,8 +85,8 @@ def _form_fault(text: str) -> _Found | None:
     """What is wrong with the parts of an address whose characters are sound."""
     scheme, colon, rest = text.partition("://")
     if not colon:
-        if re.match(r"https?:", text, re.IGNORECASE):
-            return "two slashes have to follow the colon", f"Write it as in {EXAMPLE}."
+        if re.match(r"https?[:;/]", text, re.IGNORECASE):
+            return "its beginning is mistyped", f"Write it as in {EXAMPLE}: a colon, two slashes."
         return "it does not begin with http://", f"Write http://{masked(text)} instead."
     if scheme.lower() not in ("http", "https"):
         return f"{scheme}:// is not the web's", "Begin it with http:// or https://."

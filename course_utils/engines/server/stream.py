@@ -21,6 +21,8 @@ from course_utils.network import message_in
 LONGEST_LINE = 2**24
 """Bytes. A line that goes on after that is no event."""
 
+_OF_THE_API = {"choices", "usage", "error", "timings", "object", "id"}
+
 _FIELDS = ("data", "event", "id", "retry", "error")
 
 
@@ -73,7 +75,7 @@ def read_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
     Raises NotAnApi where nothing in it can be read as the API's.
     """
     ours: int | None = None  # one choice was asked for: that of the lowest number is it
-    empty = True
+    empty, strange = True, ""
     loose = _LooseText()
     for kind, data in events(pieces, loose):
         if data.strip() == "[DONE]":
@@ -84,15 +86,19 @@ def read_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
             words = "; ".join(filter(None, map(message_in, bodies))) or data
             bodies = [{"error": words}]
         for body in bodies:
-            empty = False
             ours = _lowest_choice(body, ours)
             yield chunk_of(body, ours)
+            # Other APIs stream too, Anthropic's or Ollama's own; what they say is not in choices.
+            if body and _OF_THE_API.isdisjoint(body):
+                strange = strange or data
+            else:
+                empty = False
     rest = loose.text()
     for body in _json_objects(rest):  # the whole reply in one piece, though a stream was asked for
         empty = False
         yield chunk_of(body, _lowest_choice(body, ours))
-    if empty and rest.strip():
-        raise NotAnApi(rest[:300])
+    if empty and (strange or rest.strip()):
+        raise NotAnApi((strange or rest)[:300])
 
 
 # ---- bytes to lines to events ------------------------------------------------------------------
