@@ -11,9 +11,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from course_utils.engines import GREEDY, QWQ
+from course_utils.hashing import hash_file
 from course_utils.intervals import wilson_interval
 from course_utils.model_files.gguf_header import read_header
-from course_utils.nano import cards, tokenizer
+from course_utils.nano import tokenizer
 from course_utils.nano.experiments import failures, loop_sampling
 from course_utils.paths import nano_folder
 
@@ -58,7 +59,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
         "notebook 04, not for use.",
         "file": path.name,
         "bytes": path.stat().st_size,
-        "sha256": cards.sha256(path),
+        "sha256": hash_file(path),
         "parameters": header.parameters,
         "architecture": header.architecture,
         "weights": header.quantisation,
