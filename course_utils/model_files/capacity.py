@@ -23,7 +23,8 @@ from course_utils.model_files.quantisation import (
     tensor_bytes,
     tensor_type,
 )
-from course_utils.units import MIB, readable_memory
+
+GIB = 2**30
 
 DEFAULT_CONTEXT = 8192
 SMALL_CONTEXT = 4096
@@ -35,13 +36,13 @@ BATCH = 64
 CONTEXT_STEP = 256
 """llama.cpp makes every context a multiple of this many tokens."""
 
-PROGRAM_BYTES = 200 * MIB
+PROGRAM_BYTES = 200 * 2**20
 """Python, its packages and llama.cpp's library, in a notebook's kernel."""
 
 VOCABULARY_BYTES_PER_ENTRY = 130
 """What llama.cpp keeps in memory per entry of the vocabulary (measured: 19 MiB for 152,064)."""
 
-RESERVE_BYTES = 512 * MIB
+RESERVE_BYTES = 512 * 2**20
 """Memory that a plan leaves free, so that the browser and the system still breathe."""
 
 REPACKED_TYPES = ("Q4_0", "Q4_K")
@@ -67,7 +68,7 @@ FALLBACK_MODELS = ("qwq-32b", "r1-distill-qwen-1.5b")
 """Reasoning models to take when the one asked for does not fit, the larger first. Below the last
 one there is the shipped nano thinker, which runs anywhere."""
 
-CACHED_BYTES = 64 * MIB
+CACHED_BYTES = 64 * 2**20
 """A model this small may lie in the processor's cache, where memory bandwidth does not bind."""
 
 
@@ -173,14 +174,12 @@ class Plan:
 
     def __str__(self) -> str:
         free, total = self.machine.available_memory_bytes, self.machine.total_memory_bytes
-        parts = ", ".join(
-            f"{label} {readable_memory(count)}" for label, count in self.memory.parts().items()
-        )
+        parts = ", ".join(f"{label} {_size(count)}" for label, count in self.memory.parts().items())
         lines = [
             f"{self.title} {self.mix}, {self.context:,} tokens of context, "
             f"{self.kv_type.upper()} cache: {self.verdict}.",
-            f"Memory: {readable_memory(self.memory.total)} ({parts}); "
-            f"free here: {readable_memory(free)} of {readable_memory(total)}.",
+            f"Memory: {_size(self.memory.total)} ({parts}); "
+            f"free here: {_size(free)} of {_size(total)}.",
         ]
         if self.fits and self.bytes_per_token < CACHED_BYTES:
             lines.append("Speed: not bound by memory; it is small enough to try.")
@@ -198,7 +197,7 @@ class Plan:
             lines.append("Loaded all the same, it would be read from disk again for every token.")
         if not self.fits and self.instead is not None:
             lines.append(
-                f"That takes {readable_memory(self.instead.memory.total)} and writes about "
+                f"That takes {_size(self.instead.memory.total)} and writes about "
                 f"{_speed(self.instead.tokens_per_second)} tokens per second."
             )
         return "\n".join(lines)
@@ -304,20 +303,19 @@ def choose_repacking(
         return RepackChoice(
             False,
             f"{kernels} notebooks share one mapped file, while each would make a copy of "
-            f"{readable_memory(copy_bytes)} of its own.",
+            f"{_size(copy_bytes)} of its own.",
         )
     if need.total + copy_bytes + RESERVE_BYTES > available_bytes:
         return RepackChoice(
             False,
-            f"A copy of {readable_memory(copy_bytes)} does not fit beside the "
-            f"{readable_memory(need.total)} of the model itself.",
+            f"A copy of {_size(copy_bytes)} does not fit beside the {_size(need.total)} of the "
+            "model itself.",
         )
     if crashes:
         return RepackChoice(False, f"Repacking would end the kernel here: {crashes}.")
     return RepackChoice(
         True,
-        f"There is room for a copy of {readable_memory(copy_bytes)}, which decodes somewhat "
-        "faster.",
+        f"There is room for a copy of {_size(copy_bytes)}, which decodes somewhat faster.",
     )
 
 
@@ -338,8 +336,7 @@ def refuse_if_swapping(
     if force or need.total <= free:
         return
     raise MachineError(
-        f"{name} needs {readable_memory(need.total)} of memory, and "
-        f"{readable_memory(free)} are free.",
+        f"{name} needs {_size(need.total)} of memory, and {_size(free)} are free.",
         "Ask plan() for a model, context or cache that fits, or close other programs; "
         "force=True loads it all the same, and every token is then read from disk.",
     )
@@ -418,6 +415,10 @@ def _smaller(asked: Plan, entry: Model) -> Iterator[Plan]:
             if other.name != entry.name and other.files[mix].size_bytes < asked.memory.weights:
                 yield attempt(other, mix, asked.context, "f16")
                 yield attempt(other, mix, short, "q8_0")
+
+
+def _size(count: float) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.0f} MiB"
 
 
 def _speed(value: float) -> str:

@@ -15,6 +15,7 @@ from course_utils.machine import available_memory_bytes
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.capacity import (
     BATCH,
+    GIB,
     REPACKED_TYPES,
     RESERVE_BYTES,
     MemoryNeed,
@@ -24,10 +25,9 @@ from course_utils.model_files.capacity import (
     refuse_if_swapping,
 )
 from course_utils.model_files.gguf_header import GgufHeader
-from course_utils.units import MIB, readable_memory
 
 # What takes less than this is not worth a look at the machine's memory.
-LITTLE_BYTES = 256 * MIB
+LITTLE_BYTES = 256 * 2**20
 
 
 class Loading(NamedTuple):
@@ -150,7 +150,7 @@ def refuse_unless_room(count_bytes: int, what: str, remedy: str) -> None:
     """Stop before memory is taken that is not there. Raises MachineError, with ``remedy``."""
     if not room_for(count_bytes):
         raise MachineError(
-            f"{what} takes {readable_memory(count_bytes)} of memory beside the model, and "
-            f"{readable_memory(available_memory_bytes())} are free.",
+            f"{what} takes {count_bytes / GIB:.1f} GiB of memory beside the model, and "
+            f"{available_memory_bytes() / GIB:.1f} GiB are free.",
             remedy,
         )
