@@ -180,8 +180,9 @@ class LocalEngine:
         budget = checks.thinking_budget(thinking_budget)
         sampling = chosen(sampling, self.default_sampling)
         chat_format, messages = self._conversation(messages)
-        splitter = ThinkingSplitter(opens_thinking(chat_format.render(messages)))
-        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize)
+        text = chat_format.render(messages)
+        splitter = ThinkingSplitter(opens_thinking(text))
+        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize, text=text)
         if not tokens:
             raise PromptError(
                 "The model's chat template drops the message: it writes nothing for it.",
