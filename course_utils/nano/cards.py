@@ -91,11 +91,9 @@ def write_card(
     return card
 
 
-def as_markdown(card: dict) -> str:
-    """The card as a page to read."""
-    tests = card.get("tests", TESTS)
-    shape = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in card["shape"].items())
-    lines = [
+def heading(card: dict) -> list[str]:
+    """A card's page as far as its table of facts, which begins with the file and its checksum."""
+    return [
         f"# {card['title']}",
         "",
         card["summary"],
@@ -104,6 +102,15 @@ def as_markdown(card: dict) -> str:
         "|---|---|",
         f"| file | `{card['file']}`, {card['bytes']:,} bytes, weights {card['weights']} |",
         f"| sha256 | `{card['sha256']}` |",
+    ]
+
+
+def as_markdown(card: dict) -> str:
+    """The card as a page to read."""
+    tests = card.get("tests", TESTS)
+    shape = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in card["shape"].items())
+    lines = [
+        *heading(card),
         f"| parameters | {card['parameters']:,}, input and output embeddings apart (untied) |",
         f"| architecture | {card['architecture']}: {shape} |",
         f"| made from | {card['made_from']} |",

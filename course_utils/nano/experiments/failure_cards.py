@@ -14,7 +14,7 @@ from course_utils.engines import GREEDY, QWQ
 from course_utils.hashing import hash_file
 from course_utils.intervals import wilson_interval
 from course_utils.model_files.gguf_header import read_header
-from course_utils.nano import tokenizer
+from course_utils.nano import cards, tokenizer
 from course_utils.nano.experiments import failures, loop_sampling
 from course_utils.paths import nano_folder
 
@@ -75,14 +75,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
 def as_markdown(card: dict) -> str:
     """The card as a page to read."""
     lines = [
-        f"# {card['title']}",
-        "",
-        card["summary"],
-        "",
-        "| | |",
-        "|---|---|",
-        f"| file | `{card['file']}`, {card['bytes']:,} bytes, weights {card['weights']} |",
-        f"| sha256 | `{card['sha256']}` |",
+        *cards.heading(card),
         f"| parameters | {card['parameters']:,} |",
         f"| architecture | {card['architecture']} |",
         f"| corpus | {card['corpus']} |",
