@@ -1,4 +1,4 @@
-"""Are these the bytes that were published? The one place that computes checksums.
+"""Checksums: the one place that computes them, of files that are larger than memory too.
 
 Large files (every GGUF) are published with their SHA-256.  Small text files are kept in git, and
 git names contents by the SHA-1 of ``blob <size>\\0`` and the bytes
@@ -11,9 +11,11 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from course_utils.units import MIB
+
 SHA256 = "sha256"
 GIT_SHA1 = "git-sha1"
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 4 * MIB
 
 
 def hasher(algorithm: str, size: int):
@@ -21,6 +23,11 @@ def hasher(algorithm: str, size: int):
     if algorithm == SHA256:
         return hashlib.sha256()
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+
+
+def hash_bytes(data: bytes) -> str:
+    """The SHA-256 of these bytes, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def hash_file(

@@ -22,12 +22,21 @@ def read_log(path: Path, *, text: Collection[str] = ()) -> list[dict[str, str | 
     """
     if not path.exists():
         return []
+    return [
+        {key: value if key in text else number(value) for key, value in row.items()}
+        for row in read_table(path)[1]
+    ]
+
+
+def read_table(path: Path) -> tuple[list[str], list[dict]]:
+    """The columns of a CSV file, and its rows as texts, without lines that start with ``#``.
+
+    A row that is too long has its rest under None, one that is too short has None for it.  Raises
+    OSError where the file cannot be read.
+    """
     with path.open(newline="", encoding="utf-8") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        return [
-            {key: value if key in text else number(value) for key, value in row.items()}
-            for row in csv.DictReader(lines)
-        ]
+        reader = csv.DictReader(line for line in file if not line.startswith("#"))
+        return list(reader.fieldnames or []), list(reader)
 
 
 def number(text: str | None) -> str | int | float:

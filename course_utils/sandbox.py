@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from course_utils.errors import OptionError
+from course_utils.units import MIB
 
 Verdict = Literal[
     "passed",
@@ -43,7 +44,7 @@ class Limits:
     """What code may use: seconds per call, bytes of memory and output, depth of recursion."""
 
     seconds: float = 2.0
-    memory_bytes: int = 64 * 2**20
+    memory_bytes: int = 64 * MIB
     output_bytes: int = 20_000
     recursion: int = 500
 

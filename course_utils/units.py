@@ -1,4 +1,4 @@
-"""How many bytes is that, in words? Decimal units for disks and downloads, binary for memory."""
+"""Bytes in words: in decimal units for disks and downloads, in binary ones for memory."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def readable_size(count: int) -> str:
 
 
 def readable_memory(count: float) -> str:
-    """Bytes in the binary units that memory is sold in: ``19.1 GiB``."""
-    return f"{count / GIB:.1f} GiB"
+    """Bytes in the binary units that memory is sold in: ``19.1 GiB``, ``52 MiB``."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / MIB:.0f} MiB"

@@ -281,6 +281,19 @@ def test_control_tokens_in_tool_calls_and_results_are_text_too():
     assert len([text for text, control in tokens if control]) == 6
 
 
+def test_a_control_token_in_a_thought_that_is_dropped_spoils_nothing():
+    template = "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
+    messages = [
+        *QUESTION,
+        {"role": "assistant", "content": "<think>a<|im_end|></think>42"},
+        {"role": "user", "content": "And 6*8?"},
+    ]
+    chat_format = ChatFormat(template, {})
+    tokens = chat_format.tokenize(messages, by_letters)
+    assert "".join(text for text, _ in tokens) == chat_format.render(messages)
+    assert len([text for text, control in tokens if control]) == 6
+
+
 def test_a_control_token_that_cannot_be_told_from_the_templates_own_is_refused():
     template = "<|im_start|>{{ messages[0].content | replace('a', 'b') | reverse }}<|im_end|>"
     chat_format = ChatFormat(template, {})

@@ -1,14 +1,16 @@
 """The Engine protocol is the whole contract: every engine has all of it, in the same words."""
 
 import ast
+import importlib
 import inspect
+import pkgutil
 
 import pytest
 
+from course_utils import engines
 from course_utils.engines.local import LocalEngine
 from course_utils.engines.protocol import Engine
 from course_utils.engines.server.endpoint import EndpointEngine
-from course_utils.engines.server.llama_server import LlamaServerEngine
 from course_utils.errors import NotSupportedError
 from course_utils.paths import repository_root
 from tests.bigram_engine import BigramEngine
@@ -20,7 +22,27 @@ METHODS = [
     # What Python adds to every protocol.
     if name != "_no_init_or_replace_init"
 ]
-ENGINES = [LocalEngine, EndpointEngine, LlamaServerEngine, BigramEngine]
+
+
+def engines_of_the_course() -> list[type]:
+    """Every class in the engines' folder that answers questions, found where it is defined."""
+    found = []
+    for place in pkgutil.walk_packages(engines.__path__, f"{engines.__name__}."):
+        module = importlib.import_module(place.name)
+        found += [
+            kind
+            for kind in vars(module).values()
+            if inspect.isclass(kind) and kind.__module__ == place.name and kind is not Engine
+            if hasattr(kind, "chat") and hasattr(kind, "complete")
+        ]
+    return found
+
+
+ENGINES = [*engines_of_the_course(), BigramEngine]
+
+
+def test_the_engines_of_the_course_are_found():
+    assert {"LocalEngine", "EndpointEngine", "LlamaServerEngine"} <= {e.__name__ for e in ENGINES}
 
 
 def parameters(function) -> list[tuple]:
@@ -36,9 +58,9 @@ def test_every_engine_takes_the_same_questions(engine, method):
     assert parameters(getattr(engine, method)) == parameters(getattr(Engine, method))
 
 
-@pytest.mark.parametrize("engine", ENGINES[:2])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_has_the_same_facts(engine):
-    source = inspect.getsource(inspect.getmodule(engine))
+    source = "".join(inspect.getsource(kind) for kind in engine.__mro__[:-1])
     for fact in Engine.__annotations__:
         assert f"self.{fact} = " in source or hasattr(engine, fact), fact
 

@@ -1,5 +1,6 @@
 """The catalogue says for every model what it is, where it lies, and who said so."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -26,7 +27,8 @@ def test_the_recommended_sampling_is_what_the_engine_understands():
     from course_utils.engines.sampling import QWQ
 
     for model in models().values():
-        assert QWQ.but(**model.sampling).temperature == 0.6
+        settings = dataclasses.asdict(QWQ.but(**model.sampling))
+        assert model.sampling and model.sampling.items() <= settings.items(), model.name
     assert QWQ.but(**find_model("qwq-32b").sampling) == QWQ
 
 
@@ -86,7 +88,6 @@ def test_the_catalogue_can_be_read_without_the_downloader():
 def test_every_file_is_pinned_to_a_commit_or_says_why_not():
     files = [file for model in models().values() for file in model.files.values()]
     assert all(len(file.revision) == 40 or file.unpinned for file in files)
-    assert sum(bool(file.unpinned) for file in files) <= 2
     # What the course itself asks for is pinned.
     assert not any(
         find_file(name).unpinned

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from course_utils.engines import GREEDY, QWQ
+from course_utils.hashing import hash_file
 from course_utils.nano import cards, export, grpo, readability, verifiers
 from course_utils.nano.experiments import (
     failure_cards,
@@ -176,7 +177,7 @@ def test_greedy_decoding_loops_and_the_recommended_sampling_does_not():
 @pytest.mark.parametrize("file", failures.SHIPPED.values())
 def test_the_card_is_that_of_the_shipped_file(file):
     path, card = nano_folder() / f"{file}.gguf", cards.read_card(file)
-    assert card["sha256"] == cards.sha256(path)
+    assert card["sha256"] == hash_file(path)
     assert card["bytes"] == path.stat().st_size < 2e6
     assert card["parameters"] == export.from_gguf(path).parameter_count()
     page = path.with_suffix(".md").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from course_utils.engines import open_model
+from course_utils.hashing import hash_file
 from course_utils.intervals import wilson_interval
 from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import cards, export, make, measure, tokenizer
@@ -27,7 +28,7 @@ def accuracy(card: dict, test: str, sampling: str) -> dict:
 def test_the_card_names_this_very_file(name):
     card, path = cards.read_card(name), nano_folder() / f"{name}.gguf"
     assert card["file"] == path.name
-    assert card["sha256"] == cards.sha256(path)
+    assert card["sha256"] == hash_file(path)
     assert card["bytes"] == path.stat().st_size
 
 

@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from course_utils.hashing import hash_file
 from course_utils.nano import cards, export, pretrain, tokenizer
 from course_utils.nano.experiments import recipe, recipe_model, recipe_tasks, reward_model, talk
 from course_utils.nano.verifiers import CodeVerifier
@@ -183,6 +184,6 @@ def test_the_committed_runs_are_whole():
 @needs_model
 def test_the_card_is_that_of_the_shipped_file():
     card, path = cards.read_card(recipe_model.NAME), nano_folder() / f"{recipe_model.NAME}.gguf"
-    assert card["sha256"] == cards.sha256(path)
+    assert card["sha256"] == hash_file(path)
     assert card["bytes"] == path.stat().st_size < 2e6
     assert path.with_suffix(".md").read_text(encoding="utf-8") == cards.as_markdown(card)

@@ -1,12 +1,15 @@
 """A reader can follow what the course does most: few modules, and none entered again and again."""
 
 from course_utils.download import download
+from course_utils.engines import QWQ, open_model
 from tests.loopback_hub import LoopbackHub
 from tests.rooms import most_stays, rooms
 
 CONTENTS = bytes(150_000)
 # Clients and explanations for everything that speaks to another computer, behind one door.
 NETWORK = "course_utils.network"
+# What has a model open in this process: llama.cpp behind the course's own engine.
+LOCAL = "course_utils.engines.local"
 
 
 def test_a_download_can_be_followed_through_six_modules(monkeypatch, tmp_path):
@@ -26,3 +29,24 @@ def test_a_download_can_be_followed_through_six_modules(monkeypatch, tmp_path):
     # The counter sees what is there: the file's way from the hub to the disk.
     names = [stay.rpartition(".")[2] for stay in stays]
     assert {"fetch", "store", "hub", "network", "transfer"} <= set(names)
+
+
+def test_a_chat_message_can_be_followed_through_eight_rooms():
+    """From the question to the first token; each further token goes round the same loop."""
+
+    engine = open_model("nano-thinker")
+
+    def ask(tokens):
+        sampling = QWQ.but(max_tokens=tokens, seed=1)
+        return lambda: engine.chat("What is 12 + 30?", sampling).finish()
+
+    ask(1)()
+    stays = rooms(ask(1), doors=[LOCAL])
+    assert len(set(stays)) <= 8, stays
+    assert len(stays) <= 24, stays
+    assert most_stays(stays) <= 7, stays
+    names = [stay.rpartition(".")[2] for stay in stays]
+    assert {"chat_format", "template_process", "local", "thinking"} <= set(names)
+    # The template is run in one stay, though the prompt is both read and split.
+    assert names.count("template_process") == 1, stays
+    assert set(rooms(ask(6), doors=[LOCAL])) == set(stays)

@@ -17,12 +17,12 @@ from pathlib import Path
 from course_utils.download import hub, store, transfer
 from course_utils.download.hub import RemoteFile, RetryPolicy
 from course_utils.errors import DownloadError, OptionError
-from course_utils.units import readable_size
+from course_utils.units import MIB, readable_size
 
 logger = logging.getLogger("course_utils.download")
 
 ProgressOption = Callable[[int, int], None] | bool | None
-MOST_RANGE_BYTES = 256 * 1024**2
+MOST_RANGE_BYTES = 256 * MIB
 # How often a new description is asked for before the hub counts as contradictory.
 MOST_RESTARTS = 3
 

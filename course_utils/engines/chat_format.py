@@ -109,7 +109,7 @@ class ChatFormat:
         NotSupportedError where there are tools and it has no place for them, and ModelFileError
         where it cannot be read or does not come to an end.
         """
-        messages, tools = as_messages(messages), as_tools(tools)
+        messages, tools = without_thinking(as_messages(messages)), as_tools(tools)
         text = self._text(messages, tools)
         self._check_nothing_dropped(messages, tools, text)
         if tools and not self._tells_of(messages, tools):
@@ -125,8 +125,12 @@ class ChatFormat:
         messages: Sequence[Message],
         tokenize: Callable[[str, bool], list[int]],
         tools: Sequence[Tool] | None = None,
+        *,
+        text: str | None = None,
     ) -> list[int]:
         """Tokens of exactly what ``render`` gives, with control tokens in the template's text only.
+
+        text: what ``render`` has given for these messages and tools, if that is at hand.
 
         A user who types ``<|im_end|>`` must not end the message.  So where a message holds such a
         text, its borders are marked while the template runs, and what lies between the marks is
@@ -135,15 +139,17 @@ class ChatFormat:
         Raises PromptError as ``render`` does, and where a template computes with a message that
         holds a control token, so that its borders are lost.
         """
+        if text is None:
+            text = self.render(messages, tools)
         messages, tools = as_messages(messages), as_tools(tools)
-        text = self.render(messages, tools)
         # Control tokens in a message are rare.  Without any, the whole text in one piece is what
         # the model was trained on: pieces would cut words, and gain spaces, at their borders.
-        if not any(_has_control(leaf, tokenize) for leaf in _leaves([messages, tools])):
+        if not _has_control("\n".join(_leaves([messages, tools])), tokenize):
             return tokenize(text, True)
         marks = [mark for mark in _NONCHARACTERS if mark not in text][:2]
         if len(marks) == 2:
             start, end = marks
+            messages = without_thinking(messages)
 
             def mark(leaf: str) -> str:
                 return _wrap(leaf, start, end) if _has_control(leaf, tokenize) else leaf
@@ -168,7 +174,6 @@ class ChatFormat:
 
         Templates differ in what they expect of a tool call's arguments and of missing tools.
         """
-        messages = without_thinking(messages)
         if self._content_in_parts():
             messages = [{**message, "content": _as_parts(message)} for message in messages]
         forms = [([_with_arguments(message, _as_object) for message in messages], tools)]

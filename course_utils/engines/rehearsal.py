@@ -30,7 +30,6 @@ from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.capacity import (
     CACHED_BYTES,
     DEFAULT_CONTEXT,
-    GIB,
     RESERVE_BYTES,
     Plan,
     memory_need,
@@ -40,6 +39,7 @@ from course_utils.model_files.capacity import (
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
 from course_utils.model_files.quantisation import bytes_read_per_token
 from course_utils.model_files.standin import Standin, sparse_files_work, standin, standins_folder
+from course_utils.units import GIB, readable_memory
 
 SMALL_MODEL, SMALL_LAYERS = "r1-distill-qwen-1.5b", 4
 """On a stand-in of this shape the rate of unpacking is measured."""
@@ -218,7 +218,7 @@ def _layers_to_run(planned: Plan, asked: int | None, repack: bool) -> tuple[int,
     smaller = planned.instead.model if planned.instead else "nano-thinker"
     raise MachineError(
         f"Not even one layer of {planned.title} {planned.mix} fits the memory that is free "
-        f"({planned.machine.available_memory_bytes / GIB:.1f} GiB).",
+        f"({readable_memory(planned.machine.available_memory_bytes)}).",
         f'Rehearse a smaller model: rehearse("{smaller}").',
     )
 

@@ -23,11 +23,12 @@ from pathlib import Path
 import psutil
 
 from course_utils.errors import MachineError, ModelFileError, PromptError
+from course_utils.units import GIB
 
 SECONDS = 5.0
 """How long one rendering may take. A usual one takes less than a thousandth of this."""
 
-MEMORY_BYTES = 2**30
+MEMORY_BYTES = GIB
 """How much memory the process may have. It starts with a thirtieth of it."""
 
 # Python and Jinja come from the disk; on a busy laptop that has just started, slowly.

@@ -7,7 +7,6 @@ with its checksum, the settings, and the machine it ran on.  Nothing in it is ed
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import platform
 import tempfile
@@ -29,6 +28,7 @@ from course_utils.engines.checks import (
 from course_utils.engines.protocol import Engine, Message, Piece, Reply, Stream
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.errors import MachineError, ModelFileError, OptionError
+from course_utils.hashing import hash_file
 from course_utils.progress import Progress
 
 FORMAT = 1
@@ -166,9 +166,5 @@ def _sha256(source: str) -> str | None:
     path = Path(source)
     if not path.is_file():
         return None
-    digest = hashlib.sha256()
-    with path.open("rb") as file, Progress("checksum", path.stat().st_size, "B") as progress:
-        while block := file.read(1 << 24):
-            digest.update(block)
-            progress.reach(file.tell())
-    return digest.hexdigest()
+    with Progress("checksum", path.stat().st_size, "B") as progress:
+        return hash_file(path, advance=progress.advance)

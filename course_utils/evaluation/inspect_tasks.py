@@ -1,4 +1,4 @@
-"""How does a model run through our suite, with logs that survive an interruption?
+"""Runs of our suite, or of any task of Inspect, whose logs survive an interruption.
 
 The suite becomes a task of Inspect (https://inspect.aisi.org.uk/), the field's harness, and any
 engine of the course becomes a model there.  Every finished answer is written to a log at once: a
@@ -16,35 +16,19 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import numpy as np
 
-from course_utils.engines.protocol import Engine, Reply
+from course_utils.engines.protocol import Engine
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError
-from course_utils.evaluation.function_calls import offer_functions, parse_function_calls
+from course_utils.evaluation.inspect_model import PROVIDER, Player, inspect_parts, players
 from course_utils.evaluation.statistics import Interval, pass_at_1
 from course_utils.evaluation.suite import Question, scores
-from course_utils.sandbox import Sandbox
-
-PROVIDER = "course"
-"""Inspect knows our engines as ``course/NAME``."""
-
-
-@dataclass(frozen=True)
-class _Player:
-    engine: Engine
-    sampling: Sampling
-    thinking_budget: int | None
-    stop: threading.Event = field(default_factory=threading.Event)
-
-
-# Inspect finds a model by its name, also when it takes up an old log; so the names are kept here.
-_players: dict[str, _Player] = {}
 
 
 @dataclass(frozen=True)
@@ -78,8 +62,7 @@ def evaluate(
     samples: int = 1,
     sampling: Sampling = QWQ,
     thinking_budget: int | None = None,
-    name: str | None = None,
-    display: str = "none",
+    **options,
 ) -> Report:
     """Ask an engine every question ``samples`` times and grade the answers; returns the report.
 
@@ -87,8 +70,8 @@ def evaluate(
     A finished run is read from its log.  Each answer has a seed of its own, drawn from
     ``sampling.seed``, the question and the answer's number, so a run can be repeated exactly.
 
-    ``log_folder`` should hold the logs of this comparison and nothing else.  ``display`` is
-    Inspect's: "none", "plain", "rich" or "full".
+    ``log_folder`` should hold the logs of this comparison and nothing else.  ``options`` are those
+    of ``run_task``.
     """
     if not questions:
         raise OptionError("There are no questions.", "Generate a suite with at least one.")
@@ -103,8 +86,7 @@ def evaluate(
             samples=samples,
             sampling=sampling,
             thinking_budget=thinking_budget,
-            name=name,
-            display=display,
+            **options,
         )
     )
 
@@ -120,13 +102,17 @@ def run_task(
     name: str | None = None,
     display: str = "none",
 ) -> str:
-    """Run any Inspect ``Task`` with an engine as its model, or go on with it; returns its log."""
+    """Run any Inspect ``Task`` with an engine as its model, or go on with it; returns its log.
+
+    ``name`` is the engine's in the logs.  ``display`` is Inspect's: "none", "plain", "rich" or
+    "full".
+    """
     from inspect_ai import eval_set
     from inspect_ai.model import get_model
 
-    _register()
+    inspect_parts()
     name = name or engine.info.name
-    player = _players[name] = _Player(engine, sampling, thinking_budget)
+    player = players[name] = Player(engine, sampling, thinking_budget)
     folder = Path(log_folder) / _file_name(name, task.name)
     run = functools.partial(
         eval_set,
@@ -167,7 +153,7 @@ def suite_task(questions: Sequence[Question], samples: int = 1, settings: dict |
     from inspect_ai import Task
     from inspect_ai.dataset import MemoryDataset, Sample
 
-    _register()
+    parts = inspect_parts()
     dataset = MemoryDataset(
         [
             Sample(
@@ -186,8 +172,8 @@ def suite_task(questions: Sequence[Question], samples: int = 1, settings: dict |
     return Task(
         name=f"suite-{zlib.crc32(fingerprint.encode()):08x}",
         dataset=dataset,
-        solver=_ask(seed),
-        scorer=_grade(),
+        solver=parts.ask(seed),
+        scorer=parts.grade(),
         metadata=settings,
     )
 
@@ -239,11 +225,6 @@ def finished_log(log: str | Path):
     return content
 
 
-def answer_seed(seed: int, sample_id: object, epoch: int) -> int:
-    """The seed of one answer: the same in every run, another for every question and answer."""
-    return zlib.crc32(f"{seed} {sample_id} {epoch}".encode()) % (2**32 - 1)
-
-
 @contextlib.contextmanager
 def _no_empty_widget() -> Iterator[None]:
     """In a notebook, Inspect's display leaves an empty widget behind even when it is "none"."""
@@ -282,150 +263,3 @@ def _settings(sampling: Sampling, thinking_budget: int | None) -> dict:
 
 def _file_name(model: str, task: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{model}-{task}")
-
-
-def _ask(seed: int):
-    return _inspect_parts().ask(seed)
-
-
-def _grade():
-    return _inspect_parts().grade()
-
-
-def _register() -> None:
-    _inspect_parts()
-
-
-@dataclass(frozen=True)
-class _Parts:
-    ask: object
-    grade: object
-
-
-@functools.cache
-def _inspect_parts() -> _Parts:
-    """Define our model provider, solver and scorer; Inspect's decorators need Inspect itself."""
-    import anyio
-    from inspect_ai.model import (
-        ChatCompletionChoice,
-        ChatMessageAssistant,
-        ChatMessageUser,
-        ContentReasoning,
-        ContentText,
-        ModelAPI,
-        ModelOutput,
-        ModelUsage,
-        modelapi,
-    )
-    from inspect_ai.scorer import Score, accuracy, scorer, stderr
-    from inspect_ai.solver import solver
-    from inspect_ai.tool import ToolCall
-
-    class EngineAPI(ModelAPI):
-        """An engine of the course as a model of Inspect."""
-
-        def __init__(self, model_name, base_url=None, api_key=None, config=None, **_unused):
-            super().__init__(model_name, base_url, api_key, [], *([config] if config else []))
-            if model_name not in _players:
-                raise OptionError(
-                    f"No engine called {model_name!r} is open.", "Start with evaluate(engine, …)."
-                )
-            self.player = _players[model_name]
-
-        async def generate(self, input, tools, tool_choice, config):
-            messages = [
-                {"role": message.role, "content": message.text}
-                for message in input
-                if isinstance(message, ChatMessageUser | ChatMessageAssistant)
-                or message.role == "system"
-            ]
-            if tools:
-                messages = offer_functions(messages, [tool.model_dump() for tool in tools])
-            changes = {
-                name: getattr(config, name)
-                for name in ("temperature", "top_p", "top_k", "max_tokens", "seed")
-                if getattr(config, name) is not None
-            }
-            stop = threading.Event()
-            answer = functools.partial(
-                _answer, self.player, messages, self.player.sampling.but(**changes), stop
-            )
-            try:
-                # A thread keeps Inspect's display and its cancelling alive meanwhile.
-                reply = await anyio.to_thread.run_sync(answer, abandon_on_cancel=True)
-            finally:
-                stop.set()
-            content: list = [ContentReasoning(reasoning=reply.thinking)] if reply.thinking else []
-            content.append(ContentText(text=reply.answer))
-            calls = parse_function_calls(reply.answer) if tools else []
-            message = ChatMessageAssistant(
-                content=content,
-                tool_calls=[
-                    ToolCall(id=f"call_{number}", function=call.name, arguments=call.arguments)
-                    for number, call in enumerate(calls)
-                ]
-                or None,
-                model=self.model_name,
-            )
-            stop_reason = "max_tokens" if reply.stop_reason == "length" else "stop"
-            choice = ChatCompletionChoice(
-                message=message, stop_reason="tool_calls" if calls else stop_reason
-            )
-            output = ModelOutput(model=self.model_name, choices=[choice])
-            output.usage = ModelUsage(
-                input_tokens=reply.prompt_tokens or 0,
-                output_tokens=reply.tokens,
-                total_tokens=(reply.prompt_tokens or 0) + reply.tokens,
-                reasoning_tokens=reply.thinking_tokens,
-            )
-            output.metadata = {
-                "thinking_tokens": reply.thinking_tokens,
-                "answer_tokens": reply.answer_tokens,
-                # A thought that never closed is no answer, whatever it says.
-                "answered": bool(reply.answer.strip()),
-            }
-            return output
-
-    @modelapi(name=PROVIDER)
-    def course():
-        return EngineAPI
-
-    @solver
-    def ask(seed: int):
-        async def solve(state, generate):
-            return await generate(state, seed=answer_seed(seed, state.sample_id, state.epoch))
-
-        return solve
-
-    @scorer(metrics=[accuracy(), stderr()])
-    def grade():
-        sandbox = Sandbox()
-
-        async def score(state, target):
-            metadata = state.metadata
-            question = Question(
-                str(state.sample_id), metadata["family"], metadata["level"], "", metadata["key"]
-            )
-            # The completion is the answer alone: a tag in it is text, and must not split it again.
-            verdict = question.grade(Reply(answer=state.output.completion), sandbox)
-            return Score(
-                value="C" if verdict else "I",
-                answer=verdict.extracted,
-                explanation=verdict.reason,
-                metadata=state.output.metadata,
-            )
-
-        return score
-
-    return _Parts(ask, grade)
-
-
-def _answer(
-    player: _Player, messages: list[dict[str, str]], sampling: Sampling, stop: threading.Event
-) -> Reply:
-    stream = player.engine.chat(messages, sampling, thinking_budget=player.thinking_budget)
-    for _ in stream:
-        if stop.is_set() or player.stop.is_set():
-            stream.close()
-            raise InterruptedError("the evaluation was stopped")
-    return stream.reply

@@ -23,7 +23,8 @@ import numpy as np
 from course_utils.engines.protocol import Engine
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import DownloadError, NotSupportedError, OptionError
-from course_utils.evaluation.inspect_tasks import answer_seed, finished_log, run_task
+from course_utils.evaluation.inspect_model import answer_seed
+from course_utils.evaluation.inspect_tasks import finished_log, run_task
 from course_utils.evaluation.statistics import Interval, pass_at_1
 
 SINGLE_TURN = (

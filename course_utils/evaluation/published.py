@@ -8,7 +8,6 @@ measured it and whether it was taken over from somebody else's paper.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Literal, get_args
 from course_utils.errors import CourseError, OptionError
 from course_utils.evaluation.statistics import Interval, score_interval
 from course_utils.intervals import mean_interval
+from course_utils.logs import read_table
 
 RESULTS_FILE = Path(__file__).with_name("published.csv")
 BENCHMARKS_FILE = Path(__file__).with_name("benchmarks.csv")
@@ -269,22 +269,21 @@ def category_difference(
 def _rows(path: str | Path, record: type) -> list[tuple[int, dict[str, str]]]:
     columns = list(record.__dataclass_fields__)
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(enumerate(reader, start=2))
+        found, rows = read_table(Path(path))
     except OSError as error:
         raise OptionError(
             f"The file {path} cannot be read: {error.strerror}.", "Give the path of a CSV file."
         ) from None
-    if reader.fieldnames != columns:
+    if found != columns:
         raise SourceError(
             f"{Path(path).name} does not have the expected columns.",
             f"Its first line should read: {','.join(columns)}",
         )
-    for line, row in rows:
+    numbered = list(enumerate(rows, start=2))
+    for line, row in numbered:
         if None in row or None in row.values():
             raise _bad_row(path, line, f"the row does not have {len(columns)} fields")
-    return rows
+    return numbered
 
 
 def _require_link(link: str, path: str | Path, line: int) -> None:

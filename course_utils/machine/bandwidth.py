@@ -11,8 +11,8 @@ from statistics import median
 from course_utils.errors import MachineError
 from course_utils.machine.cores import usable_cores
 from course_utils.machine.memory import available_memory_bytes
+from course_utils.units import MIB
 
-MIB = 1024**2
 # A virtual machine is told the size of its own share of the cache, while the processor below it
 # may have hundreds of MiB: a smaller buffer would partly be read from there.
 LEAST_BUFFER_BYTES = 1024 * MIB

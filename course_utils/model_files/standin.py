@@ -39,6 +39,7 @@ from course_utils.model_files.quantisation import (
     weight_bytes,
 )
 from course_utils.paths import models_folder
+from course_utils.units import MIB
 
 LIVE_ROWS = 1024
 """How many tokens of a mixture's stand-in have random embeddings: ids 0 to 1023."""
@@ -159,7 +160,7 @@ def sparse_files_work(folder: Path) -> bool:
     """Whether a hole in a file of this folder takes no space, on disk or in memory."""
     if _file_system(folder) in _IN_MEMORY:
         return False
-    hole = 16 * 2**20
+    hole = 16 * MIB
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         file.truncate(hole)
         file.flush()

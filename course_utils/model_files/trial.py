@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 
 from course_utils.errors import MachineError, ModelLoadError
+from course_utils.units import GIB
 
 # Up to this size one token is computed as well; larger files are only opened and planned.
-COMPUTED_BYTES = 2 * 2**30
+COMPUTED_BYTES = 2 * GIB
 
 _SECONDS_TO_START = 60
 _SLOWEST_DISK = 20e6  # bytes per second

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from course_utils.errors import ModelFileError
+from course_utils.hashing import hash_file
 from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import measure
 from course_utils.nano.tasks import Problem
@@ -20,12 +20,6 @@ from course_utils.paths import nano_folder
 TESTS = """A test
 is named by task, language and digits. Its pairs of three-digit numbers are held out from
 all training."""
-
-
-def sha256(path: Path) -> str:
-    """The checksum of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_card(name: str, folder: Path | None = None) -> dict:
@@ -53,7 +47,7 @@ def write_card(
     card = facts | {
         "file": path.name,
         "bytes": path.stat().st_size,
-        "sha256": sha256(path),
+        "sha256": hash_file(path),
         "parameters": header.parameters,
         "architecture": header.architecture,
         "shape": {
@@ -97,11 +91,9 @@ def write_card(
     return card
 
 
-def as_markdown(card: dict) -> str:
-    """The card as a page to read."""
-    tests = card.get("tests", TESTS)
-    shape = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in card["shape"].items())
-    lines = [
+def heading(card: dict) -> list[str]:
+    """A card's page as far as its table of facts, which begins with the file and its checksum."""
+    return [
         f"# {card['title']}",
         "",
         card["summary"],
@@ -110,6 +102,15 @@ def as_markdown(card: dict) -> str:
         "|---|---|",
         f"| file | `{card['file']}`, {card['bytes']:,} bytes, weights {card['weights']} |",
         f"| sha256 | `{card['sha256']}` |",
+    ]
+
+
+def as_markdown(card: dict) -> str:
+    """The card as a page to read."""
+    tests = card.get("tests", TESTS)
+    shape = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in card["shape"].items())
+    lines = [
+        *heading(card),
         f"| parameters | {card['parameters']:,}, input and output embeddings apart (untied) |",
         f"| architecture | {card['architecture']}: {shape} |",
         f"| made from | {card['made_from']} |",

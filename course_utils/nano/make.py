@@ -8,7 +8,6 @@ one part.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from random import Random
 import torch
 from tqdm import tqdm
 
+from course_utils.logs import read_log
 from course_utils.machine import usable_cores
 from course_utils.nano import (
     cards,
@@ -210,8 +210,7 @@ def _follow(run: Iterator[dict], label: str, steps: int, shown: str, log_file: P
         for record in run:
             bar.update(record["step"] - bar.n)
             bar.set_postfix({shown: record[shown]})
-    with log_file.open(newline="") as file:
-        return float(list(csv.DictReader(file))[-1]["seconds"])
+    return float(read_log(log_file)[-1]["seconds"])
 
 
 def _state_file(name: str) -> Path:

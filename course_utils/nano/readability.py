@@ -95,8 +95,3 @@ def checks_when_right(thought: str, answer: int) -> int:
     """How many checks come after the right result has been written as ``So 85.``?"""
     _, found, rest = thought.partition(f"So {answer}.")
     return checks(rest) if found else 0
-
-
-def tokens_per_right_answer(tokens: int, right: int) -> float:
-    """All tokens written, for right answers and wrong ones, over the right answers."""
-    return tokens / right if right else float("inf")

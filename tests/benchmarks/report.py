@@ -6,12 +6,13 @@ and the command that measures it anew.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from course_utils.logs import write_log
 from course_utils.machine import Machine
 from course_utils.paths import models_folder, repository_root
+from course_utils.units import GIB
 
 
 def about(machine: Machine) -> dict[str, object]:
@@ -19,7 +20,7 @@ def about(machine: Machine) -> dict[str, object]:
     return {
         "cpu": machine.cpu_name,
         "cores": machine.cores,
-        "memory_gib": round(machine.total_memory_bytes / 2**30, 1),
+        "memory_gib": round(machine.total_memory_bytes / GIB, 1),
         "bandwidth_gb_per_second": round(machine.memory_bandwidth_bytes_per_second / 1e9, 2),
     }
 
@@ -33,11 +34,7 @@ def write_report(
     """
     path = (folder or models_folder()) / f"{name.replace('-', '_')}.csv"
     command = {"command": f"python -m tests.benchmarks {name}"}
-    with path.open("w", newline="", encoding="utf-8") as file:
-        names = list(about(machine) | dict(rows[0]) | command)
-        writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(about(machine) | dict(row) | command for row in rows)
+    write_log(path, [about(machine) | dict(row) | command for row in rows])
     return path
 
 

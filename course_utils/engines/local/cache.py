@@ -11,7 +11,6 @@ not agree with its note.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from pathlib import Path
@@ -19,10 +18,12 @@ from pathlib import Path
 from course_utils.engines.checks import place_to_write, shown_path, why
 from course_utils.engines.local.runtime import Batch, Context
 from course_utils.errors import MachineError, ModelFileError, PromptError
+from course_utils.hashing import hash_bytes, hash_file
 from course_utils.progress import Progress
+from course_utils.units import MIB
 
 # The start of a GGUF holds its settings and vocabulary, which tell models apart.
-_START_BYTES = 1 << 20
+_START_BYTES = MIB
 
 
 class KVCache:
@@ -86,7 +87,7 @@ class KVCache:
         """Write the cache and its note; gives its tokens. Raises MachineError if it cannot."""
         path, note = place_to_write(path), place_to_write(_note(path))
         self.context.save(path, self.tokens)
-        told = {"fits": fit, "tokens": len(self.tokens), "sha256": _sha256(path)}
+        told = {"fits": fit, "tokens": len(self.tokens), "sha256": hash_file(path)}
         try:
             note.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
@@ -114,7 +115,7 @@ def fits(source: Path, context_size: int, settings: dict) -> dict:
     """
     try:
         with source.open("rb") as file:
-            start = hashlib.sha256(file.read(_START_BYTES)).hexdigest()
+            start = hash_bytes(file.read(_START_BYTES))
         size = source.stat().st_size
     except OSError:
         raise ModelFileError(
@@ -134,7 +135,7 @@ def _refuse_unless_it_fits(path: Path, fit: dict) -> None:
     remedy = "Go on without it: what it holds is computed again with the next prompt."
     try:
         note = json.loads(_note(path).read_text(encoding="utf-8"))
-        whole = note["sha256"] == _sha256(path)
+        whole = note["sha256"] == hash_file(path)
         made_with = dict(note["fits"])
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelFileError(f"{name} is not a KV cache saved by this course.", remedy) from None
@@ -158,8 +159,3 @@ def _common_prefix(a: list[int], b: list[int]) -> int:
 
 def _note(path: Path) -> Path:
     return path.with_name(path.name + ".json")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

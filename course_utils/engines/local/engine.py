@@ -45,10 +45,11 @@ from course_utils.engines.thinking import (
 from course_utils.errors import NotSupportedError, PromptError
 from course_utils.model_files.gguf_check import check_gguf
 from course_utils.progress import Progress
+from course_utils.units import MIB
 
 # Up to this size a model is computed faster by one core than its work can be shared out, its
 # KV cache costs next to nothing, and a step is over before anybody could want to interrupt it.
-SMALL_MODEL_BYTES = 64 * 2**20
+SMALL_MODEL_BYTES = 64 * MIB
 
 LLAMA_CPP_DEFAULT = Sampling(temperature=0.8, min_p=0.05)
 """llama.cpp's own defaults, used for models that do not reason."""
@@ -179,8 +180,9 @@ class LocalEngine:
         budget = checks.thinking_budget(thinking_budget)
         sampling = chosen(sampling, self.default_sampling)
         chat_format, messages = self._conversation(messages)
-        splitter = ThinkingSplitter(opens_thinking(chat_format.render(messages)))
-        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize)
+        text = chat_format.render(messages)
+        splitter = ThinkingSplitter(opens_thinking(text))
+        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize, text=text)
         if not tokens:
             raise PromptError(
                 "The model's chat template drops the message: it writes nothing for it.",

@@ -17,6 +17,7 @@ import llama_cpp.llama_cpp as C
 from course_utils.engines.checks import encoded
 from course_utils.engines.local.library import Handle
 from course_utils.errors import MachineError, PromptError
+from course_utils.units import MIB
 
 LONGEST_TEXT = 1_000_000
 """Characters that are split into tokens at once. The longest novels have more, no prompt does."""
@@ -26,7 +27,7 @@ LONGEST_TEXT = 1_000_000
 # measured for letters, Chinese, points and blanks alike; past the stack's end the process ends
 # (llama.cpp's issues 15594, 21919, 26965 and 27783).
 _STACK_BYTES_PER_CHARACTER = 1024
-_STACK_BYTES_TO_SPARE = 1 << 20
+_STACK_BYTES_TO_SPARE = MIB
 
 # So much text fits the stack that any thread has, with a factor of more than ten.
 _SHORT_TEXT = 1000
@@ -137,7 +138,7 @@ def _on_a_stack_of(size: int, work: Callable[[], Result]) -> Result:
             thread.start()
         except (RuntimeError, MemoryError):
             raise MachineError(
-                f"This machine has no {size / 2**20:.0f} MiB for splitting so long a text.",
+                f"This machine has no {size / MIB:.0f} MiB for splitting so long a text.",
                 "Close other programs, or give a shorter text.",
             ) from None
         finally:

@@ -21,8 +21,9 @@ from course_utils.engines.word_splitting import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, NotSupportedError
 from course_utils.model_files.catalogue import find_file
 from course_utils.model_files.gguf_header import GgufHeader, damaged, parse_header, read_header
+from course_utils.units import MIB
 
-READ_AT_ONCE = 4 * 2**20
+READ_AT_ONCE = 4 * MIB
 """Bytes per request. A header with QwQ's vocabulary takes between one and two of these."""
 
 IMPATIENT = RetryPolicy(attempts=2, timeout_seconds=10.0)

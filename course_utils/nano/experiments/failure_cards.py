@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from course_utils.engines import GREEDY, QWQ
+from course_utils.hashing import hash_file
 from course_utils.intervals import wilson_interval
 from course_utils.model_files.gguf_header import read_header
 from course_utils.nano import cards, tokenizer
@@ -58,7 +59,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
         "notebook 04, not for use.",
         "file": path.name,
         "bytes": path.stat().st_size,
-        "sha256": cards.sha256(path),
+        "sha256": hash_file(path),
         "parameters": header.parameters,
         "architecture": header.architecture,
         "weights": header.quantisation,
@@ -74,14 +75,7 @@ def card_of(name: str, stage: str, file: str) -> dict:
 def as_markdown(card: dict) -> str:
     """The card as a page to read."""
     lines = [
-        f"# {card['title']}",
-        "",
-        card["summary"],
-        "",
-        "| | |",
-        "|---|---|",
-        f"| file | `{card['file']}`, {card['bytes']:,} bytes, weights {card['weights']} |",
-        f"| sha256 | `{card['sha256']}` |",
+        *cards.heading(card),
         f"| parameters | {card['parameters']:,} |",
         f"| architecture | {card['architecture']} |",
         f"| corpus | {card['corpus']} |",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from course_utils.teaching.exercises.compare import compare_number
 from course_utils.teaching.exercises.declaration import Exercise, WrongExample
-
-_GIB = 2**30
+from course_utils.units import GIB
 
 
 def _check_longest_context(answer) -> str | None:
-    for free, weights, per_token in ((21 * _GIB, 19_851_336_512, 262_144), (1000, 100, 7)):
+    for free, weights, per_token in ((21 * GIB, 19_851_336_512, 262_144), (1000, 100, 7)):
         exact = (free - weights) / per_token
         value = answer(free, weights, per_token)
         off = compare_number(value, int(exact))

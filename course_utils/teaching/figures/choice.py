@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from course_utils.errors import OptionError
 from course_utils.evaluation.choice import Choice, Place
 from course_utils.teaching import style
-
-GIB = 2**30
+from course_utils.units import GIB
 
 
 def choice_chart(

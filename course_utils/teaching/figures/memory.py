@@ -9,9 +9,7 @@ from matplotlib.patches import Patch
 
 from course_utils.errors import OptionError
 from course_utils.teaching import style
-
-GIB = 2**30
-MIB = 2**20
+from course_utils.units import GIB, MIB
 
 
 def memory_bars(

@@ -7,7 +7,7 @@ import ipywidgets
 from course_utils.engines.protocol import Attention, Engine
 from course_utils.teaching.figures.tokens import attention_chart, describe_attention
 from course_utils.teaching.page import image_html
-from course_utils.teaching.widgets.panel import ErrorLine, Panel
+from course_utils.teaching.widgets.panel import ErrorLine, Panel, text_box
 
 
 def attention_explorer(
@@ -26,15 +26,7 @@ class AttentionExplorer(Panel):
     def __init__(self, engine: Engine, text: str, layer: int = 0, head: int = 0):
         self.engine = engine
         self._attention: Attention | None = None
-        # Several lines, since a one-line box would drop a prompt's line breaks.
-        self.text_box = ipywidgets.Textarea(
-            value=text,
-            description="Text:",
-            tooltip="The text before the token; press Tab when it is written",
-            rows=2,
-            continuous_update=False,
-            layout=ipywidgets.Layout(width="95%"),
-        )
+        self.text_box = text_box(text)
         self.layer = ipywidgets.IntSlider(value=layer, min=0, max=layer, description="Layer:")
         self.head = ipywidgets.IntSlider(value=head, min=0, max=head, description="Head:")
         self.chart = ipywidgets.HTML()

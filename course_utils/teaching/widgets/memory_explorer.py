@@ -41,9 +41,9 @@ class MemoryExplorer(Panel):
         weights: Mapping[str, float],
         cache_bytes_per_token: Mapping[str, float],
         machine_bytes: float,
-        other_bytes: float = 0,
-        tokens: int = 8192,
-        max_tokens: int = 131072,
+        other_bytes: float,
+        tokens: int,
+        max_tokens: int,
     ):
         if not weights or not cache_bytes_per_token:
             raise OptionError(

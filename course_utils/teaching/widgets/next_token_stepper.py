@@ -8,7 +8,7 @@ import numpy as np
 from course_utils.engines.protocol import Engine, NextToken
 from course_utils.teaching.figures.tokens import describe_next_tokens, next_token_chart
 from course_utils.teaching.page import image_html
-from course_utils.teaching.widgets.panel import ErrorLine, Panel
+from course_utils.teaching.widgets.panel import ErrorLine, Panel, text_box
 
 
 def next_token_stepper(
@@ -31,13 +31,7 @@ class NextTokenStepper(Panel):
         self._random = np.random.default_rng(seed)
         self._before: list[str] = []
         self.candidates: list[NextToken] = []
-        self.text_box = ipywidgets.Textarea(
-            value=text,
-            description="Text:",
-            rows=2,
-            continuous_update=False,
-            layout=ipywidgets.Layout(width="95%"),
-        )
+        self.text_box = text_box(text)
         self.append_button = ipywidgets.Button(
             description="Append the likeliest",
             tooltip="Append the likeliest token (greedy decoding)",

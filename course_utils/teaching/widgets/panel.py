@@ -1,4 +1,4 @@
-"""How does a widget stand on the page? With a text that never changes, and errors in sight."""
+"""What widgets share: a plain text that never changes, errors in sight, a box for a text."""
 
 from __future__ import annotations
 
@@ -62,3 +62,18 @@ class ErrorLine(ipywidgets.HTML):
             '<div role="alert" style="border-left: 5px solid #D55E00; padding: 0 0.6em">'
             f"<strong>✗</strong> {html.escape(text)}</div>"
         )
+
+
+def text_box(text: str) -> ipywidgets.Textarea:
+    """A box for a text that the model reads when it is written.
+
+    It has several lines, since a one-line box would drop a prompt's line breaks.
+    """
+    return ipywidgets.Textarea(
+        value=text,
+        description="Text:",
+        tooltip="The text before the token; press Tab when it is written",
+        rows=2,
+        continuous_update=False,
+        layout=ipywidgets.Layout(width="95%"),
+    )

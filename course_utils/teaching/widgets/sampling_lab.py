@@ -12,7 +12,7 @@ from course_utils.engines.sampling import PLAIN, Sampling
 from course_utils.teaching.distribution import apply_sampling, entropy_bits, logits_of
 from course_utils.teaching.figures.tokens import describe_next_tokens, next_token_chart
 from course_utils.teaching.page import image_html
-from course_utils.teaching.widgets.panel import ErrorLine, Panel
+from course_utils.teaching.widgets.panel import ErrorLine, Panel, text_box
 from course_utils.teaching.widgets.sampling_sliders import SamplingSliders
 
 # As many as OpenAI-compatible servers reveal, where the vocabulary's size is unknown.
@@ -42,15 +42,7 @@ class SamplingLab(Panel):
         self.engine = engine
         self.bars = bars
         self._candidates: list[NextToken] = []
-        # Several lines, since a one-line box would drop a prompt's line breaks.
-        self.text_box = ipywidgets.Textarea(
-            value=text,
-            description="Text:",
-            tooltip="The text before the token; press Tab when it is written",
-            rows=2,
-            continuous_update=False,
-            layout=ipywidgets.Layout(width="95%"),
-        )
+        self.text_box = text_box(text)
         self.sliders = SamplingSliders(sampling)
         self.summary = ipywidgets.HTML()
         self.chart = ipywidgets.HTML()
