@@ -148,7 +148,7 @@ def test_of_several_choices_the_first_is_read(any_model):
     ],
 )
 def test_the_stream_of_another_api_is_named_as_such_with_its_own_words(any_model, body):
-    with pytest.raises(ServerError, match="not as an OpenAI-compatible API does: .*42"):
+    with pytest.raises(ServerError, match=r"not as an OpenAI-compatible API does: .*42"):
         served(any_model, body).finish()
 
 
