@@ -1,4 +1,4 @@
-"""Where is the code in a Markdown text? The fenced blocks of a reply, as CommonMark reads them.
+"""The fenced code blocks of a Markdown text, as CommonMark reads them.
 
 Models write fences in many ways: three backticks or more, tildes, ``Python`` or ``python3`` behind
 them, Windows line ends, in a list or a quotation, and the last left open when tokens run out.

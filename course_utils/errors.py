@@ -1,4 +1,4 @@
-"""What does a learner read when something is wrong? One sentence on the problem, one on the remedy.
+"""The course's errors: one sentence on the problem, one on the remedy.
 
 Every error that a learner can cause or meet is one of these few types.  In a notebook they show
 as two lines of text, never as a traceback through our code or a dependency's.

@@ -1,4 +1,4 @@
-"""How sure is a share of n problems, or a mean over a few seeds?"""
+"""Intervals: how sure a share of n problems is, or a mean over a few seeds."""
 
 from __future__ import annotations
 

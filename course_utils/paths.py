@@ -1,4 +1,4 @@
-"""Where do the course's files lie? One place that knows, wherever a notebook is started from."""
+"""The places of the course's files, wherever a notebook is started from."""
 
 from pathlib import Path
 

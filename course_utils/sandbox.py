@@ -1,4 +1,4 @@
-"""Does model-written code do what it should? Run it where it can do no harm, and see.
+"""The sandbox: runs model-written code where it can do no harm, and sees what it does.
 
 The code runs in Monty (https://github.com/pydantic/monty), a Python interpreter without files,
 network, processes or imports beyond a few harmless modules, inside a child process with limits on

@@ -1,4 +1,4 @@
-"""Can this machine run the course? The door to ``course_utils.installation.selftest``."""
+"""The door to ``course_utils.installation.selftest``."""
 
 import sys
 

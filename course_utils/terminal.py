@@ -1,4 +1,4 @@
-"""What does a terminal show that cannot show every letter? The nearest letters that it can.
+"""Text for terminals that cannot show every letter: the nearest letters that they can.
 
 Older Windows terminals know a few hundred letters (cp1252, cp437), and LANG=C on Linux only those
 of English; Python raises an error at the first other one, such as a check mark.

@@ -1,4 +1,4 @@
-"""How does one file come here whole: where is it looked for, and what happens to what arrives?
+"""One file, fetched whole: where it is looked for, and what happens to what arrives.
 
 The order is always: a verified copy on this machine, then the hub; one download at a time per
 file; the checksum last; and only then the file's name.

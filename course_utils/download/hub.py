@@ -1,4 +1,4 @@
-"""What does the hub say about a file, and in which words does it refuse?
+"""The Hugging Face hub: what it says about a file, and the words in which it refuses.
 
 The environment decides which hub is asked and how: ``HF_ENDPOINT`` (a mirror), ``HF_TOKEN``,
 ``HF_HUB_OFFLINE``, and the usual proxy variables.  They are read at every call, so that setting

@@ -1,4 +1,4 @@
-"""Where is the file of a model in the catalogue, and how does it get here?
+"""The files of the catalogue's models: where they are, and how they get here.
 
 A file of the right name is not yet the model: it counts once its checksum was found right.  Where
 no checksum is known on this machine, length and header must fit, and the file is used as "not

@@ -1,4 +1,4 @@
-"""Where does a file from the hub lie on this machine, is it whole, and who may write it now?
+"""Files from the hub on this machine: where they lie, whether whole, and who may write one now.
 
 Nothing counts as the file unless its checksum was right.  It may lie at its place with a receipt,
 at its place without one (somebody copied it there), or in the cache of huggingface_hub.

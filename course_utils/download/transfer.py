@@ -1,7 +1,7 @@
-"""How do bytes arrive in order when the line drops, stalls or lies, and the kernel dies?
+"""The transfer of bytes, in order, when the line drops, stalls or lies, and the kernel dies.
 
-By keeping what arrived beside the destination, asking for the missing rest with a Range request as
-often as needed, and believing no answer that does not fit: a wrong range, another length, another
+What arrived is kept beside the destination, and the missing rest is asked for with a Range request
+as often as needed.  No answer is believed that does not fit: a wrong range, another length, another
 version of the file.  The checksum is computed on the way, and the file gets its name last.  Beside
 ``model.gguf`` lie
 

@@ -1,4 +1,4 @@
-"""How do messages become the one text that a model continues? Through the file's chat template.
+"""Chat templates: messages become the one text that a model continues.
 
 The template is a small Jinja program stored in the GGUF.  It comes with the file, so it is
 untrusted: it runs in a process of its own (``template_process``).

@@ -1,4 +1,4 @@
-"""What may any engine be asked for? Numbers, settings, texts and places, checked in one place."""
+"""Checks of what engines are asked: numbers, settings, texts and places, all in one place."""
 
 from __future__ import annotations
 

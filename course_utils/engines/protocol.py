@@ -1,8 +1,8 @@
-"""What can every model in this course do, wherever it runs?
+"""The ``Engine`` protocol: what every model in this course can do, wherever it runs.
 
-The ``Engine`` protocol below is the one way the notebooks speak to a model.  ``local`` keeps the
-promise with llama.cpp in this process, ``server`` with any OpenAI-compatible server.  What both are
-asked for is checked in ``checks.py``.
+It is the one way the notebooks speak to a model.  ``local`` keeps the promise with llama.cpp in
+this process, ``server`` with any OpenAI-compatible server.  What both are asked for is checked in
+``checks.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How is a stand-in measured? In a process of its own, which loads it, reads, writes and reports.
+"""The process that measures a stand-in: it loads it, reads, writes and reports.
 
-Its memory can be measured there, an interrupt ends it at once, and if the machine runs out of
+Its memory can be measured alone, an interrupt ends it at once, and if the machine runs out of
 memory after all, the notebook's kernel lives on.
 """
 

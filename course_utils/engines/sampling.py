@@ -1,4 +1,4 @@
-"""How is the next token picked from the probabilities? The settings, with QwQ's as default."""
+"""Sampling settings, by which the next token is picked; QwQ's are the default."""
 
 from __future__ import annotations
 

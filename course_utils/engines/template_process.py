@@ -1,4 +1,4 @@
-"""How can a stranger's template run without harm? In a process of its own, which may be ended.
+"""The renderer of strangers' templates, a process of its own that may be ended.
 
 A chat template is a program that comes with a model.  Jinja's sandbox keeps it from Python, but
 not from loops without end, or from filling memory in one step (``'x' * 10**10``), which nothing in

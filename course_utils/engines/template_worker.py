@@ -1,4 +1,4 @@
-"""What does a chat template write? A process that renders templates, and may be ended at any time.
+"""What the renderer's process runs: it renders chat templates, and may be ended at any time.
 
 ``template_process`` starts this file and speaks to it: one request in JSON a line, one answer in
 JSON a line.  It stands alone and imports nothing but Jinja, so that it starts in a fifth of a

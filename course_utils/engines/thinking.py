@@ -1,4 +1,4 @@
-"""Where does the thought end and the answer begin? Splits a reply at ``<think>`` and ``</think>``.
+"""The border of thought and answer: splits a reply at ``<think>`` and ``</think>``.
 
 A reasoning model writes ``<think>``, its thought, ``</think>`` and then the answer.  QwQ's chat
 template already writes the opening tag into the prompt, so the reply itself may start inside the

@@ -1,4 +1,4 @@
-"""How is a run kept so that others can watch it without the model? Recorded, then replayed.
+"""Transcripts: runs recorded and replayed, so that others can watch them without the model.
 
 A transcript is a JSON file: the conversation, every piece of the reply with its time, the model
 with its checksum, the settings, and the machine it ran on.  Nothing in it is edited by hand.

@@ -1,4 +1,4 @@
-"""Where may byte-pair merges not cross? The expression by which QwQ's tokenizer first cuts text.
+"""Words that byte-pair merges do not cross: the expression by which QwQ's tokenizer cuts text.
 
 It stands alone, so that the nano models' tokenizer can take it without the rest of the engines.
 """

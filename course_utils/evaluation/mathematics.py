@@ -1,4 +1,4 @@
-"""Are these two mathematical expressions equal? Asked of math-verify, in a process of its own.
+"""Equality of two mathematical expressions, asked of math-verify in a process of its own.
 
 An expression such as ``5^{(5^{11})}`` keeps a computer algebra system busy for ever, within one
 operation that no signal interrupts.  So the comparison runs in a child process, which is ended

@@ -1,4 +1,4 @@
-"""How does a fresh clone become a course that runs? This makes ``.venv`` and fills it.
+"""The set-up: makes ``.venv`` and fills it, so that a fresh clone becomes a course that runs.
 
 ``make lab`` and ``make test`` call it; on Windows run
 ``py course_utils\\installation\\bootstrap.py``.  It needs nothing but Python and a C++ compiler, it

@@ -1,4 +1,4 @@
-"""Which packages does a conda environment need? environment.yml, written from pyproject.toml.
+"""The conda environment: environment.yml, written from pyproject.toml.
 
 ``make environment`` writes the file; a test fails when the two disagree.  pyproject.toml is the
 one place where the course's dependencies are listed.

@@ -1,4 +1,4 @@
-"""How does llama.cpp get here? Compiled for this processor, or as a wheel where no compiler is.
+"""llama.cpp's installation: compiled for this processor, or a wheel where no compiler is.
 
 Like bootstrap.py, which calls it, it needs nothing but Python's standard library.
 """

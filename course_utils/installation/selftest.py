@@ -1,4 +1,4 @@
-"""Can this machine run the course? Each thing it needs: found or not, and what to do if not.
+"""The self-test: each thing that the course needs, found or not, and what to do if not.
 
 In a notebook: ``selftest()``.  In a terminal: ``make check``, or
 ``python -m course_utils.selftest``, which exits with 1 when a check failed.  A warning means that

@@ -1,4 +1,4 @@
-"""How fast does main memory deliver bytes to all cores together? Measured, in a second."""
+"""Memory bandwidth: what all cores together read per second, measured in a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many processor cores may this process use, and what is the processor called?"""
+"""The processor cores that this process may use, and the processor's name."""
 
 from __future__ import annotations
 

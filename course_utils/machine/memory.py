@@ -1,4 +1,4 @@
-"""How much memory and disk may this process still take? Containers' limits count."""
+"""The memory and disk that this process may still take; containers' limits count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where do a model's parameters live, and what does one token cost? Counted from its config.
+"""Architectures: where a model's parameters live and what a token costs, from its config.
 
 An ``Architecture`` lists every weight tensor by llama.cpp's name and shape; the counts below are
 sums over that list, so that a count, a file size and a stand-in file can never disagree.

@@ -1,4 +1,4 @@
-"""What does it cost to write several replies at once? A step reads its weights once for all.
+"""Batches: what it costs to write several replies at once, with the weights read once for all.
 
 A dense model reads the same bytes for 32 sequences as for one. A mixture of experts reads every
 expert that at least one of them is sent to, and the more sequences, the more experts that are.

@@ -1,4 +1,4 @@
-"""Which models does the course know, where are their files, and what shape are they?
+"""The catalogue of models: which the course knows, where their files are, what shape they have.
 
 ``models/catalogue.toml`` is the one place that names a model; this module reads and checks it.
 A model goes by a short name such as ``qwq-32b``; a certain file of it is ``qwq-32b:Q5_K_M``.

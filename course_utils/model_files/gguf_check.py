@@ -1,4 +1,4 @@
-"""Is this model file safe to hand to llama.cpp? Some damaged files make it end the whole process.
+"""The check of a GGUF file before llama.cpp, whose process some damaged files end, gets it.
 
 llama.cpp refuses most bad files politely, but on some it stops at an assertion (two tokens with the
 same text, more experts used than there are), and that takes the notebook's kernel with it.

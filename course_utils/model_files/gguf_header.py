@@ -1,4 +1,4 @@
-"""What does a GGUF file say about itself? Reads its header, trusting none of its numbers.
+"""The header of a GGUF file: what it says about itself, read with none of its numbers trusted.
 
 A GGUF file is: the letters GGUF, a version, two counts, the metadata (keys with typed values), the
 list of tensors (name, shape, type, offset), and then the tensors' bytes.

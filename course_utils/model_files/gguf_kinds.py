@@ -1,4 +1,4 @@
-"""Is this GGUF file a whole language model? Or one part of one, or something that belongs to one?
+"""Kinds of GGUF files: a whole language model, one part of one, or something that belongs to one.
 
 Many GGUF files are no models: adapters, projectors for pictures, importance matrices, vocabularies.
 A large model may be split into several files, which llama.cpp opens by the first.

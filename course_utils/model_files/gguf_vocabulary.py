@@ -1,4 +1,4 @@
-"""Is a model file's vocabulary one that llama.cpp can work with?
+"""The check of a model file's vocabulary, which llama.cpp must be able to work with.
 
 The rules follow llama.cpp's ``llama_vocab::impl::load`` and its tokenizers (commit 0c1e57098, as
 shipped in llama-cpp-python 0.3.36).

@@ -1,4 +1,4 @@
-"""What is this file, if it is no GGUF? Told by its first bytes, with what to take instead.
+"""Files that are no GGUF: told by their first bytes, with what to take instead.
 
 Also: is there a file at all?
 """

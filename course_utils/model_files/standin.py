@@ -1,4 +1,4 @@
-"""How can this machine try a 20 GB model without downloading it? With a file of the same shape.
+"""Stand-ins: files of a model's shape, by which a machine tries 20 GB without downloading them.
 
 A stand-in is a GGUF file with a model's exact tensor shapes and quantisation types, in which
 (nearly) all weights are zero and lie in a hole of a sparse file: 19.85 GB long for QwQ-32B, a few

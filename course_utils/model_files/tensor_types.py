@@ -1,4 +1,4 @@
-"""How are a GGUF file's numbers packed? The storage types that llama.cpp reads, or no longer reads.
+"""The storage types of a GGUF file's numbers that llama.cpp reads, or no longer reads.
 
 Numbers and sizes: llama.cpp's ``ggml.h`` and ``ggml-common.h``; of ik_llama.cpp's own types, its
 ``ggml.h`` (https://github.com/ikawrakow/ik_llama.cpp).

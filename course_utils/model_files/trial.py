@@ -1,4 +1,4 @@
-"""Does llama.cpp survive this file? It opens the file in a process of its own, and we watch.
+"""The trial of a file: llama.cpp opens it in a process of its own, and we watch.
 
 llama.cpp knows some hundred and thirty families of models, each with assertions of its own about
 the file; a broken assertion ends the process.  So a file of a family that the course does not know

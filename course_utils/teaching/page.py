@@ -1,4 +1,4 @@
-"""How does a figure reach the page so that everyone can read it? With a caption and alt text.
+"""Figures on the page, for everyone to read: with a caption and alt text.
 
 matplotlib's own output has no alt text, and nbconvert writes "No description has been provided
 for this image".  Here a figure becomes an HTML ``<figure>`` that carries its alt text with it,

@@ -1,4 +1,4 @@
-"""What do all figures of the course look like? One palette, one font chain, one background.
+"""The look of all figures of the course: one palette, one font chain, one background.
 
 The colours are those of Okabe and Ito ("Color Universal Design", 2008,
 https://jfly.uni-koeln.de/color/), which stay apart for colour-blind readers.  Colour never

@@ -1,4 +1,4 @@
-"""What has the model read already? The KV cache: reused by the next prompt, kept over a restart.
+"""The KV cache: what the model has read, reused by the next prompt, kept over a restart.
 
 A conversation is sent whole with every question, but what its common prefix with the last one left
 in the cache is not computed again.

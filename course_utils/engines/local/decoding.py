@@ -1,4 +1,4 @@
-"""How does a reply come about? The decoding loop, alone.
+"""The decoding loop, alone: how a reply comes about.
 
 Pick a token from the logits, hand it out as text, append it, and compute the next logits: that is
 ``decode``.  Everything else here says what a request asks for, and how tokens become pieces of

@@ -1,4 +1,4 @@
-"""What is an engine that runs here? A GGUF file that llama.cpp has open, and what it can be asked.
+"""The local engine: a GGUF file that llama.cpp has open here, and what it can be asked.
 
 Each method checks what it is asked, waits for its turn, and hands the work to the module that it
 is about: a reply to ``decoding``, many at once to ``sequences``, a look inside to ``observation``.

@@ -1,4 +1,4 @@
-"""How does Python hold what llama.cpp hands out? By handles: alive, freed once, never while in use.
+"""Handles for what llama.cpp hands out: alive, freed once, never while in use.
 
 llama.cpp gives pointers and trusts its caller: a call with one that was freed ends the process.  So
 every call goes through a ``Handle``, which is the one place that checks it.

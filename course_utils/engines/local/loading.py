@@ -1,4 +1,4 @@
-"""Does this fit into memory, and should llama.cpp repack the weights? Decided before it is taken.
+"""Loading: whether a file fits into memory, and whether llama.cpp should repack its weights.
 
 By default llama.cpp copies some of a quantised model's weights into a layout that its matrix
 kernels read faster ("repacking").  The file's own pages can be shared by all processes and given

@@ -1,4 +1,4 @@
-"""What does the model compute on the way to its logits? Read through llama.cpp's own callback.
+"""Looks inside: what a model computes on the way to its logits, by llama.cpp's own callback.
 
 While llama.cpp computes, it offers each intermediate result ("tensor") by name to a callback.  The
 functions here run a text through a context of their own, with flash attention off, since the fused

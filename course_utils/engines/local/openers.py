@@ -1,4 +1,4 @@
-"""Who has a model open? Counted, so that one cell's ``close`` does not take it from another."""
+"""A count of who has a model open, so that one cell's ``close`` does not take it from another."""
 
 from __future__ import annotations
 

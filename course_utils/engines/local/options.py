@@ -1,4 +1,4 @@
-"""How is a local model opened? The options, and what this machine and the model set as bounds."""
+"""The options of a local model, and the bounds that this machine and the model set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likely is each token? The softmax of the logits, for what comes next or stands there."""
+"""Probabilities of tokens: the softmax of the logits, for what comes next or stands there."""
 
 from __future__ import annotations
 

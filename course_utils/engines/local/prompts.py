@@ -1,4 +1,4 @@
-"""What is a prompt? Tokens that fit the context, of a text that is no longer than it can be."""
+"""Prompts: tokens that fit the context, of a text that is no longer than it can be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does Python use llama.cpp's objects safely? A model, its contexts, and batches of tokens.
+"""llama.cpp's objects, safe to use from Python: a model, its contexts, and batches of tokens.
 
 These are thin wrappers over the C functions that llama-cpp-python exposes.  They hide pointers and
 nothing else; the decoding loop itself stands in ``decoding.py``.

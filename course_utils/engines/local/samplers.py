@@ -1,4 +1,4 @@
-"""How is the next token picked? By llama.cpp's chain of samplers, one for each reply."""
+"""llama.cpp's chain of samplers, one for each reply, which picks the next token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How are many completions of one prompt drawn at once? As llama.cpp sequences that share it.
+"""Many completions of one prompt at once, as llama.cpp sequences that share it.
 
 The prompt is computed once.  Each completion is a sequence of its own in one KV cache, where the
 prompt's keys and values are shared, and every step computes one token of each sequence together:

@@ -1,4 +1,4 @@
-"""What happens when two cells, threads or widgets use one engine at once? They take turns.
+"""Turns: cells, threads and widgets that use one engine at once wait for each other.
 
 llama.cpp's context serves one caller at a time; two at once end the process.  A reply that is
 being streamed keeps its turn until it is finished, so that others wait.  But a reply may also be

@@ -1,4 +1,4 @@
-"""How does text become tokens? By the file's vocabulary, once the text is one that it can take.
+"""The vocabulary of a local model: text to tokens, once the text is one that it can take.
 
 This is the one place where text enters llama.cpp, and so where it is checked: it must be text that
 UTF-8 can write, and no longer than the tokenizer and the context can hold.

@@ -1,4 +1,4 @@
-"""Which address and which key? Checks both, and keeps the key from being shown or overheard."""
+"""A server's address and key, both checked; the key is neither shown nor overheard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a model run on another machine? Any OpenAI-compatible server, through the same calls.
+"""The engine for a model on another machine: any OpenAI-compatible server, the same calls.
 
 Works with vLLM, Ollama, LM Studio and others as far as their API goes; llama.cpp's own server can
 do more, see ``llama_server``.  Where a server cannot do what is asked, a NotSupportedError says

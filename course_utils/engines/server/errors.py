@@ -1,4 +1,4 @@
-"""What went wrong between here and a model server? Turns each fault into one clear error.
+"""Faults between here and a model server, each turned into one clear error.
 
 The network's faults are explained by ``course_utils.network``; here are those that the API itself
 knows: refused keys, missing models, full contexts, and answers that are none.  No message contains

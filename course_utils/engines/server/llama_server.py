@@ -1,4 +1,4 @@
-"""What can llama.cpp's own server do that others cannot? Tokens, prompts, ids, and shared drawing.
+"""The engine for llama.cpp's own server, which also shows tokens, prompts and ids.
 
 ``llama-server`` serves the OpenAI-compatible API, and pages of its own beside it
 (https://github.com/ggml-org/llama.cpp/tree/master/tools/server).  A server of several models

@@ -1,4 +1,4 @@
-"""Which models does a server have, and which of them is meant? Names as people type them."""
+"""The models that a server lists, and which of them is meant: names as people type them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likely is a token, according to a server? Through the completion API, which not all have."""
+"""Probabilities from a server, through the completion API, which not all have."""
 
 from __future__ import annotations
 

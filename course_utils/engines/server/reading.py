@@ -1,4 +1,4 @@
-"""How do a server's chunks become a reply? Sorted into thought and answer, and counted.
+"""Replies from a server's chunks: sorted into thought and answer, and counted.
 
 Where the server itself says what is thought and what is answer, that is so, and a tag in either is
 ordinary text.  Where it leaves the tags in, they are read as in ``thinking``.
@@ -43,7 +43,7 @@ def read_reply(
     def shown(parts: list[tuple[Kind, str]]) -> Iterator[Piece]:
         nonlocal unshown
         for kind, text in parts:
-            append(reply, kind, text)
+            reply.add(kind, text)
             yield Piece(kind, text, unshown, reply.seconds)
             unshown = 0
 
@@ -70,14 +70,7 @@ def read_reply(
     finally:
         chunks.close()
         for kind, part in sorter.close():  # still held back, if the reply ended early
-            append(reply, kind, part)
-
-
-def append(reply: Reply, kind: Kind, text: str) -> None:
-    if kind == "thinking":
-        reply.thinking += text
-    else:
-        reply.answer += text
+            reply.add(kind, part)
 
 
 def correct_guess(reply: Reply) -> None:

@@ -1,4 +1,4 @@
-"""How is a streamed response read so that a stop button works? A thread of its own waits for it.
+"""The thread that waits for a streamed response, so that a stop button works.
 
 The reader looks every tenth of a second whether it is to stop, whatever the server is doing; to
 stop is to hang up, on which servers stop generating.

@@ -1,4 +1,4 @@
-"""How does a server's answer arrive while it is being written? As bytes, lines, events and chunks.
+"""The stream of a server's answer: bytes, lines, events and chunks.
 
 Servers mean the same and write it in many ways.  One reader takes them all: whatever is optional
 may be missing, null or odd, and costs no more than itself.  Nothing is trusted: not the label of

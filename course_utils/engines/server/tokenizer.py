@@ -1,4 +1,4 @@
-"""How does QwQ-32B cut a text into tokens? Its tokenizer, without the 20 GB of its weights.
+"""QwQ-32B's tokenizer, without the 20 GB of its weights.
 
 A GGUF file begins with its header, and the header holds the vocabulary and the merges.  So the
 first megabytes of the file, read over the network, are enough to rebuild the tokenizer with the

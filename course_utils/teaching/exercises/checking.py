@@ -1,4 +1,4 @@
-"""Is my answer right? A gentle line, a pointer to what is off, or a confirmation; never an error.
+"""Verdicts on answers: a gentle line, a pointer to what is off, or a confirmation; never an error.
 
 In a notebook::
 

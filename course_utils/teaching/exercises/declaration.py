@@ -1,4 +1,4 @@
-"""What is an exercise? Declared once, here: its check, hints, solution and praise.
+"""Exercises, each declared once: its check, hints, solution and praise.
 
 Each notebook's exercises stand in a module of their own, ``notebook_01.py`` for those whose id
 begins with ``01.``, as a list called ``EXERCISES``.

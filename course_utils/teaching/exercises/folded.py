@@ -1,4 +1,4 @@
-"""How do hints and solutions get into a notebook without drifting from what is tested?
+"""Hints and solutions in a notebook, which never drift from what is tested.
 
 They are generated from the declaration.  A Markdown cell whose first line is
 ``<!-- exercise 01.softmax: hints and solution -->`` belongs to this module:

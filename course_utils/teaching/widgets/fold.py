@@ -1,4 +1,4 @@
-"""How does a part of a widget fold, by mouse and keyboard, without being redrawn? By ``<details>``.
+"""Parts of a widget that fold, by mouse and keyboard, without being redrawn: ``<details>``.
 
 ipywidgets' own accordion does not listen to the keyboard, and a ``<details>`` whose HTML is
 replaced with every token would fold again under the reader.  So the ``<details>`` here is never

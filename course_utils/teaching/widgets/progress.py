@@ -1,4 +1,4 @@
-"""How far is a long loop? A bar in the notebook or the terminal."""
+"""A bar for a long loop, in the notebook or the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a learner keep a conversation? A file name, Save, Load, and the KV cache beside it."""
+"""The file of a conversation: a name, Save, Load, and the KV cache beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a model's Markdown become a page, with maths and without danger? As checked HTML.
+"""A model's Markdown as a page, with maths and without danger: as checked HTML.
 
 What a model writes is untrusted: it may repeat whatever it has read.  So raw HTML is shown as
 text, links go only to the web and open beside the notebook, images are named and never fetched,

@@ -1,4 +1,4 @@
-"""What did the model think, and what did it answer? The two panes, as HTML and as plain text."""
+"""The two panes of a reply, thought and answer, as HTML and as plain text."""
 
 from __future__ import annotations
 

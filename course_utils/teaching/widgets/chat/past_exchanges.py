@@ -1,4 +1,4 @@
-"""What has been said so far? Each earlier question with its answer, its thought folded away."""
+"""What has been said so far: each earlier question with its answer, its thought folded away."""
 
 from __future__ import annotations
 

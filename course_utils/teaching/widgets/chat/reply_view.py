@@ -1,4 +1,4 @@
-"""How does one reply look while it grows? A folding thought, an answer in Markdown, its speed."""
+"""One reply while it grows: a folding thought, an answer in Markdown, its speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a conversation survive a restart? As a JSON file of its messages, checked when read."""
+"""Conversations that survive a restart: a JSON file of messages, checked when read."""
 
 from __future__ import annotations
 

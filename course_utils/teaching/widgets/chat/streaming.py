@@ -1,4 +1,4 @@
-"""How does a reply appear while it is written? Live in two panes, and kept on the page after."""
+"""Replies while they are written: live in two panes, and kept on the page after."""
 
 from __future__ import annotations
 

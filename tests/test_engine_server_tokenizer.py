@@ -11,7 +11,7 @@ from gguf.constants import GGMLQuantizationType, GGUFValueType
 from llama_cpp import Llama
 
 from course_utils.engines import open_model
-from course_utils.engines.server import tokenizer as remote_tokenizer
+from course_utils.engines.server import tokenizer as server_tokenizer
 from course_utils.errors import DownloadError, ModelFileError, NotSupportedError
 from course_utils.model_files import catalogue
 from course_utils.model_files.gguf_header import read_header
@@ -43,8 +43,8 @@ def hub(monkeypatch, tmp_path):
     file = replace(
         catalogue.find_file("qwq-32b"), repository=REPOSITORY, name=FILE, revision="main"
     )
-    monkeypatch.setattr(remote_tokenizer, "find_file", lambda name: file)
-    monkeypatch.setattr(remote_tokenizer, "find_downloaded", lambda *_a, **_k: None)
+    monkeypatch.setattr(server_tokenizer, "find_file", lambda name: file)
+    monkeypatch.setattr(server_tokenizer, "find_downloaded", lambda *_a, **_k: None)
     with LoopbackHub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         yield hub
@@ -86,10 +86,10 @@ def _packed(text: str) -> bytes:
 
 def _large_vocabulary(random: Random):
     """QwQ's numbers of tokens and merges: pairs of pieces are joined until there are enough."""
-    letters = sorted(remote_tokenizer._byte_of_letter())
+    letters = sorted(server_tokenizer._byte_of_letter())
     words = [chr(c) for c in (*range(ord("a"), ord("z") + 1), *range(ord("A"), ord("Z") + 1))]
     # Chinese characters, as the letters that spell their three bytes.
-    spell = {byte: letter for letter, byte in remote_tokenizer._byte_of_letter().items()}
+    spell = {byte: letter for letter, byte in server_tokenizer._byte_of_letter().items()}
     short, merges, seen = list(words), [], set(letters)
 
     def join(first: str, second: str) -> None:
@@ -125,7 +125,7 @@ def same_as_llama_cpp(path, tokenizer, texts) -> int:
     compared = 0
     for text in texts:
         expected = model.tokenize(text.encode(), add_bos=False, special=True)
-        tokens = remote_tokenizer.tokenize(tokenizer, text)
+        tokens = server_tokenizer.tokenize(tokenizer, text)
         assert [token.id for token in tokens] == expected, text
         assert b"".join(token.data for token in tokens) == text.encode()
         compared += len(expected)
@@ -136,7 +136,7 @@ def same_as_llama_cpp(path, tokenizer, texts) -> int:
 def test_the_nano_tokenizer_over_the_network_gives_the_numbers_that_llama_cpp_gives(hub):
     path = nano_folder() / "base.gguf"
     hub.files[FILE] = path.read_bytes()
-    tokenizer = remote_tokenizer.fetch_tokenizer()
+    tokenizer = server_tokenizer.fetch_tokenizer()
     random = Random(1)
     texts = TEXTS + [corpus.document(random) for _ in range(100)]
     assert same_as_llama_cpp(path, tokenizer, texts) > 3_000
@@ -144,21 +144,21 @@ def test_the_nano_tokenizer_over_the_network_gives_the_numbers_that_llama_cpp_gi
 
 def test_tokens_are_those_of_the_engine_with_their_bytes(hub):
     hub.files[FILE] = (nano_folder() / "base.gguf").read_bytes()
-    tokenizer, engine = remote_tokenizer.fetch_tokenizer(), open_model("nano-base")
+    tokenizer, engine = server_tokenizer.fetch_tokenizer(), open_model("nano-base")
     for text in TEXTS:
-        assert remote_tokenizer.tokenize(tokenizer, text) == engine.tokenize(text)
+        assert server_tokenizer.tokenize(tokenizer, text) == engine.tokenize(text)
 
 
 def test_a_vocabulary_of_qwqs_size_gives_the_numbers_that_llama_cpp_gives(hub, as_large_as_qwqs):
     hub.files[FILE] = as_large_as_qwqs.read_bytes()
-    header = remote_tokenizer.fetch_header()
-    tokenizer = remote_tokenizer.tokenizer_from_header(header)
+    header = server_tokenizer.fetch_header()
+    tokenizer = server_tokenizer.tokenizer_from_header(header)
     assert tokenizer.get_vocab_size() == QWQ_TOKENS
 
     # Texts made of the vocabulary's own pieces, so that long merges really happen.
     random = Random(2)
     pieces = header.metadata["tokenizer.ggml.tokens"][:QWQ_MERGES]
-    letters = remote_tokenizer._byte_of_letter()
+    letters = server_tokenizer._byte_of_letter()
     texts = list(TEXTS)
     for _ in range(200):
         spelling = "".join(random.choices(pieces, k=12))
@@ -168,7 +168,7 @@ def test_a_vocabulary_of_qwqs_size_gives_the_numbers_that_llama_cpp_gives(hub, a
     # Only the header was read, rounded up to whole requests.
     read = sum(int(last) - int(first) + 1 for first, last in map(_ends, hub.ranges()))
     assert header.tensors[0].offset <= read + 32 < len(hub.files[FILE])
-    assert read <= header.tensors[0].offset + remote_tokenizer.READ_AT_ONCE
+    assert read <= header.tensors[0].offset + server_tokenizer.READ_AT_ONCE
 
 
 def _ends(header: str) -> list[str]:
@@ -179,14 +179,14 @@ def test_a_dropped_line_is_taken_up_where_it_was(hub):
     path = nano_folder() / "base.gguf"
     hub.files[FILE] = path.read_bytes()
     hub.faults.append(Fault("cut", at=10_000))
-    tokenizer = remote_tokenizer.fetch_tokenizer()
+    tokenizer = server_tokenizer.fetch_tokenizer()
     assert same_as_llama_cpp(path, tokenizer, TEXTS) > 100
 
 
 def test_a_file_on_this_machine_is_used_without_asking_the_hub(hub, monkeypatch):
     path = nano_folder() / "base.gguf"
-    monkeypatch.setattr(remote_tokenizer, "find_downloaded", lambda *_a, **_k: path)
-    assert remote_tokenizer.fetch_tokenizer().get_vocab_size() == 1024
+    monkeypatch.setattr(server_tokenizer, "find_downloaded", lambda *_a, **_k: path)
+    assert server_tokenizer.fetch_tokenizer().get_vocab_size() == 1024
     assert not hub.requests
 
 
@@ -194,7 +194,7 @@ def test_offline_is_one_clear_error(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(DownloadError) as error:
-        remote_tokenizer.fetch_tokenizer("qwq-32b")
+        server_tokenizer.fetch_tokenizer("qwq-32b")
     assert error.value.problem and error.value.remedy
 
 
@@ -207,7 +207,7 @@ def test_what_is_no_sound_model_is_refused_by_name(hub, damage):
         "counts": content[:16] + b"\xff" * 8 + content[24:],
     }[damage]
     with pytest.raises(ModelFileError, match=FILE):
-        remote_tokenizer.fetch_tokenizer()
+        server_tokenizer.fetch_tokenizer()
 
 
 def _header_with(tmp_path, **changes):
@@ -219,7 +219,7 @@ def _header_with(tmp_path, **changes):
 def test_another_kind_of_tokenizer_is_refused_rather_than_imitated(tmp_path):
     for change in ({"pre": "llama-bpe"}, {"model": "llama"}):
         with pytest.raises(NotSupportedError, match="open_model"):
-            remote_tokenizer.tokenizer_from_header(_header_with(tmp_path, **change))
+            server_tokenizer.tokenizer_from_header(_header_with(tmp_path, **change))
 
 
 def test_a_vocabulary_that_contradicts_itself_is_refused(tmp_path):
@@ -232,4 +232,4 @@ def test_a_vocabulary_that_contradicts_itself_is_refused(tmp_path):
         {"merges": None},
     ):
         with pytest.raises(ModelFileError, match=r"tiny\.gguf"):
-            remote_tokenizer.tokenizer_from_header(_header_with(tmp_path, **change))
+            server_tokenizer.tokenizer_from_header(_header_with(tmp_path, **change))
