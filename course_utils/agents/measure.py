@@ -39,7 +39,7 @@ def score(rollouts: Sequence[Rollout]) -> Score:
 
 def score_policy(
     model: Transformer,
-    pieces: Tokenizer,
+    tokenizer: Tokenizer,
     episodes: Sequence[Guessing],
     *,
     temperature: float = 0.0,
@@ -47,7 +47,7 @@ def score_policy(
 ) -> Score:
     """The score of a model on these episodes, which are played by it."""
     generator = torch.Generator().manual_seed(seed)
-    return score(play(model, pieces, episodes, temperature=temperature, generator=generator))
+    return score(play(model, tokenizer, episodes, temperature=temperature, generator=generator))
 
 
 def score_player(

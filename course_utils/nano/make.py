@@ -14,23 +14,15 @@ from pathlib import Path
 from random import Random
 
 import torch
+from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from course_utils.logs import read_log
 from course_utils.machine import usable_cores
-from course_utils.nano import (
-    cards,
-    corpus,
-    export,
-    grpo,
-    measure,
-    moe_training,
-    pretrain,
-    tasks,
-    tokenizer,
-)
-from course_utils.nano.model import Shape, qwen3
-from course_utils.nano.tokenizer import load
+from course_utils.nano import cards, corpus, export, grpo, measure, moe_training, pretrain, tasks
+from course_utils.nano.model import Shape, Transformer, qwen3
+from course_utils.nano.tokenizer import load as load_tokenizer
+from course_utils.nano.tokenizer import train as train_tokenizer
 from course_utils.paths import nano_folder, repository_root
 
 COMMAND = "python -m course_utils.nano.make --only {}"
@@ -54,17 +46,17 @@ def make_tokenizer(folder: Path) -> None:
     """Learn the tokenizer from 20,000 documents of the corpus."""
     random = Random("tokenizer")
     texts = [corpus.document(random, BASE_SHARES) for _ in range(20_000)]
-    tokenizer.train(texts, BASE_SHAPE.vocabulary).save(str(folder / "tokenizer.json"))
+    train_tokenizer(texts, BASE_SHAPE.vocabulary).save(str(folder / "tokenizer.json"))
 
 
 def make_base(folder: Path) -> None:
     """Pretrain the base model."""
-    pieces = load(folder / "tokenizer.json")
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
     state, log_file = _state_file("base"), folder / "base-pretraining.csv"
     model = pretrain.new_model(BASE_SHAPE, BASE_SETTINGS.seed)
     run = pretrain.pretrain(
         model,
-        pieces,
+        tokenizer,
         BASE_SETTINGS,
         document=lambda random: corpus.document(random, BASE_SHARES),
         state_file=state,
@@ -75,21 +67,18 @@ def make_base(folder: Path) -> None:
     about = export.About(
         "nano base", "A small base model, pretrained on generated sentences and worked sums."
     )
-    export.to_gguf(model, pieces, path, about, half=True)
     facts = {
-        "title": "nano base",
         "summary": "Reads and writes short sentences in English and Chinese, and works sums with a "
         "written thought: fluently, and often wrongly, since most of the worked sums it has read "
         "forget the carries. It has been pretrained only.",
         "made_from": "random weights",
         "command": COMMAND.format("base"),
         "seconds": seconds,
-        "cores": usable_cores(),
         "training": {"tokens": BASE_SETTINGS.steps * BASE_SETTINGS.tokens_per_step}
         | asdict(BASE_SETTINGS),
         "data": asdict(BASE_SHARES),
     }
-    cards.write_card(path, facts, CARD_PROBLEMS)
+    _ship(model, tokenizer, path, about, facts)
     state.unlink()
 
 
@@ -102,7 +91,7 @@ def draw_thinker_problem(random: Random) -> tasks.Problem:
 
 def make_thinker(folder: Path) -> None:
     """Train the base model with GRPO, on rewards for right answers alone."""
-    pieces = load(folder / "tokenizer.json")
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
     model = export.from_gguf(folder / "base.gguf")
     state, log_file = _state_file("thinker"), folder / "thinker-grpo.csv"
     # Other held-out problems than those the card is measured on.
@@ -113,7 +102,7 @@ def make_thinker(folder: Path) -> None:
     ]
     run = grpo.train(
         model,
-        pieces,
+        tokenizer,
         draw_thinker_problem,
         THINKER_SETTINGS,
         held_out=held_out,
@@ -125,9 +114,7 @@ def make_thinker(folder: Path) -> None:
     about = export.About(
         "nano thinker", "The nano base model after reinforcement learning on checked answers."
     )
-    export.to_gguf(model, pieces, path, about, half=True)
     facts = {
-        "title": "nano thinker",
         "summary": "The nano base model after reinforcement learning with GRPO: only the final "
         "answer was checked, right or wrong. It has learnt to note its carries. Small talk earned "
         "no reward, and some of it is forgotten: asked for a story, or in Chinese who it is, it "
@@ -135,7 +122,6 @@ def make_thinker(folder: Path) -> None:
         "made_from": "`base.gguf`",
         "command": COMMAND.format("thinker"),
         "seconds": seconds,
-        "cores": usable_cores(),
         "training": {
             "completions": THINKER_SETTINGS.steps
             * THINKER_SETTINGS.problems
@@ -144,18 +130,18 @@ def make_thinker(folder: Path) -> None:
         | asdict(THINKER_SETTINGS),
         "data": THINKER_TASKS,
     }
-    cards.write_card(path, facts, CARD_PROBLEMS)
+    _ship(model, tokenizer, path, about, facts)
     state.unlink()
 
 
 def make_moe(folder: Path) -> None:
     """Pretrain the mixture of experts on the base model's documents."""
-    pieces = load(folder / "tokenizer.json")
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
     state, log_file = _state_file("moe"), folder / "moe-pretraining.csv"
     model = pretrain.new_model(MOE_SHAPE, MOE_SETTINGS.seed)
     run = moe_training.train(
         model,
-        pieces,
+        tokenizer,
         MOE_SETTINGS,
         document=lambda random: corpus.document(random, BASE_SHARES),
         state_file=state,
@@ -166,10 +152,8 @@ def make_moe(folder: Path) -> None:
     about = export.About(
         "nano moe", "A small mixture of experts, pretrained on generated sentences and worked sums."
     )
-    export.to_gguf(model, pieces, path, about, half=True)
     active = MOE_SHAPE.architecture.active_parameters()
     facts = {
-        "title": "nano moe",
         "summary": "A mixture of experts: in each layer a router sends a token to "
         f"{MOE_SHAPE.used} of {MOE_SHAPE.experts} experts, so that {active:,} parameters serve it. "
         "It has read the base model's documents, as many tokens of them, and nothing else: it "
@@ -177,7 +161,6 @@ def make_moe(folder: Path) -> None:
         "made_from": "random weights",
         "command": COMMAND.format("moe"),
         "seconds": seconds,
-        "cores": usable_cores(),
         "training": {"tokens": MOE_SETTINGS.steps * MOE_SETTINGS.tokens_per_step}
         | asdict(MOE_SETTINGS)
         | {
@@ -189,7 +172,7 @@ def make_moe(folder: Path) -> None:
         },
         "data": asdict(BASE_SHARES),
     }
-    cards.write_card(path, facts, CARD_PROBLEMS)
+    _ship(model, tokenizer, path, about, facts)
     state.unlink()
 
 
@@ -211,6 +194,15 @@ def _follow(run: Iterator[dict], label: str, steps: int, shown: str, log_file: P
             bar.update(record["step"] - bar.n)
             bar.set_postfix({shown: record[shown]})
     return float(read_log(log_file)[-1]["seconds"])
+
+
+def _ship(
+    model: Transformer, tokenizer: Tokenizer, path: Path, about: export.About, facts: dict
+) -> None:
+    """Write a model's GGUF file and its card, which holds ``facts``."""
+    export.to_gguf(model, tokenizer, path, about, half=True)
+    facts = {"title": about.name} | facts | {"cores": usable_cores()}
+    cards.write_card(path, facts, CARD_PROBLEMS)
 
 
 def _state_file(name: str) -> Path:

@@ -108,7 +108,7 @@ def language_consistency(problem: Any, text: str) -> float:
     return words.count(language_of(problem)) / len(words) if words else 1.0
 
 
-def length_aware(pieces: Tokenizer, free: int, limit: int) -> Verifier:
+def length_aware(tokenizer: Tokenizer, free: int, limit: int) -> Verifier:
     """A verifier of length: 1 up to ``free`` tokens, then less and less, 0 from ``limit`` on.
 
     The tokens counted are the reply's, thought and end included.  Raises OptionError unless
@@ -121,7 +121,7 @@ def length_aware(pieces: Tokenizer, free: int, limit: int) -> Verifier:
         )
 
     def short_enough(problem: Any, text: str) -> float:
-        tokens = len(pieces.encode(text).ids)
+        tokens = len(tokenizer.encode(text).ids)
         return min(1.0, max(0.0, (limit - tokens) / (limit - free)))
 
     return short_enough

@@ -40,14 +40,14 @@ MAX_ACTION_TOKENS = 200
 """Room for an action: a worked sum of eight digits and a call take about 140."""
 
 
-def measured(model: Transformer, pieces: Tokenizer, sums: int = 300) -> list[dict]:
+def measured(model: Transformer, tokenizer: Tokenizer, sums: int = 300) -> list[dict]:
     """Accuracy and tokens of each way at each length, with the likeliest tokens."""
     rows = []
     for way in calculating.WAYS:
         for digits in calculating.DIGITS:
             played = play(
                 model,
-                pieces,
+                tokenizer,
                 calculating.exam(sums, digits, way),
                 temperature=0,
                 max_action_tokens=MAX_ACTION_TOKENS,
@@ -64,14 +64,14 @@ def measured(model: Transformer, pieces: Tokenizer, sums: int = 300) -> list[dic
     return rows
 
 
-def pretrained(seed: int, pieces: Tokenizer, states: Path, **changes) -> Transformer:
+def pretrained(seed: int, tokenizer: Tokenizer, states: Path, **changes) -> Transformer:
     """A model that has read solved sums."""
     model = pretrain.new_model(SHAPE, seed)
     settings = pretrain.Settings(seed=seed, **(SETTINGS | changes))
     state_file, log_file = (states / f"calculating-{seed}.{kind}" for kind in ("pt", "csv"))
     run = pretrain.pretrain(
         model,
-        pieces,
+        tokenizer,
         settings,
         document=calculating.document,
         state_file=state_file,
@@ -92,8 +92,8 @@ def main() -> None:
     if path.exists():
         print(f"{path.name} is there: delete it to train and measure again.")
         return
-    pieces = load()
-    write_log(path, measured(pretrained(seed, pieces, states), pieces))
+    tokenizer = load()
+    write_log(path, measured(pretrained(seed, tokenizer, states), tokenizer))
 
 
 if __name__ == "__main__":

@@ -51,11 +51,11 @@ STAGES = {
 
 def pretrained(folder: Path) -> tuple[Transformer, float]:
     """The base model after all stages, and the seconds they took; states lie in ``folder``."""
-    model, pieces, seconds = pretrain.new_model(SHAPE, SEED), load(), 0.0
+    model, tokenizer, seconds = pretrain.new_model(SHAPE, SEED), load(), 0.0
     for stage, (settings, document) in STAGES.items():
         state_file, log_file = (folder / f"{NAME}-{stage}.{kind}" for kind in ("pt", "csv"))
         run = pretrain.pretrain(
-            model, pieces, settings, document=document, state_file=state_file, log_file=log_file
+            model, tokenizer, settings, document=document, state_file=state_file, log_file=log_file
         )
         seconds += follow(run, stage, log_file)
     return model, seconds

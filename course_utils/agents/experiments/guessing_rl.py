@@ -54,7 +54,7 @@ REPLAYED = (8, 95, 61)
 DECODINGS = {"likeliest": 0.0, "drawn": 1.0}
 
 
-def reinforced(seed: int, pieces: Tokenizer, runs: Path, states: Path) -> Transformer:
+def reinforced(seed: int, tokenizer: Tokenizer, runs: Path, states: Path) -> Transformer:
     """The base model after training with one seed; logs and replays lie in ``runs``."""
     model = export.from_gguf(nano_folder() / "guesser.gguf")
     settings = grpo.Settings(seed=seed, **SETTINGS)
@@ -64,15 +64,15 @@ def reinforced(seed: int, pieces: Tokenizer, runs: Path, states: Path) -> Transf
     if not going_on:
         state_file.unlink(missing_ok=True)  # what is left of it says too little to go on
     log = read(log_file) if going_on else []
-    replays = read(replay_file) if going_on else replay(model, pieces, 0)
-    for record in grpo.train(model, pieces, guessing.draw, settings, state_file=state_file):
+    replays = read(replay_file) if going_on else replay(model, tokenizer, 0)
+    for record in grpo.train(model, tokenizer, guessing.draw, settings, state_file=state_file):
         del record["example"]
         record |= {"validation_success": "", "validation_turns": ""}
         if record["step"] % EVERY == 0:
-            score = measure.score_policy(model, pieces, guessing.exam(VALIDATED, VALIDATION))
+            score = measure.score_policy(model, tokenizer, guessing.exam(VALIDATED, VALIDATION))
             record["validation_success"] = round(score.success, 4)
             record["validation_turns"] = round(score.turns, 3)
-            replays += replay(model, pieces, record["step"])
+            replays += replay(model, tokenizer, record["step"])
             print(seed, record, flush=True)
         log.append(record)
         write_log(log_file, log)
@@ -80,32 +80,32 @@ def reinforced(seed: int, pieces: Tokenizer, runs: Path, states: Path) -> Transf
     return model
 
 
-def replay(model: Transformer, pieces: Tokenizer, step: int) -> list[dict]:
+def replay(model: Transformer, tokenizer: Tokenizer, step: int) -> list[dict]:
     """The fixed episode as this model plays it with its likeliest guesses, a row for each turn."""
-    (rollout,) = play(model, pieces, [guessing.Guessing(*REPLAYED)], temperature=0)
+    (rollout,) = play(model, tokenizer, [guessing.Guessing(*REPLAYED)], temperature=0)
     return [
         {"step": step, "turn": turn, "guess": guess, "answer": answer}
         for turn, (guess, answer) in enumerate(rollout.turns, start=1)
     ]
 
 
-def choose_prompt(model: Transformer, pieces: Tokenizer, runs: Path) -> tuple[int, str]:
+def choose_prompt(model: Transformer, tokenizer: Tokenizer, runs: Path) -> tuple[int, str]:
     """Number and decoding of the prompt that the base model plays best with, on validation."""
     rows = []
     for number, prompt in enumerate(PROMPTS):
         for decoding, temperature in DECODINGS.items():
             episodes = [prompt.apply(e) for e in guessing.exam(VALIDATED, VALIDATION)]
-            score = measure.score_policy(model, pieces, episodes, temperature=temperature)
+            score = measure.score_policy(model, tokenizer, episodes, temperature=temperature)
             rows.append({"prompt": number, **asdict(prompt), "decoding": decoding} | row(score))
     write_log(runs / "guessing-prompts.csv", rows)
     best = max(rows, key=lambda r: r["success"])
     return best["prompt"], best["decoding"]
 
 
-def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
+def compare(tokenizer: Tokenizer, runs: Path, states: Path) -> list[dict]:
     """All policies on the exam, a row for each and, where there are seeds, for each seed."""
     base = export.from_gguf(nano_folder() / "guesser.gguf")
-    number, decoding = choose_prompt(base, pieces, runs)
+    number, decoding = choose_prompt(base, tokenizer, runs)
     asked = [PROMPTS[number].apply(e) for e in guessing.exam(EXAMINED, EXAM)]
     intervals = [(e.low, e.high) for e in guessing.exam(EXAMINED, EXAM)]
     rows = []
@@ -115,23 +115,23 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
 
     for name, temperature in DECODINGS.items():
         score = measure.score_policy(
-            base, pieces, guessing.exam(EXAMINED, EXAM), temperature=temperature
+            base, tokenizer, guessing.exam(EXAMINED, EXAM), temperature=temperature
         )
         add("base", name, score)
     temperature = DECODINGS[decoding]
     add(
         "base, best prompt",
         decoding,
-        measure.score_policy(base, pieces, asked, temperature=temperature),
+        measure.score_policy(base, tokenizer, asked, temperature=temperature),
     )
     add("best blind policy", "exact", measure.best_blind_score(intervals))
     add("binary search", "exact", measure.score_player(players.binary_search, intervals))
     for seed in SEEDS:
-        model = reinforced(seed, pieces, runs, states)
+        model = reinforced(seed, tokenizer, runs, states)
         for name, temperature in DECODINGS.items():
             for policy, noise in (("reinforced", False), ("reinforced, noise for feedback", True)):
                 episodes = guessing.exam(EXAMINED, EXAM, noise=noise)
-                score = measure.score_policy(model, pieces, episodes, temperature=temperature)
+                score = measure.score_policy(model, tokenizer, episodes, temperature=temperature)
                 add(policy, name, score, seed)
     write_log(runs / "guessing-policies.csv", rows)
     return rows

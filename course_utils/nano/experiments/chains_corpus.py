@@ -44,11 +44,11 @@ class Reading:
 
 @cache
 def spelling() -> tuple[dict[str, int], dict[str, list[int]]]:
-    """Token numbers of single characters, and of the fixed pieces of a document."""
-    pieces = load()
+    """Token numbers of single characters, and of the fixed parts of a document."""
+    tokenizer = load()
 
     def ids(text: str) -> list[int]:
-        return pieces.encode(text).ids
+        return tokenizer.encode(text).ids
 
     letters = {letter: ids(letter)[0] for letter in "0123456789+=_"}
     letters["\n"] = ids("1\n2")[1]

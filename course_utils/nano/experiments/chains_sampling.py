@@ -86,8 +86,8 @@ class Sampler:
 
 def texts(samples: Samples) -> list[str]:
     """The replies as text."""
-    pieces = load_once()
-    return [decode(pieces, tokens) for tokens in samples.texts()]
+    tokenizer = load_once()
+    return [decode(tokenizer, tokens) for tokens in samples.texts()]
 
 
 @cache

@@ -84,21 +84,21 @@ def replies(
     seed: int = 0,
 ) -> list[str]:
     """One reply to each problem, with what the prompt has begun."""
-    pieces, texts = load(), []
+    tokenizer, texts = load(), []
     generator = torch.Generator(model.device).manual_seed(seed)
     digits = len(str(max(problems[0].first, problems[0].second)))
     for start in range(0, len(problems), BATCH):
         some = problems[start : start + BATCH]
-        prompts = [pieces.encode(prompt.text(problem, digits)).ids for problem in some]
+        prompts = [tokenizer.encode(prompt.text(problem, digits)).ids for problem in some]
         samples = sample(
             model,
             prompts,
-            stop=pieces.token_to_id(END),
+            stop=tokenizer.token_to_id(END),
             max_tokens=MAX_TOKENS,
             temperature=temperature,
             generator=generator,
         )
-        texts += [prompt.begun + decode(pieces, text) for text in samples.texts()]
+        texts += [prompt.begun + decode(tokenizer, text) for text in samples.texts()]
     return texts
 
 
@@ -139,12 +139,12 @@ def validation_sums(n: int) -> list[tasks.Problem]:
 
 def run(problems: int = 200, validation: int = 100) -> list[dict]:
     """The committed table: two bases and their reinforced models."""
-    rows, pieces = [], load()
+    rows, tokenizer = [], load()
     exam, check = sums.exam(problems), validation_sums(validation)
     model = export.from_gguf(nano_folder() / "small-base.gguf")
     rows += [{"model": "small base"} | row for row in compare(model, check, exam)]
     settings = sums.reinforcement(steps=50, seed=1, learning_rate=2.5e-4)
-    for _ in grpo.train(model, pieces, sums.problem, settings):
+    for _ in grpo.train(model, tokenizer, sums.problem, settings):
         pass
     rows += [{"model": "small base, reinforced"} | row for row in compare(model, check, exam)]
     exam = measure.exam_problems(n=problems)

@@ -14,8 +14,9 @@ from course_utils.engines import GREEDY, QWQ
 from course_utils.hashing import hash_file
 from course_utils.intervals import wilson_interval
 from course_utils.model_files.gguf_header import read_header
-from course_utils.nano import cards, tokenizer
+from course_utils.nano import cards
 from course_utils.nano.experiments import failures, loop_sampling
+from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.paths import nano_folder
 
 COMMAND = "python -m course_utils.nano.experiments.failures --only {} --seed 1"
@@ -23,13 +24,13 @@ COMMAND = "python -m course_utils.nano.experiments.failures --only {} --seed 1"
 
 def measured(name: str, path: Path, n: int = failures.ASKED) -> list[dict]:
     """A row per part of the exam and way of drawing: right answers, failures, and intervals."""
-    pieces, problems, rows = tokenizer.load(), failures.exam(name, n), []
+    tokenizer, problems, rows = load_tokenizer(), failures.exam(name, n), []
     samplings = {"qwq": QWQ} | ({"greedy": GREEDY} if name == "loops" else {})
     for sampling, settings in samplings.items():
         texts = loop_sampling.ask(path, problems, settings)
         for number, part in enumerate(failures.FAILURES[name].parts):
             own = slice(number * n, (number + 1) * n)
-            counted = failures.count(name, pieces, problems[own], texts[own])
+            counted = failures.count(name, tokenizer, problems[own], texts[own])
             row = {"part": part, "sampling": sampling, "n": counted["asked"]}
             for what, key in (("right", "right"), ("failed", "failed")):
                 low, high = wilson_interval(counted[key], counted["asked"])

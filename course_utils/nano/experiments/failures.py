@@ -23,11 +23,13 @@ from random import Random
 from tokenizers import Tokenizer
 
 from course_utils.logs import write_log
-from course_utils.nano import export, grpo, pretrain, readability, tokenizer, verifiers
+from course_utils.nano import export, grpo, pretrain, readability, verifiers
 from course_utils.nano.experiments import failure_tasks, runs, sums
 from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
 from course_utils.nano.tasks import Problem
+from course_utils.nano.tokenizer import END_THINK, split_reply
+from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.nano.verifiers import Verifier
 from course_utils.paths import nano_folder
 
@@ -77,7 +79,7 @@ what is never drawn cannot be rewarded (a quarter of the language mixing stayed 
 class Failure:
     """One failure: what the base reads, what is asked, how it shows, and what cures it.
 
-    ``shows(problem, text)`` says whether a reply has the failure.  ``cure(pieces)`` is the cured
+    ``shows(problem, text)`` says whether a reply has the failure.  ``cure(tokenizer)`` is the cured
     stage's reward.  With ``cold_start`` a few such replies are read before.  ``room`` is the
     longest reply in GRPO, ``patience`` in the exam, in tokens; ``row_length`` is how much is read
     at once.  ``parts`` are the levels that the exam counts apart.  ``headline`` is where the
@@ -107,7 +109,7 @@ class Failure:
 
 
 def thought_of(text: str) -> str:
-    return tokenizer.split_reply(text)[0]
+    return split_reply(text)[0]
 
 
 def mixes(problem: Problem, text: str) -> bool:
@@ -117,7 +119,7 @@ def mixes(problem: Problem, text: str) -> bool:
 
 def never_closes(problem: Problem, text: str) -> bool:
     """An endless loop: the thought is not closed when the room for it is used up."""
-    return tokenizer.END_THINK not in text
+    return END_THINK not in text
 
 
 def unreadable(problem: Problem, text: str) -> bool:
@@ -130,7 +132,7 @@ def checks_in_vain(problem: Problem, text: str) -> bool:
     return readability.checks_when_right(thought_of(text), problem.answer) > 0
 
 
-def consistent(pieces: Tokenizer) -> Verifier:
+def consistent(tokenizer: Tokenizer) -> Verifier:
     """Accuracy plus language consistency, with equal weights as in DeepSeek-R1."""
     return verifiers.weighted((1.0, verifiers.accuracy), (1.0, verifiers.language_consistency))
 
@@ -138,8 +140,8 @@ def consistent(pieces: Tokenizer) -> Verifier:
 def short(free: int, limit: int) -> Callable[[Tokenizer], Verifier]:
     """Accuracy times a price on length: a wrong answer gains nothing by being short."""
 
-    def cure(pieces: Tokenizer) -> Verifier:
-        return verifiers.product(verifiers.accuracy, verifiers.length_aware(pieces, free, limit))
+    def cure(tokenizer: Tokenizer) -> Verifier:
+        return verifiers.product(verifiers.accuracy, verifiers.length_aware(tokenizer, free, limit))
 
     return cure
 
@@ -170,7 +172,7 @@ FAILURES = {
         sums.problem,
         failure_tasks.shorthand_reply,
         unreadable,
-        lambda pieces: verifiers.accuracy,
+        lambda tokenizer: verifiers.accuracy,
         room=64,
         patience=64,
         cold_start=failure_tasks.readable_reply,
@@ -208,10 +210,12 @@ def exam(name: str, n: int | None = None, seed: int = 2026) -> list[Problem]:
     ]
 
 
-def count(name: str, pieces: Tokenizer, problems: Sequence[Problem], texts: Iterable[str]) -> dict:
+def count(
+    name: str, tokenizer: Tokenizer, problems: Sequence[Problem], texts: Iterable[str]
+) -> dict:
     """One row of counts: how many replies have the failure, are right, closed, and how long."""
     texts = list(texts)
-    tokens = [pieces.encode(text).ids for text in texts]
+    tokens = [tokenizer.encode(text).ids for text in texts]
     both = list(zip(problems, texts, strict=True))
     repeated = sum(readability.repeated_ngrams(ids) for ids in tokens) / len(texts)
     return {
@@ -229,7 +233,7 @@ def count(name: str, pieces: Tokenizer, problems: Sequence[Problem], texts: Iter
 
 
 def sit_exam(
-    name: str, model: Transformer, pieces: Tokenizer, n: int | None = None, seed: int = 2026
+    name: str, model: Transformer, tokenizer: Tokenizer, n: int | None = None, seed: int = 2026
 ) -> list[dict]:
     """A row of counts per way of drawing and part of the exam."""
     failure, rows, n = FAILURES[name], [], n or ASKED
@@ -237,7 +241,7 @@ def sit_exam(
     for sampling, temperature in TEMPERATURES.items():
         texts, _ = runs.replies(
             model,
-            pieces,
+            tokenizer,
             problems,
             temperature=temperature,
             max_tokens=failure.patience,
@@ -245,27 +249,29 @@ def sit_exam(
         )
         for number, part in enumerate(failure.parts):
             own = slice(number * n, (number + 1) * n)
-            counted = count(name, pieces, problems[own], texts[own])
+            counted = count(name, tokenizer, problems[own], texts[own])
             rows.append({"sampling": sampling, "part": part} | counted)
     return rows
 
 
-def schooled(seed: int, pieces: Tokenizer, cache: Path) -> Transformer:
+def schooled(seed: int, tokenizer: Tokenizer, cache: Path) -> Transformer:
     """A model that has read the school book with this seed; made if ``cache`` does not have it."""
     model, path = pretrain.new_model(SIZE.shape, seed), cache / f"failure-school-{seed}.pt"
     settings = replace(SCHOOL, seed=seed)
-    runs.read_corpus(model, pieces, settings, failure_tasks.school_document, state_file=path)
+    runs.read_corpus(model, tokenizer, settings, failure_tasks.school_document, state_file=path)
     return model
 
 
-def read_corpus(name: str, model: Transformer, pieces: Tokenizer, seed: int, **files: Path) -> None:
+def read_corpus(
+    name: str, model: Transformer, tokenizer: Tokenizer, seed: int, **files: Path
+) -> None:
     """Let ``model`` read the corpus of one failure: that makes it the failure's base model."""
     failure = FAILURES[name]
     settings = replace(PRETRAINING, seed=seed, row_length=failure.row_length)
-    runs.read_corpus(model, pieces, settings, failure.document, **files)
+    runs.read_corpus(model, tokenizer, settings, failure.document, **files)
 
 
-def cold_start(name: str, model: Transformer, pieces: Tokenizer, seed: int) -> None:
+def cold_start(name: str, model: Transformer, tokenizer: Tokenizer, seed: int) -> None:
     """Show ``model`` the same few good replies again and again."""
     failure = FAILURES[name]
 
@@ -273,13 +279,13 @@ def cold_start(name: str, model: Transformer, pieces: Tokenizer, seed: int) -> N
         problem = failure.draw(random)
         return failure_tasks.document(problem, failure.cold_start(random, problem))
 
-    runs.cold_start(model, pieces, replace(COLD_START, seed=seed), document, COLD_DOCUMENTS)
+    runs.cold_start(model, tokenizer, replace(COLD_START, seed=seed), document, COLD_DOCUMENTS)
 
 
 def reinforce(
     name: str,
     model: Transformer,
-    pieces: Tokenizer,
+    tokenizer: Tokenizer,
     stage: str,
     seed: int,
     settings: grpo.Settings | None = None,
@@ -300,10 +306,10 @@ def reinforce(
 
     yield from grpo.train(
         model,
-        pieces,
+        tokenizer,
         failure.draw,
         replace(settings or REINFORCEMENT, seed=seed, max_tokens=failure.room),
-        reward=failure.cure(pieces) if stage == "cured" else verifiers.accuracy,
+        reward=failure.cure(tokenizer) if stage == "cured" else verifiers.accuracy,
         watch=watch,
         **files,
     )
@@ -316,26 +322,26 @@ def run(
 
     ``keep(stage, model)`` is given each trained model.
     """
-    pieces, failure, rows, models = tokenizer.load(), FAILURES[name], [], {}
+    tokenizer, failure, rows, models = load_tokenizer(), FAILURES[name], [], {}
     command = f"python -m course_utils.nano.experiments.failures --only {name} --seed {seed}"
     for stage in failure.stages:
         started = time.perf_counter()
         state = {"state_file": cache / f"failure-{name}-{stage}-{seed}.pt"}
         if stage == "base":
-            models[stage] = schooled(seed, pieces, cache)
-            read_corpus(name, models[stage], pieces, seed, **state)
+            models[stage] = schooled(seed, tokenizer, cache)
+            read_corpus(name, models[stage], tokenizer, seed, **state)
         else:
             before = "cold" if stage == "cured" and failure.cold_start else "base"
             models[stage] = copy.deepcopy(models[before])
             if stage == "cold":
-                cold_start(name, models[stage], pieces, seed)
+                cold_start(name, models[stage], tokenizer, seed)
             else:
                 log = {"log_file": runs.log_path(log_name(name, seed, stage), folder)}
-                for _ in reinforce(name, models[stage], pieces, stage, seed, **state, **log):
+                for _ in reinforce(name, models[stage], tokenizer, stage, seed, **state, **log):
                     pass
         seconds = round(time.perf_counter() - started, 1)
         print(f"{name} {seed} {stage}: {seconds} s", flush=True)
-        for row in sit_exam(name, models[stage], pieces):
+        for row in sit_exam(name, models[stage], tokenizer):
             rows.append({"failure": name, "stage": stage, "seed": seed} | row)
             rows[-1] |= {"seconds": seconds, "command": command}
             print({k: v for k, v in rows[-1].items() if k != "command"}, flush=True)
@@ -391,7 +397,7 @@ def _ship(name: str, seed: int, stage: str, model: Transformer) -> None:
     file, words = SHIPPED[name, stage], FAILURES[name].title
     shows = "cured of" if stage == "cured" else "that shows"
     about = export.About(f"nano {file}", f"A small model {shows} {words}.")
-    export.to_gguf(model, tokenizer.load(), nano_folder() / f"{file}.gguf", about, half=True)
+    export.to_gguf(model, load_tokenizer(), nano_folder() / f"{file}.gguf", about, half=True)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ from torch import Tensor
 
 from course_utils.engines import GREEDY, QWQ, Sampling, open_model
 from course_utils.logs import write_log
-from course_utils.nano import export, sample, tokenizer
+from course_utils.nano import export, sample
 from course_utils.nano.experiments import failures, runs
 from course_utils.nano.model import Transformer
 from course_utils.nano.tasks import Problem
+from course_utils.nano.tokenizer import END, END_THINK, decode, render
+from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.paths import nano_folder
 
 Order = Literal["penalties first", "penalties last"]
@@ -62,8 +64,8 @@ def ask(
         reply = engine.chat(problem.question, settings, thinking_budget=budget).finish()
         text = reply.thinking
         if reply.answer or reply.stop_reason == "end":
-            text += f"\n{tokenizer.END_THINK}\n\n{reply.answer}"
-        texts.append(text + (tokenizer.END if reply.stop_reason == "end" else ""))
+            text += f"\n{END_THINK}\n\n{reply.answer}"
+        texts.append(text + (END if reply.stop_reason == "end" else ""))
     return texts
 
 
@@ -131,21 +133,18 @@ def draw_in_order(
 
 def compare_orders(path: Path, problems: Sequence[Problem]) -> dict[Order, list[str]]:
     """Replies to ``problems`` with the penalty first and with the penalty last."""
-    model, pieces = export.from_gguf(path), tokenizer.load()
-    prompts = [pieces.encode(tokenizer.render(problem.question)).ids for problem in problems]
-    stop = pieces.token_to_id(tokenizer.END)
+    model, tokenizer = export.from_gguf(path), load_tokenizer()
+    prompts = [tokenizer.encode(render(problem.question)).ids for problem in problems]
+    stop = tokenizer.token_to_id(END)
     return {
-        order: [
-            tokenizer.decode(pieces, text)
-            for text in draw_in_order(model, prompts, order, stop=stop)
-        ]
+        order: [decode(tokenizer, text) for text in draw_in_order(model, prompts, order, stop=stop)]
         for order in ORDERS
     }
 
 
 def rows(path: Path, n: int = failures.ASKED) -> list[dict]:
     """A row of counts for each of ``SETTINGS``, then for each order of the samplers."""
-    pieces, problems = tokenizer.load(), failures.exam("loops", n)
+    tokenizer, problems = load_tokenizer(), failures.exam("loops", n)
     found = {}
     for name, (sampling, budget) in SETTINGS.items():
         found["llama.cpp", name] = ask(path, problems, sampling, budget)
@@ -153,7 +152,7 @@ def rows(path: Path, n: int = failures.ASKED) -> list[dict]:
         found["PyTorch", f"QwQ's card, repetition penalty {PENALTY}, {order}"] = texts
     return [
         {"model": path.name, "engine": engine, "settings": name}
-        | failures.count("loops", pieces, problems, texts)
+        | failures.count("loops", tokenizer, problems, texts)
         | {"command": COMMAND}
         for (engine, name), texts in found.items()
     ]

@@ -17,10 +17,12 @@ from random import Random
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from course_utils.nano import corpus, measure, moe_training, pretrain, tasks, tokenizer
+from course_utils.nano import corpus, measure, moe_training, pretrain, tasks
 from course_utils.nano.experiments import runs
 from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Shape, Transformer, qwen3
+from course_utils.nano.tokenizer import load as load_tokenizer
+from course_utils.nano.tokenizer import split_reply
 
 CORPUS = corpus.Shares(careful=1.0, sloppy=0.0, blurted=0.0)
 """The nano models' corpus with every sum worked carefully, so that right answers can be learnt."""
@@ -90,11 +92,11 @@ def log_name(name: str, seed: int) -> str:
     return f"moe-{name}-{seed}"
 
 
-def addition_exam(model: Transformer, pieces: Tokenizer, n: int = EXAM_PROBLEMS) -> int:
+def addition_exam(model: Transformer, tokenizer: Tokenizer, n: int = EXAM_PROBLEMS) -> int:
     """How many of ``n`` held-out additions of each test in ``EXAM`` the model gets right."""
     problems = [problem for test in EXAM for problem in measure.exam_problems(test, n)]
-    texts, _ = runs.replies(model, pieces, problems, max_tokens=100, temperature=0)
-    answers = [tokenizer.split_reply(text)[1] for text in texts]
+    texts, _ = runs.replies(model, tokenizer, problems, max_tokens=100, temperature=0)
+    answers = [split_reply(text)[1] for text in texts]
     return sum(tasks.verify(*pair) for pair in zip(problems, answers, strict=True))
 
 
@@ -112,17 +114,17 @@ def run(
     Rows are as ``moe_training.train`` makes them, with ``model``, ``seed``, and how many of
     ``asked`` additions were ``right``.
     """
-    pieces = tokenizer.load()
+    tokenizer = load_tokenizer()
     model = pretrain.new_model(MODELS[name].shape, seed)
 
     def evaluate(model: Transformer, rows: Tensor) -> dict[str, float]:
-        exam = {"right": addition_exam(model, pieces, exam_problems)}
+        exam = {"right": addition_exam(model, tokenizer, exam_problems)}
         exam["asked"] = len(EXAM) * exam_problems
         return {"model": name, "seed": seed} | exam | moe_training.measure(model, rows)
 
     training = moe_training.train(
         model,
-        pieces,
+        tokenizer,
         settings_of(name, seed, settings),
         balance=MODELS[name].balance,
         document=document,

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from course_utils.nano import cards, export, pretrain, tokenizer
+from course_utils.nano import cards, export, pretrain
 from course_utils.nano.experiments import recipe, recipe_tasks, runs, sums
+from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.paths import nano_folder
 
 NAME = "recipe-cold"
@@ -22,13 +23,13 @@ SUMS = 500
 
 def write(state: Path, folder: Path) -> dict:
     """Export a saved cold-started model and measure it through llama.cpp; returns its card."""
-    pieces, path = tokenizer.load(), folder / f"{NAME}.gguf"
+    tokenizer, path = load_tokenizer(), folder / f"{NAME}.gguf"
     model = pretrain.new_model(recipe.SHAPE, SEED)
     model.load_state_dict(torch.load(state))
     about = export.About(
         "nano recipe, cold start", "A tiny model after its cold start, before any reward."
     )
-    export.to_gguf(model, pieces, path, about, half=True)
+    export.to_gguf(model, tokenizer, path, about, half=True)
     log = recipe.read_log("pretraining", SEED, folder / "runs")
     facts = {
         "title": "nano recipe, cold start",

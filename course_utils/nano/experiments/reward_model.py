@@ -48,18 +48,18 @@ def pairs(random: Random, n: int, ways: Sequence[talk.Way], *, testing: bool = F
 class RewardModel(nn.Module):
     """The body of a language model with a head that gives one number per text."""
 
-    def __init__(self, base: Transformer, pieces: Tokenizer):
+    def __init__(self, base: Transformer, tokenizer: Tokenizer):
         super().__init__()
         self.body = copy.deepcopy(base)
         self.body.output = nn.Linear(base.shape.width, 1, bias=False, device=base.device)
         nn.init.zeros_(self.body.output.weight)
-        self.pieces = pieces
+        self.tokenizer = tokenizer
         self._known: dict[tuple[str, str], float] = {}
 
     def forward(self, remarks: Sequence[str], replies: Sequence[str]) -> Tensor:
         """(rows,) the value of each reply, read at its last token."""
         texts = [
-            self.pieces.encode(render(remark) + recipe_tasks.written("", reply)).ids
+            self.tokenizer.encode(render(remark) + recipe_tasks.written("", reply)).ids
             for remark, reply in zip(remarks, replies, strict=True)
         ]
         last = [len(text) - 1 for text in texts]
@@ -76,7 +76,7 @@ class RewardModel(nn.Module):
 
 def train(
     base: Transformer,
-    pieces: Tokenizer,
+    tokenizer: Tokenizer,
     ways: Sequence[talk.Way],
     seed: int,
     steps: int | None = None,
@@ -85,7 +85,7 @@ def train(
     steps = steps or STEPS
     torch.manual_seed(seed)
     random = Random(f"pairs {seed}")
-    model = RewardModel(base, pieces)
+    model = RewardModel(base, tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
