@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from course_utils.agents.results import visible
-from course_utils.agents.tool_calls import BrokenCall, ToolCall
 from course_utils.engines.protocol import Message
+from course_utils.engines.tool_calls import Call
 from course_utils.errors import OptionError
 
 Kind = Literal["thought", "call", "result", "answer", "note"]
@@ -42,7 +42,7 @@ class Event:
     turn: int
     kind: Kind
     text: str
-    call: ToolCall | BrokenCall | None = None
+    call: Call | None = None
     outcome: Outcome | None = None
     message: int | None = None
     notes: tuple[str, ...] = ()
