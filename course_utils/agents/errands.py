@@ -137,6 +137,20 @@ def exam(n: int = 50, seed: int = 2026) -> list[Errand]:
     return [draw(random, kind) for kind in KINDS for _ in range(n)]
 
 
+def practice_document(random: Random) -> str:
+    """Sums as they are said and as they are written, and numbers said again: practice in copying.
+
+    A model that begins with these has learnt to copy before it meets a call, of which the copied
+    digits are a small part.
+    """
+    lines = []
+    for _ in range(6):
+        spoken, expression = _sum(random)
+        number = random.randint(0, 10 ** random.randint(1, 8))
+        lines.append(random.choice((f"{spoken}: {expression}", f"{number}. It is {number}.")))
+    return "\n".join(lines) + END_OF_TEXT
+
+
 def document(random: Random) -> str:
     """An errand from the request to the answer, as the nano caller reads it in pretraining."""
     errand = draw(random)
