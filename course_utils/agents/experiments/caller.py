@@ -1,4 +1,4 @@
-"""Which model calls tools in notebook 08? A nano model that has read errands for a calculator.
+"""Which model calls tools in notebook 08? A nano model that has read errands.
 
 ``python -m course_utils.agents.experiments.caller`` pretrains it and writes
 ``models/nano/caller.gguf`` with its card.  A run that was stopped goes on where it was.
@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import torch
 
@@ -19,23 +19,14 @@ from course_utils.paths import nano_folder, repository_root
 
 NAME = "caller"
 SHAPE = Shape(width=64, layers=4, heads=4, kv_heads=2, ffn_width=128, context=512)
-PRACTISING = pretrain.Settings(
-    steps=500,
-    tokens_per_step=3072,
-    row_length=128,
+SETTINGS = pretrain.Settings(
+    steps=900,
+    tokens_per_step=2048,
+    row_length=192,
     long_share=0.0,
     learning_rate=4e-3,
     evaluate_every=50,
 )
-"""The first stage: to copy numbers."""
-
-RUNNING = replace(PRACTISING, steps=700, row_length=256, learning_rate=2e-3)
-"""The second stage: errands."""
-
-STAGES = {
-    "practising": (PRACTISING, errands.practice_document),
-    "running": (RUNNING, errands.document),
-}
 
 
 def main() -> None:
@@ -46,29 +37,28 @@ def main() -> None:
     torch.set_num_threads(1)
     states = repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)
-    model, pieces, seconds = pretrain.new_model(SHAPE, PRACTISING.seed), load(), 0.0
-    for stage, (settings, document) in STAGES.items():
-        state_file, log_file = (states / f"{NAME}-{stage}.{kind}" for kind in ("pt", "csv"))
-        run = pretrain.pretrain(
-            model, pieces, settings, document=document, state_file=state_file, log_file=log_file
-        )
-        seconds += follow(run, stage, log_file)
-    about = export.About("nano caller", "A very small model that calls a calculator.")
+    model, pieces = pretrain.new_model(SHAPE, SETTINGS.seed), load()
+    files = {kind: states / f"{NAME}.{kind}" for kind in ("pt", "csv")}
+    run = pretrain.pretrain(
+        model,
+        pieces,
+        SETTINGS,
+        document=errands.document,
+        state_file=files["pt"],
+        log_file=files["csv"],
+    )
+    seconds = follow(run, NAME, files["csv"])
+    about = export.About("nano caller", "A very small model that calls a tool.")
     export.to_gguf(model, pieces, path, about, half=True, template=errands.CHAT_TEMPLATE)
     facts = {
         "title": "nano caller",
-        "summary": "Has practised copying numbers, and read errands: requests, the calls of a "
-        "calculator that they need, the results and the answers. It has been pretrained only, and "
-        "works nothing out itself.",
+        "summary": "Has read errands: requests, the calls of a tool for the weather that they "
+        "need, the results and the answers. It has been pretrained only.",
         "made_from": "random weights",
         "command": "python -m course_utils.agents.experiments.caller",
         "seconds": seconds,
         "cores": 1,
-        "training": {
-            f"{stage}_{name}": value
-            for stage, (settings, _) in STAGES.items()
-            for name, value in asdict(settings).items()
-        },
+        "training": asdict(SETTINGS),
         "data": errands.SHARES,
         "tests": "Its calls are scored in notebook 08.",
     }
