@@ -26,7 +26,6 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     model_timeline()                                                 # from Preview to release
     recipe_scores(read_stages(), {"base": "base", "cold": "cold start"})  # stages, by area
     cure_chart({"loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.0}}})  # by seed
-    cure_chart({"loops": {"before": (90, 100), "after": (1, 100)}})  # failed, asked
     guess_chart({"before": turns}, 8, 95, secret=61)                 # an episode, guess by guess
     policy_chart({"binary search": PolicyScore([1.0], [5.4])})       # episodes won, guesses
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
@@ -123,7 +122,6 @@ _HOMES = {
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
     "figures.cures": ["cure_chart", "cure_verdict", "describe_cures", "effort_chart"],
-    "figures.cures": ["cure_chart", "describe_cures", "effort_chart"],
     "figures.agents": [
         "guess_chart",
         "describe_guesses",
