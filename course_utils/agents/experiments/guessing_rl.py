@@ -1,9 +1,10 @@
 """Does reward teach a policy to use what it is told? GRPO in the guessing world, three seeds.
 
 ``python -m course_utils.agents.experiments.guessing_rl`` trains the base model ``guesser.gguf``
-with each seed and compares five policies: the base model under the best of twelve prompts, the
-best policy that is blind to feedback, the reinforced policy, the same with noise for feedback, and
-binary search.  It writes to ``models/nano/runs``:
+with each seed and compares policies: the base model, bare and under the best of twelve prompts, the
+best policy that is blind to feedback, the reinforced policy, the same with noise for feedback, any
+number that is still possible, and binary search.  It ships the policy of the first seed as
+``guesser-rl.gguf``, and writes to ``models/nano/runs``:
 
 * ``guessing-rl-SEED.csv``: each step of the training, with the score on validation episodes
 * ``guessing-replay-SEED.csv``: one fixed episode, played again every few steps
@@ -43,7 +44,7 @@ SETTINGS = {
 EVERY = 10
 """Steps between two looks at the validation episodes, and two replays."""
 
-VALIDATION, EXAM = 2025, 2026
+VALIDATION, EXAM = 2025, 2028
 """Seeds of the episodes that prompts and settings are chosen on, and of those reported."""
 VALIDATED, EXAMINED = 200, 500
 """How many episodes there are of each."""
@@ -125,6 +126,7 @@ def compare(tokenizer: Tokenizer, runs: Path, states: Path) -> list[dict]:
         measure.score_policy(base, tokenizer, asked, temperature=temperature),
     )
     add("best blind policy", "exact", measure.best_blind_score(intervals))
+    add("any number still possible", "exact", measure.any_possible_score(intervals))
     add("binary search", "exact", measure.score_player(players.binary_search, intervals))
     for seed in SEEDS:
         model = reinforced(seed, tokenizer, runs, states)
