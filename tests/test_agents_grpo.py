@@ -11,7 +11,7 @@ from course_utils.agents.environment import Observation, play_with_engine
 from course_utils.agents.rollout import CHAT_TEMPLATE, opening, play, reply
 from course_utils.engines import GREEDY, open_model
 from course_utils.nano import export, pretrain
-from course_utils.nano.grpo import log_probabilities
+from course_utils.nano.grpo import clipped_objective, log_probabilities
 from course_utils.nano.model import Shape
 from course_utils.nano.tokenizer import END, decode
 
@@ -91,23 +91,48 @@ def test_an_episode_that_outgrows_the_context_ends_without_success(model, nano):
     assert not rollout.success
 
 
-def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano, monkeypatch):
+def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano):
     rollouts = played(model, nano, echoes())
     seen = {}
 
-    def noted(*arguments):
-        seen["log_probs"] = log_probabilities(*arguments)
-        seen["log_probs"].retain_grad()
-        return seen["log_probs"]
+    def noted(module, inputs, output):
+        seen["hidden"] = output
+        output.retain_grad()
 
-    monkeypatch.setattr(grpo, "log_probabilities", noted)
+    hook = model.output_norm.register_forward_hook(noted)
     gain = grpo.objective(model, rollouts, torch.tensor([[1.0], [-1.0], [2.0]]), grpo.Settings())
+    hook.remove()
     gain.sum().backward()
+    gradient = seen["hidden"].grad.abs().sum(-1)  # of what predicts the next token
     for row, rollout in enumerate(rollouts):
         for token, own in enumerate(rollout.own[1:]):
-            assert (seen["log_probs"].grad[row, token] == 0) != own
+            assert (gradient[row, token] == 0) != own
             assert (gain[row, token] == 0) != own
-    assert seen["log_probs"].grad.count_nonzero() == sum(sum(r.own) for r in rollouts)
+    assert gradient.count_nonzero() == sum(sum(r.own) for r in rollouts)
+
+
+def test_the_objective_is_that_of_all_tokens_with_the_environments_left_out(model, nano):
+    rollouts = played(model, nano, echoes())
+    other = pretrain.new_model(SHAPE, seed=2)  # a policy that has moved
+    advantage = torch.tensor([[1.0], [-1.0], [2.0]])
+    gain = grpo.objective(other, rollouts, advantage, grpo.Settings())
+    texts = [rollout.tokens[:1] for rollout in rollouts], [r.tokens[1:] for r in rollouts]
+    new = log_probabilities(other, *texts)
+    for row, rollout in enumerate(rollouts):
+        old = torch.tensor(rollout.log_probs[1:])
+        width = len(old)
+        every = clipped_objective(new[row, :width], old, advantage[row], 0.2, 0.28)
+        expected = every * torch.tensor(rollout.own[1:])
+        assert torch.allclose(gain[row, :width], expected, atol=1e-4)
+        assert not gain[row, width:].any()
+
+
+def test_the_learning_rate_is_whole_at_first_and_falls_to_what_is_asked():
+    settings = grpo.Settings(steps=50, learning_rate=1e-3, last_rate=0.1)
+    rates = [grpo.learning_rate(step, settings) for step in range(1, 51)]
+    assert rates[:20] == [1e-3] * 20 and rates[-1] == pytest.approx(1e-4)
+    assert rates == sorted(rates, reverse=True)
+    assert grpo.learning_rate(50, grpo.Settings()) == grpo.Settings().learning_rate
 
 
 def test_a_turn_moves_only_by_its_own_advantage(model, nano):

@@ -23,11 +23,12 @@ from typing import Literal
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.agents.environment import Draw
 from course_utils.agents.rollout import Rollout, play
-from course_utils.nano.grpo import advantages, clipped_objective, log_probabilities
+from course_utils.nano.grpo import advantages, clipped_objective
 from course_utils.nano.model import Transformer
 from course_utils.nano.pretrain import save_state
 
@@ -46,6 +47,7 @@ class Settings:
     group: int = 8
     updates: int = 2  # optimiser steps per batch of rollouts
     learning_rate: float = 5e-4
+    last_rate: float = 1.0  # share of it in the last step; it falls in a line over the last 60 %
     clip_low: float = 0.2
     clip_high: float = 0.28
     max_action_tokens: int = 8
@@ -112,15 +114,27 @@ def objective(
     ``advantage``: (rows, turns), or (rows, 1) where all turns of a rollout share one.  Exactly 0,
     with a gradient of exactly 0, for every token that the environment wrote.
     """
-    first, rest = [r.tokens[:1] for r in rollouts], [r.tokens[1:] for r in rollouts]
-    new = log_probabilities(model, first, rest)
-    old = pad_sequence([torch.tensor(r.log_probs[1:]) for r in rollouts], True).to(new.device)
     turns = [torch.tensor(rollout.turn_numbers()[1:]) for rollout in rollouts]
-    turn = pad_sequence(turns, True, padding_value=-1).to(new.device)
-    of_turn = turn.clamp(0, advantage.shape[1] - 1)
-    of_token = advantage.to(new.device).gather(1, of_turn)
-    gain = clipped_objective(new, old, of_token, settings.clip_low, settings.clip_high)
-    return gain.masked_fill(turn < 0, 0.0)
+    turn = pad_sequence(turns, True, padding_value=-1).to(model.device)
+    old = pad_sequence([torch.tensor(r.log_probs[1:]) for r in rollouts], True).to(model.device)
+    own = turn >= 0
+    new = own_log_probabilities(model, rollouts, own)
+    shared = turn.clamp(0, advantage.shape[1] - 1)  # where a rollout has one advantage for all
+    of_token = advantage.to(model.device).gather(1, shared)[own]
+    gain = clipped_objective(new, old[own], of_token, settings.clip_low, settings.clip_high)
+    return torch.zeros_like(old).masked_scatter(own, gain)
+
+
+def own_log_probabilities(model: Transformer, rollouts: Sequence[Rollout], own: Tensor) -> Tensor:
+    """(n,) natural log of the probability of each of the n tokens where ``own`` is true.
+
+    ``own``: (rows, T - 1), from the second token on.  What the environment wrote is read, but
+    nobody asks how likely it was, so that no gradient can come of it, and no work either.
+    """
+    tokens = model.batch([rollout.tokens for rollout in rollouts])
+    logits = model.output(model.hidden(tokens[:, :-1])[own])
+    every = F.log_softmax(logits.float(), dim=-1)
+    return every.gather(1, tokens[:, 1:][own][:, None])[:, 0]
 
 
 def update(
@@ -148,6 +162,17 @@ def update(
         optimizer.step()
 
 
+def learning_rate(step: int, settings: Settings) -> float:
+    """The rate of a step, from 1: constant at first, so as to learn, and then falling, to settle.
+
+    An update moves the policy by what its batch happened to hold, too; a smaller rate lets more
+    batches speak before anything has moved far.
+    """
+    falling = 0.6 * settings.steps
+    left = min(1.0, (settings.steps - step) / falling)
+    return settings.learning_rate * (settings.last_rate + (1 - settings.last_rate) * left)
+
+
 def train(
     model: Transformer,
     tokenizer: Tokenizer,
@@ -173,6 +198,8 @@ def train(
         first, seconds = state["step"] + 1, state["seconds"]
     for step in range(first, settings.steps + 1):
         started = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, settings)
         random = Random(f"{settings.seed} {step}")
         generator = torch.Generator().manual_seed(random.getrandbits(63))
         drawn = [draw(random) for _ in range(settings.episodes)]
