@@ -10,6 +10,7 @@ from course_utils.agents import grpo
 from course_utils.agents.environment import Observation, play_with_engine
 from course_utils.agents.rollout import CHAT_TEMPLATE, opening, play, reply
 from course_utils.engines import GREEDY, open_model
+from course_utils.errors import OptionError
 from course_utils.nano import export, pretrain
 from course_utils.nano.grpo import clipped_objective, log_probabilities
 from course_utils.nano.model import Shape
@@ -187,6 +188,12 @@ def test_a_turn_is_compared_with_the_same_turn_of_those_who_still_play():
     # Judged by the whole episode, the late success is blamed for its last turn, too.
     by_episode = grpo.episode_advantages([early, late, never], settings)
     assert by_episode[1] == pytest.approx(0, abs=1e-6) and by_episode.shape == (3, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"group": 1}, {"credit": "token"}])
+def test_settings_that_compare_with_nobody_are_refused(model, nano, wrong):
+    with pytest.raises(OptionError, match="compared with"):
+        next(grpo.train(model, nano, lambda random: Echo("Hi", 1), grpo.Settings(**wrong)))
 
 
 def test_equal_returns_teach_nothing():

@@ -28,6 +28,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.agents.environment import Draw
 from course_utils.agents.rollout import Rollout, play
+from course_utils.errors import OptionError
 from course_utils.nano.grpo import advantages, clipped_objective
 from course_utils.nano.model import Transformer
 from course_utils.nano.pretrain import save_state
@@ -92,6 +93,8 @@ def turn_advantages(rollouts: Sequence[Rollout], settings: Settings) -> Tensor:
     What is subtracted from the return of a turn is the mean of all rollouts that were still
     playing, a baseline that depends on nothing the turn decides; what remains is divided by its
     root mean square over all turns.  0 for the turns that a rollout did not play.
+    The group is all rollouts of the step, as in REINFORCE++ (arXiv 2501.03262), so that each may be
+    of an episode of its own.
     (Policy gradients with the return to go and a baseline of time: Sutton and Barto,
     "Reinforcement Learning", 2nd edition, sections 13.3 and 13.4.)
     """
@@ -184,9 +187,15 @@ def train(
     """Train ``model`` in place; yields a record per step, with one rollout's turns to read.
 
     Each step depends on the seed and its number alone, so a stopped run goes on from
-    ``state_file`` exactly.
+    ``state_file`` exactly.  Raises OptionError for settings under which nothing can be learnt.
     """
     settings = settings or Settings()
+    if settings.credit not in CREDIT or (settings.credit == "episode" and settings.group < 2):
+        raise OptionError(
+            f"With credit={settings.credit!r} and group={settings.group} no rollout has others to "
+            "be compared with.",
+            "Take groups of two or more, or judge by credit='turn', which compares all rollouts.",
+        )
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
