@@ -36,7 +36,7 @@ from course_utils.paths import nano_folder, repository_root
 NAME = "guesser-rl"
 SEEDS = (1, 2, 3)
 SETTINGS = {
-    "steps": 40,
+    "steps": 80,
     "episodes": 192,
     "group": 1,
     "learning_rate": 5e-4,
