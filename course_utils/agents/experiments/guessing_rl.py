@@ -84,11 +84,11 @@ def reinforced(seed: int, tokenizer: Tokenizer, runs: Path, states: Path) -> Tra
     return model
 
 
-def ship(model: Transformer, pieces: Tokenizer, log: list[dict], rows: list[dict]) -> None:
+def ship(model: Transformer, tokenizer: Tokenizer, log: list[dict], rows: list[dict]) -> None:
     """Write the reinforced policy and its card; ``rows``: the comparison, with its scores."""
     path = nano_folder() / f"{NAME}.gguf"
     about = export.About("nano guesser, reinforced", "A very small model that finds numbers.")
-    export.to_gguf(model, pieces, path, about, half=True, template=CHAT_TEMPLATE)
+    export.to_gguf(model, tokenizer, path, about, half=True, template=CHAT_TEMPLATE)
     scores = "; ".join(
         f"{r['policy']}, {r['decoding']}: {float(r['success']):.1%}"
         for r in rows
@@ -110,7 +110,7 @@ def ship(model: Transformer, pieces: Tokenizer, log: list[dict], rows: list[dict
     cards.write_card(path, facts, {})
 
 
-def replay(model: Transformer, pieces: Tokenizer, step: int) -> list[dict]:
+def replay(model: Transformer, tokenizer: Tokenizer, step: int) -> list[dict]:
     """The fixed episode as this model plays it with its likeliest guesses, a row for each turn."""
     (rollout,) = play(model, tokenizer, [guessing.Guessing(*REPLAYED)], temperature=0)
     return [
@@ -133,7 +133,7 @@ def choose_prompt(model: Transformer, tokenizer: Tokenizer, runs: Path) -> tuple
     return int(best["prompt"]), best["decoding"]
 
 
-def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
+def compare(tokenizer: Tokenizer, runs: Path, states: Path) -> list[dict]:
     """All policies on the exam, a row for each and, where there are seeds, for each seed.
 
     The rows that an earlier call left behind are kept.
@@ -143,7 +143,7 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
     exam = guessing.exam(EXAMINED, EXAM)
     intervals = [(episode.low, episode.high) for episode in exam]
     base = export.from_gguf(nano_folder() / "guesser.gguf")
-    number, chosen = choose_prompt(base, pieces, runs)
+    number, chosen = choose_prompt(base, tokenizer, runs)
 
     def missing(policy: str, seed: int | str) -> bool:
         return not any((r["policy"], str(r["seed"])) == (policy, str(seed)) for r in rows)
@@ -158,7 +158,7 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
         return {
             name: measure.score_policy(
                 model,
-                pieces,
+                tokenizer,
                 [replace(episode, guesses=[]) for episode in episodes],
                 temperature=DECODINGS[name],
             )
@@ -181,7 +181,7 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
         shipped = seed != SEEDS[0] or (nano_folder() / f"{NAME}.gguf").exists()
         if shipped and not missing("reinforced, noise for feedback", seed):
             continue
-        model = reinforced(seed, pieces, runs, states)
+        model = reinforced(seed, tokenizer, runs, states)
         if missing("reinforced", seed):
             add("reinforced", played(model, exam, *DECODINGS), seed)
         if missing("reinforced, noise for feedback", seed):
@@ -190,7 +190,7 @@ def compare(pieces: Tokenizer, runs: Path, states: Path) -> list[dict]:
                 scores |= played(model, guessing.exam(EXAMINED, EXAM, noise=True), name)
             add("reinforced, noise for feedback", scores, seed)
         if not shipped:
-            ship(model, pieces, read(runs / f"guessing-rl-{seed}.csv"), rows)
+            ship(model, tokenizer, read(runs / f"guessing-rl-{seed}.csv"), rows)
     return rows
 
 
