@@ -99,9 +99,14 @@ def _is_address(chosen: str) -> bool:
 def _find_file(chosen: str) -> tuple[Path, str | None]:
     """The file of a catalogue name or a path, and the model's name if the catalogue knows it."""
     if chosen.endswith(".gguf") or os.sep in chosen or "/" in chosen:
+        from course_utils.model_files.found import model_in_folder, parts_of
+
         try:
-            path = Path(chosen).expanduser().resolve()
+            path = Path(chosen).expanduser()
+            path = model_in_folder(path.absolute()) if path.is_dir() else path.absolute()
             path.stat()
+            if len(parts_of(path)) == 1:  # the others are found beside the link, not its target
+                path = path.resolve()
         except (FileNotFoundError, NotADirectoryError):
             raise ModelFileError(
                 f"There is no file {shown_path(chosen)}.",
