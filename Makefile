@@ -9,7 +9,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check test lint unit notebook-tests fuzz nano evaluate bench notebooks \
+.PHONY: help setup rebuild lab check chat test lint unit notebook-tests fuzz nano evaluate bench \
+	notebooks \
 	environment requirements clean
 
 help: ## list these commands
@@ -20,6 +21,9 @@ lab: setup ## set up if need be, then open the course in JupyterLab
 
 check: setup ## look whether this machine can run the course
 	$(BIN)/python -m course_utils.installation.selftest
+
+chat: setup ## plan a model for this machine, bring it, and talk to it: make chat MODEL=qwq-32b
+	$(BIN)/python -m course_utils.chat "$(MODEL)" $(OPTIONS)
 
 test: lint unit notebook-tests ## run everything that must pass
 
