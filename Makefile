@@ -10,8 +10,7 @@ PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup rebuild lab check chat test lint unit notebook-tests fuzz nano evaluate bench \
-	notebooks \
-	environment requirements clean
+	notebooks environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -9,11 +9,10 @@ import sys
 
 import pytest
 
-from course_utils import catalogue
 from course_utils.download import find_model_file, model_path
 from course_utils.engines import GREEDY, open_model
 from course_utils.errors import ModelFileError, OptionError
-from course_utils.model_files import found
+from course_utils.model_files import catalogue, found
 from course_utils.model_files.found import find_copies, places
 from course_utils.paths import nano_folder
 

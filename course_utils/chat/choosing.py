@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.capacity import Plan, plan
-from course_utils.catalogue import ModelFile, find_file, find_model
 from course_utils.download import model_path
 from course_utils.errors import CourseError, MachineError
 from course_utils.machine import Machine, this_machine
+from course_utils.model_files.capacity import Plan, plan
+from course_utils.model_files.catalogue import ModelFile, find_file, find_model
 from course_utils.model_files.found import LocalCopy, find_copies
-from course_utils.quantisation import mix_name
+from course_utils.model_files.quantisation import mix_name
 
 SPARE_DISK_BYTES = 10**9
 

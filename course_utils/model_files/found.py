@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.catalogue import Model, find_model, models
-from course_utils.engines.gguf_header import GgufHeader, read_header
 from course_utils.errors import CourseError, ModelFileError
+from course_utils.model_files.catalogue import Model, find_model, models
+from course_utils.model_files.gguf_header import GgufHeader, read_header
+from course_utils.model_files.quantisation import mix_name
 from course_utils.paths import downloads_folder
-from course_utils.quantisation import mix_name
 
 DEEPEST_FOLDER = 5
 """LM Studio nests publisher/model/file, the hub's cache repository/snapshots/commit/file."""

@@ -5,12 +5,11 @@ import hashlib
 
 import pytest
 
-from course_utils import capacity, catalogue
 from course_utils.chat import __main__ as command
 from course_utils.chat import choosing
 from course_utils.chat.choosing import choose
 from course_utils.machine import Machine
-from course_utils.model_files import found
+from course_utils.model_files import capacity, catalogue, found
 from course_utils.model_files.found import LocalCopy
 from course_utils.paths import nano_folder
 from tests.loopback_hub import COMMIT, LoopbackHub
