@@ -9,7 +9,7 @@ from course_utils.chat import __main__ as command
 from course_utils.chat import choosing
 from course_utils.chat.choosing import choose
 from course_utils.machine import Machine
-from course_utils.model_files import capacity, catalogue, found
+from course_utils.model_files import alternatives, catalogue, found
 from course_utils.model_files.found import LocalCopy
 from course_utils.paths import nano_folder
 from tests.loopback_hub import COMMIT, LoopbackHub
@@ -136,7 +136,7 @@ def test_a_full_disk_is_met_before_the_download(offered, capsys, monkeypatch):
 
 def test_where_nothing_fits_the_shipped_thinker_answers(offered, capsys, monkeypatch):
     monkeypatch.setattr(command, "this_machine", lambda: machine(3.2))
-    monkeypatch.setattr(capacity, "FALLBACK_MODELS", ())
+    monkeypatch.setattr(alternatives, "FALLBACK_MODELS", ())
     assert command.main(["qwq-32b:F16", *QUESTION]) == 0
     assert "632" in capsys.readouterr().out
 
