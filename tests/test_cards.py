@@ -66,12 +66,12 @@ def test_a_machine_too_small_alone_runs_the_model_with_a_card():
     assert plan("qwq-32b", machine=machine(16, RTX_3060)).fits
 
 
-def test_a_card_that_shares_the_memory_adds_speed_and_no_room():
+def test_a_card_that_shares_the_memory_adds_no_room():
     alone, shared = (plan("qwq-32b", machine=machine(16, card, 100e9)) for card in (None, APPLE))
     assert alone.verdict == shared.verdict
     assert shared.instead.needed_bytes == alone.instead.needed_bytes
     assert shared.instead.memory.total < shared.instead.needed_bytes
-    assert shared.instead.tokens_per_second >= 0.9 * alone.instead.tokens_per_second
+    assert "Apple M2" in str(shared.instead)
 
 
 @pytest.mark.parametrize("wanted, layers", [(0, 0), (10, 10), ("auto", 34)])

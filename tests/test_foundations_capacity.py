@@ -109,31 +109,28 @@ def test_speed_is_bandwidth_over_bytes_per_token_and_a_little_less():
     assert asked.ceiling == pytest.approx(30 / 19.407, rel=1e-3)
     assert 0.7 * asked.ceiling < asked.tokens_per_second < asked.ceiling
     faster = plan("qwq-32b", machine=machine(64, bandwidth=60e9))
-    assert faster.tokens_per_second == pytest.approx(2 * asked.tokens_per_second)
-    assert faster.minutes_per_thought == pytest.approx(asked.minutes_per_thought / 2)
+    assert 1.5 < faster.tokens_per_second / asked.tokens_per_second < 2
+    shorter = asked.minutes_per_thought / faster.minutes_per_thought
+    assert shorter == pytest.approx(faster.tokens_per_second / asked.tokens_per_second)
 
 
-def test_memory_faster_than_the_cores_unpack_does_not_make_a_plan_faster():
+def test_memory_faster_than_the_cores_unpack_hardly_makes_a_plan_faster():
     two = {
-        gb: dataclasses.replace(machine(64, bandwidth=gb * 1e9), cores=2) for gb in (40, 60, 120)
+        gb: dataclasses.replace(machine(64, bandwidth=gb * 1e9), cores=2) for gb in (20, 120, 960)
     }
     slow, fast, fastest = (plan("qwq-32b", machine=m).tokens_per_second for m in two.values())
-    assert slow < fast == fastest == pytest.approx(32 / 19.407, rel=1e-3)
-    eight = dataclasses.replace(two[120], cores=8)
+    assert slow < fast < fastest < 50 / 19.407 < 1.1 * fast
+    eight = dataclasses.replace(two[960], cores=8)
     assert plan("qwq-32b", machine=eight).tokens_per_second > 2.5 * fastest
 
 
 def test_a_measured_rate_of_unpacking_takes_the_place_of_the_assumed_one():
-    slow = dataclasses.replace(machine(64, bandwidth=32e9), unpacking_bytes_per_second=12e9)
+    slow = dataclasses.replace(machine(64, bandwidth=1e12), unpacking_bytes_per_second=12e9)
     dense, mixture = (plan(name, machine=slow) for name in ("qwq-32b", "qwen3-30b-a3b"))
     assert dense.tokens_per_second == pytest.approx(12 / 19.407, rel=1e-3)
-    assert mixture.tokens_per_second == pytest.approx(12 * 14 / 16 / 1.920, rel=1e-2)
-    faster, fastest = (
-        dense.on(dataclasses.replace(slow, unpacking_bytes_per_second=rate))
-        for rate in (24e9, 99e9)
-    )
-    assert faster.tokens_per_second == 2 * dense.tokens_per_second
-    assert fastest.tokens_per_second == pytest.approx(0.75 * dense.ceiling)
+    assert mixture.tokens_per_second == pytest.approx(12 * 18.5 / 25 / 1.920, rel=1e-2)
+    faster = dense.on(dataclasses.replace(slow, unpacking_bytes_per_second=24e9))
+    assert faster.tokens_per_second == pytest.approx(2 * dense.tokens_per_second, rel=1e-3)
 
 
 def test_a_thought_takes_a_little_longer_than_its_first_token_promises():

@@ -49,7 +49,8 @@ def advise(name: str = "qwq-32b", machine: Machine | None = None) -> Advice:
 def _reason(asked: Plan, best: Plan) -> str:
     free = size(best.machine.available_memory_bytes)
     if best is asked:
-        why = f"It needs {size(best.needed_bytes)} of the {free} that are free, as it is."
+        where = " of main memory" if best.card is not None else ""
+        why = f"It needs {size(best.needed_bytes)}{where}, and {free} are free."
     elif best.model != asked.model:
         why = (
             f"No file of {asked.title} fits into the {free} that are free; "

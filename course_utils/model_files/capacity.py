@@ -3,7 +3,7 @@
 Memory is counted from tensor shapes, quantisation rules and the KV cache's formula.  Speed is
 bounded by memory bandwidth: to write one token the machine reads every weight at work once, so it
 cannot write more than bandwidth / bytes per token.  The cores unpack what was read, and where they
-are few, that is the tighter bound.  ``rehearse`` measures what the plan predicts.
+are few, that is the tighter bound (``speed``).  ``rehearse`` measures what the plan predicts.
 """
 
 from __future__ import annotations

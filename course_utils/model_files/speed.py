@@ -6,19 +6,13 @@ bandwidth allows, and the cores unpack what was read; the slower of the two deci
 
 from __future__ import annotations
 
-DENSE_SHARE_OF_BANDWIDTH = 0.75
-MIXTURE_SHARE_OF_BANDWIDTH = 0.70
-"""How much of the measured read bandwidth decoding reaches, without repacking. Unpacking 4-bit
-weights is arithmetic that a few cores do not quite hide behind the reading.  A mixture reaches
-less: its experts are small, and between them the threads wait for each other more often.
-Measured on the stand-ins of QwQ-32B and Qwen3-30B-A3B on a 2-core server (``make bench``)."""
-
-DENSE_UNPACKED_PER_CORE = 16e9
-MIXTURE_UNPACKED_PER_CORE = 14e9
-"""Bytes of weights per second that one of several cores unpacks, however fast the memory is.
-From 2 cores at 45 GB/s and more (``models/one_and_two_threads.csv``, ``models/full_size.csv``):
-they reached 32 GB/s with QwQ-32B's stand-in and 28 GB/s with Qwen3-30B-A3B's.  Another processor
-has another rate; a rehearsal measures it (``Machine.unpacking_bytes_per_second``)."""
+DENSE_UNPACKED_PER_CORE = 25e9
+MIXTURE_UNPACKED_PER_CORE = 18.5e9
+"""Bytes of 4-bit weights per second that one core unpacks, if memory did not hold it up. A
+mixture's are fewer: its experts are small, and between them the threads wait for each other.
+With these two numbers the speeds of both stand-ins on three machines, whose memory reads from 10 to
+46 GB/s, are met within a tenth (``tests/test_model_files_speed.py``).  Another processor has
+another rate; a rehearsal measures it (``Machine.unpacking_bytes_per_second``)."""
 
 
 def decoding_bytes_per_second(
@@ -26,16 +20,30 @@ def decoding_bytes_per_second(
 ) -> float:
     """How many bytes of weights per second decoding is expected to work through.
 
-    The smaller of two limits: a share of the memory's read ``bandwidth``, and what the ``cores``
-    unpack.  ``unpacking``: what all cores together unpack of a dense model, if it was measured;
-    otherwise it is taken from another machine.  All in bytes per second.
+    Fetching and unpacking overlap in part.  If they overlapped wholly, the slower one would decide;
+    if not at all, their times would add up.  The root of the sum of the squares lies between the
+    two, and is near the slower one where one is much slower.
+
+    ``bandwidth``: what all cores together read from memory.  ``unpacking``: what they unpack of a
+    dense model, if it was measured; otherwise that of other machines' ``cores``.  All in bytes per
+    second.
     """
     if unpacking is None:
         unpacking = DENSE_UNPACKED_PER_CORE * cores
     if mixture:
-        slower = MIXTURE_UNPACKED_PER_CORE / DENSE_UNPACKED_PER_CORE
-        return min(MIXTURE_SHARE_OF_BANDWIDTH * bandwidth, slower * unpacking)
-    return min(DENSE_SHARE_OF_BANDWIDTH * bandwidth, unpacking)
+        unpacking *= MIXTURE_UNPACKED_PER_CORE / DENSE_UNPACKED_PER_CORE
+    return (bandwidth**-2 + unpacking**-2) ** -0.5
+
+
+def unpacking_bytes_per_second(decoded: float, bandwidth: float) -> float:
+    """What the cores unpack, from what they ``decoded`` where memory reads at ``bandwidth``.
+
+    The formula above, solved for it.  Where decoding kept up with the memory, unpacking is not
+    what limits it, and counts as ten times as fast.
+    """
+    remaining = decoded**-2 - bandwidth**-2
+    fastest = 10 * bandwidth
+    return fastest if remaining <= fastest**-2 else remaining**-0.5
 
 
 CARD_SHARE_OF_BANDWIDTH = 0.7

@@ -11,6 +11,7 @@ from tests.benchmarks import (
     one_and_two_threads,
     r1_layers,
     recording,
+    speed_row,
     streaming,
 )
 
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "one-and-two-threads": one_and_two_threads.main,
     "batching": batching.main,
     "r1-layers": r1_layers.main,
+    "speed-row": speed_row.main,
 }
 
 
