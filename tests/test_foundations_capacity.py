@@ -6,16 +6,16 @@ import pytest
 
 from course_utils.errors import MachineError, OptionError
 from course_utils.machine import Machine
-from course_utils.model_files.capacity import (
+from course_utils.model_files.capacity import plan
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.memory import (
     CONTEXT_STEP,
     MemoryNeed,
     choose_repacking,
     memory_need,
-    plan,
     refuse_if_swapping,
     repacked_bytes,
 )
-from course_utils.model_files.catalogue import find_model
 
 GIB = 2**30
 

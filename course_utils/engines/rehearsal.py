@@ -27,16 +27,9 @@ from course_utils.machine import (
     usable_cores,
 )
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.capacity import (
-    CACHED_BYTES,
-    DEFAULT_CONTEXT,
-    RESERVE_BYTES,
-    Plan,
-    memory_need,
-    plan,
-    repacked_bytes,
-)
+from course_utils.model_files.capacity import CACHED_BYTES, DEFAULT_CONTEXT, Plan, plan
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
+from course_utils.model_files.memory import RESERVE_BYTES, memory_need, repacked_bytes
 from course_utils.model_files.quantisation import bytes_read_per_token
 from course_utils.model_files.speed import unpacking_bytes_per_second
 from course_utils.model_files.standin import Standin, sparse_files_work, standin, standins_folder

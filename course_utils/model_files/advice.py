@@ -8,7 +8,7 @@ from course_utils.machine import Machine, this_machine
 from course_utils.model_files.alternatives import BETTER_OF_ITS_SIZE
 from course_utils.model_files.capacity import Plan, plan
 from course_utils.model_files.catalogue import find_model
-from course_utils.model_files.memory import size
+from course_utils.units import readable_memory
 
 NANO = "nano-thinker"
 
@@ -39,23 +39,23 @@ def advise(name: str = "qwq-32b", machine: Machine | None = None) -> Advice:
     if best is None:
         return Advice(
             f"python -m course_utils.chat {NANO}",
-            f"{asked.title} needs {size(asked.needed_bytes)}, and "
-            f"{size(machine.available_memory_bytes)} are free. The nano thinker comes with the "
-            "course and runs anywhere.",
+            f"{asked.title} needs {readable_memory(asked.needed_bytes)}, and "
+            f"{readable_memory(machine.available_memory_bytes)} are free. The nano thinker comes "
+            "with the course and runs anywhere.",
         )
     return Advice(f"python -m course_utils.chat {best.name}", _reason(asked, best), best)
 
 
 def _reason(asked: Plan, best: Plan) -> str:
-    free = size(best.machine.available_memory_bytes)
+    free = readable_memory(best.machine.available_memory_bytes)
     if best is asked:
         where = " of main memory" if best.card is not None else ""
-        why = f"It needs {size(best.needed_bytes)}{where}, and {free} are free."
+        why = f"It needs {readable_memory(best.needed_bytes)}{where}, and {free} are free."
     elif best.model != asked.model:
         why = (
             f"No file of {asked.title} fits into the {free} that are free; "
             f"{find_model(best.model).title} thinks aloud too and needs "
-            f"{size(best.needed_bytes)}."
+            f"{readable_memory(best.needed_bytes)}."
         )
     elif best.mix == asked.mix:
         why = (
@@ -64,9 +64,9 @@ def _reason(asked: Plan, best: Plan) -> str:
         )
     else:
         why = (
-            f"{asked.mix} needs {size(asked.needed_bytes)}, and {free} are free; {best.mix} needs "
-            f"{size(best.needed_bytes)} with {best.context:,} tokens of context and a KV cache in "
-            f"{best.kv_type.upper()}."
+            f"{asked.mix} needs {readable_memory(asked.needed_bytes)}, and {free} are free; "
+            f"{best.mix} needs {readable_memory(best.needed_bytes)} with {best.context:,} tokens "
+            f"of context and a KV cache in {best.kv_type.upper()}."
         )
         passed = [mix for mix, better in BETTER_OF_ITS_SIZE.items() if better == best.mix]
         if passed:

@@ -16,48 +16,21 @@ from course_utils.model_files.alternatives import alternatives
 from course_utils.model_files.architectures import Architecture, cache_bytes_per_value
 from course_utils.model_files.catalogue import Model, find_model, predicted_file_bytes
 from course_utils.model_files.memory import (
-    BATCH,
-    CONTEXT_STEP,
-    GIB,
-    REPACKED_TYPES,
     RESERVE_BYTES,
     MemoryNeed,
-    RepackChoice,
-    choose_repacking,
     memory_need,
-    refuse_if_swapping,
     repacked_bytes,
-    size,
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, mix_name
 from course_utils.model_files.speed import decoding_bytes_per_second, seconds_per_token
-
-__all__ = [
-    "BATCH",
-    "CACHED_BYTES",
-    "CONTEXT_STEP",
-    "DEFAULT_CONTEXT",
-    "GIB",
-    "REPACKED_TYPES",
-    "RESERVE_BYTES",
-    "THOUGHT_TOKENS",
-    "MemoryNeed",
-    "Plan",
-    "RepackChoice",
-    "choose_repacking",
-    "decoding_bytes_per_second",
-    "memory_need",
-    "plan",
-    "refuse_if_swapping",
-    "repacked_bytes",
-]
+from course_utils.units import MIB, readable_memory
 
 DEFAULT_CONTEXT = 8192
 
 THOUGHT_TOKENS = 2000
 
-CACHED_BYTES = 64 * 2**20
+CACHED_BYTES = 64 * MIB
 """A model this small may lie in the processor's cache, where memory bandwidth does not bind."""
 
 
@@ -168,18 +141,20 @@ class Plan:
 
     def __str__(self) -> str:
         free, total = self.machine.available_memory_bytes, self.machine.total_memory_bytes
-        parts = ", ".join(f"{label} {size(count)}" for label, count in self.memory.parts().items())
+        parts = ", ".join(
+            f"{label} {readable_memory(count)}" for label, count in self.memory.parts().items()
+        )
         lines = [
             f"{self.title} {self.mix}, {self.context:,} tokens of context, "
             f"{self.kv_type.upper()} cache: {self.verdict}.",
-            f"Memory: {size(self.memory.total)} ({parts}); "
-            f"free here: {size(free)} of {size(total)}.",
+            f"Memory: {readable_memory(self.memory.total)} ({parts}); "
+            f"free here: {readable_memory(free)} of {readable_memory(total)}.",
         ]
         if self.card is not None:
             lines.append(
                 f"On the card ({self.machine.card.name}): {self.card.layers} of "
-                f"{self.card.all_layers} layers, {size(self.card.total)} of "
-                f"{size(self.machine.card.free_memory_bytes)}."
+                f"{self.card.all_layers} layers, {readable_memory(self.card.total)} of "
+                f"{readable_memory(self.machine.card.free_memory_bytes)}."
             )
         if self.fits and self.bytes_per_token < CACHED_BYTES:
             lines.append("Speed: not bound by memory; it is small enough to try.")
@@ -193,7 +168,7 @@ class Plan:
             lines.append("Loaded all the same, it would be read from disk again for every token.")
         if not self.fits and self.instead is not None:
             lines.append(
-                f"That takes {size(self.instead.needed_bytes)} and writes about "
+                f"That takes {readable_memory(self.instead.needed_bytes)} and writes about "
                 f"{_speed(self.instead.tokens_per_second)} tokens per second."
             )
         return "\n".join(lines)

@@ -14,8 +14,7 @@ from course_utils.errors import MachineError
 from course_utils.machine import available_memory_bytes
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.quantisation import tensor_bytes, tensor_type
-
-GIB = 2**30
+from course_utils.units import MIB, readable_memory
 
 BATCH = 64
 """Prompt tokens per step, the engine's default for models of this size."""
@@ -23,13 +22,13 @@ BATCH = 64
 CONTEXT_STEP = 256
 """llama.cpp makes every context a multiple of this many tokens."""
 
-PROGRAM_BYTES = 200 * 2**20
+PROGRAM_BYTES = 200 * MIB
 """Python, its packages and llama.cpp's library, in a notebook's kernel."""
 
 VOCABULARY_BYTES_PER_ENTRY = 130
 """What llama.cpp keeps in memory per entry of the vocabulary (measured: 19 MiB for 152,064)."""
 
-RESERVE_BYTES = 512 * 2**20
+RESERVE_BYTES = 512 * MIB
 """Memory that a plan leaves free, so that the browser and the system still breathe."""
 
 REPACKED_TYPES = ("Q4_0", "Q4_K")
@@ -136,19 +135,20 @@ def choose_repacking(
         return RepackChoice(
             False,
             f"{kernels} notebooks share one mapped file, while each would make a copy of "
-            f"{size(copy_bytes)} of its own.",
+            f"{readable_memory(copy_bytes)} of its own.",
         )
     if need.total + copy_bytes + RESERVE_BYTES > available_bytes:
         return RepackChoice(
             False,
-            f"A copy of {size(copy_bytes)} does not fit beside the {size(need.total)} of the "
-            "model itself.",
+            f"A copy of {readable_memory(copy_bytes)} does not fit beside the "
+            f"{readable_memory(need.total)} of the model itself.",
         )
     if crashes:
         return RepackChoice(False, f"Repacking would end the kernel here: {crashes}.")
     return RepackChoice(
         True,
-        f"There is room for a copy of {size(copy_bytes)}, which decodes somewhat faster.",
+        f"There is room for a copy of {readable_memory(copy_bytes)}, which decodes somewhat "
+        "faster.",
     )
 
 
@@ -169,12 +169,8 @@ def refuse_if_swapping(
     if force or need.total <= free:
         return
     raise MachineError(
-        f"{name} needs {size(need.total)} of memory, and {size(free)} are free.",
+        f"{name} needs {readable_memory(need.total)} of memory, and {readable_memory(free)} are "
+        "free.",
         "Ask plan() for a model, context or cache that fits, or close other programs; "
         "force=True loads it all the same, and every token is then read from disk.",
     )
-
-
-def size(count: float) -> str:
-    """Bytes of memory in words: "18.5 GiB", "40 MiB"."""
-    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.0f} MiB"

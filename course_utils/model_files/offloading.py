@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from course_utils.errors import OptionError
 from course_utils.machine import GraphicsCard
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.memory import MemoryNeed, size
+from course_utils.model_files.memory import MemoryNeed
 from course_utils.model_files.quantisation import tensor_bytes
+from course_utils.units import MIB, readable_memory
 
-CARD_RESERVE_BYTES = 768 * 2**20
+CARD_RESERVE_BYTES = 768 * MIB
 """Left free on a card for its driver, the screen and llama.cpp's work there: an assumption, which
 this course could not measure."""
 
@@ -87,7 +88,7 @@ def layers_that_fit(
     if wanted is not None and wanted > fitting:
         raise OptionError(
             f"{wanted} layers do not fit on the card, which has "
-            f"{size(card.free_memory_bytes)} free; {fitting} do.",
+            f"{readable_memory(card.free_memory_bytes)} free; {fitting} do.",
             f'Give gpu_layers={fitting}, or "auto".',
         )
     return fitting if wanted is None else wanted

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from course_utils.errors import CourseError, MachineError
 from course_utils.machine import available_memory_bytes, graphics_card
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.capacity import (
+from course_utils.model_files.gguf_header import GgufHeader
+from course_utils.model_files.memory import (
     BATCH,
-    GIB,
     REPACKED_TYPES,
     RESERVE_BYTES,
     MemoryNeed,
@@ -24,12 +24,12 @@ from course_utils.model_files.capacity import (
     memory_need,
     refuse_if_swapping,
 )
-from course_utils.model_files.gguf_header import GgufHeader
 from course_utils.model_files.offloading import layers_that_fit, on_card
 from course_utils.model_files.quantisation import mix_name
+from course_utils.units import GIB, MIB
 
 # What takes less than this is not worth a look at the machine's memory.
-LITTLE_BYTES = 256 * 2**20
+LITTLE_BYTES = 256 * MIB
 
 MOST_LAYERS = 10_000
 """More than any model has: llama.cpp takes all of them."""

@@ -14,8 +14,7 @@ from course_utils.model_files.quantisation import MIXES, mix_name
 from course_utils.teaching.figures.memory import describe_memory, memory_bars
 from course_utils.teaching.page import image_html
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
-
-GIB = 2**30
+from course_utils.units import GIB
 
 LONGEST_CONTEXT = 131072
 
