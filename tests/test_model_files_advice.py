@@ -5,6 +5,7 @@ import pytest
 from course_utils.chat.__main__ import _parser
 from course_utils.chat.choosing import choose
 from course_utils.machine import GraphicsCard, Machine
+from course_utils.model_files import advice as advice_module
 from course_utils.model_files import found
 from course_utils.model_files.advice import advise
 from course_utils.model_files.catalogue import find_file
@@ -56,6 +57,15 @@ def test_every_machine_gets_one_command_that_works_there_and_a_reason(name, monk
     assert choice.file == find_file(model)
     assert choice.options == {"context": advice.plan.context, "kv_type": advice.plan.kv_type}
     assert advice.plan.tokens_per_second > 1
+
+
+def test_a_file_that_is_here_is_named_for_this_machine_only(monkeypatch, tmp_path):
+    here = MACHINES["server, 64 GB"]
+    copy = found.LocalCopy("qwq-32b", "Q4_K_M", tmp_path / "qwq.gguf", 20 * 10**9, "Ollama")
+    monkeypatch.setattr(advice_module, "find_copies", lambda name: [copy])
+    monkeypatch.setattr(advice_module, "this_machine", lambda: here)
+    assert "qwq.gguf (Ollama)" in advise("qwq-32b").reason
+    assert "Ollama" not in advise("qwq-32b", here).reason
 
 
 def test_a_machine_too_small_for_any_download_is_sent_to_what_is_there():

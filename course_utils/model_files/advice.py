@@ -8,6 +8,7 @@ from course_utils.machine import Machine, this_machine
 from course_utils.model_files.alternatives import BETTER_OF_ITS_SIZE
 from course_utils.model_files.capacity import Plan, plan
 from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.found import find_copies
 from course_utils.units import readable_memory
 
 NANO = "nano-thinker"
@@ -33,6 +34,7 @@ def advise(name: str = "qwq-32b", machine: Machine | None = None) -> Advice:
 
     Raises OptionError for a name that the catalogue lacks.
     """
+    here = machine is None
     machine = machine or this_machine()
     asked = plan(name, machine=machine)
     best = asked if asked.fits else asked.instead
@@ -43,7 +45,10 @@ def advise(name: str = "qwq-32b", machine: Machine | None = None) -> Advice:
             f"{readable_memory(machine.available_memory_bytes)} are free. The nano thinker comes "
             "with the course and runs anywhere.",
         )
-    return Advice(f"python -m course_utils.chat {best.name}", _reason(asked, best), best)
+    reason = _reason(asked, best)
+    for copy in find_copies(best.name)[:1] if here else []:
+        reason += f" The file is here already, {copy.path} ({copy.keeper})."
+    return Advice(f"python -m course_utils.chat {best.name}", reason, best)
 
 
 def _reason(asked: Plan, best: Plan) -> str:

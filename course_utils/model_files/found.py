@@ -72,7 +72,7 @@ def places(environment: Mapping[str, str] | None = None, home: Path | None = Non
 
     def named(variable: str) -> Path | None:
         text = environment.get(variable, "").strip()
-        return Path(text).expanduser() if text else None
+        return Path(os.path.expanduser(text)) if text else None
 
     cache = named("XDG_CACHE_HOME") or home / ".cache"
     hub_home = named("HF_HOME") or cache / "huggingface"
