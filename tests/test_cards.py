@@ -1,6 +1,8 @@
 """A plan knows what lies on a graphics card; the engine tells llama.cpp. No card is needed here."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -177,6 +179,15 @@ def test_cards_are_read_from_llama_cpps_own_list(monkeypatch):
     monkeypatch.setattr(runtime.C, "llama_supports_gpu_offload", lambda: True)
     monkeypatch.setattr(cards, "_ggml", lambda folder: Devices())
     assert machines.graphics_card().name == "NVIDIA GeForce RTX 4090"
+
+
+def test_a_machine_without_llama_cpp_still_has_its_other_figures():
+    code = (
+        "import sys; sys.modules['llama_cpp'] = None\n"
+        "from course_utils.machine import graphics_card; print(graphics_card())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "None", done.stderr
 
 
 def test_this_builds_own_list_can_be_read():

@@ -49,7 +49,10 @@ def graphics_card(memory_bandwidth: float = ASSUMED_BANDWIDTH) -> GraphicsCard |
 
     ``memory_bandwidth``: that of main memory, which a card that shares it has as well.
     """
-    import llama_cpp.llama_cpp as C
+    try:
+        import llama_cpp.llama_cpp as C
+    except (ImportError, OSError, RuntimeError):
+        return None  # llama.cpp is missing or does not load; the self-test says so
 
     if not C.llama_supports_gpu_offload():
         return None
