@@ -9,9 +9,9 @@ from course_utils.model_files.speed import decoding_bytes_per_second, unpacking_
 from course_utils.paths import models_folder
 from tests.test_foundations_capacity import machine
 
-# Two cores each, stand-ins of full size: the bandwidth then measured in GB/s, and tokens per
-# second. The first four are models/full_size.csv as it stood in commits 4bfc29b and 1e0b9b2; the
-# last is from a machine whose memory reads 15 GB/s, where 0.92 of it were reached.
+# Two cores each, stand-ins of full size (python -m tests.benchmarks full-size): the bandwidth that
+# was measured beside them in GB/s, and tokens per second. On the last machine 0.92 of the bandwidth
+# were reached, which no fixed share of it foresees.
 MEASURED = [
     ("qwq-32b", 10.4, 0.538),
     ("qwen3-30b-a3b", 24.85, 10.88),
