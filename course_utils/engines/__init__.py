@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from course_utils.engines.checks import shown, shown_path, why
 from course_utils.engines.sampling import GREEDY, PLAIN, QWQ, Sampling
 from course_utils.errors import ModelFileError, OptionError
+from course_utils.model_files.found import model_in_folder, parts_of
 
 if TYPE_CHECKING:
     from course_utils.engines.protocol import Engine
@@ -100,8 +101,11 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
     """The file of a catalogue name or a path, and the model's name if the catalogue knows it."""
     if chosen.endswith(".gguf") or os.sep in chosen or "/" in chosen:
         try:
-            path = Path(chosen).expanduser().resolve()
+            path = Path(chosen).expanduser()
+            path = model_in_folder(path.absolute()) if path.is_dir() else path.absolute()
             path.stat()
+            if len(parts_of(path)) == 1:  # the others are found beside the link, not its target
+                path = path.resolve()
         except (FileNotFoundError, NotADirectoryError):
             raise ModelFileError(
                 f"There is no file {shown_path(chosen)}.",

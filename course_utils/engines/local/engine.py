@@ -84,6 +84,7 @@ class LocalEngine:
             repack=options.repack,
             kernels=options.kernels,
             force=options.force,
+            gpu_layers=options.gpu_layers,
             repacking_crashes=repacking_crashes(),
         )
         with Progress("loading the model", 100, "%") as progress:
@@ -91,6 +92,7 @@ class LocalEngine:
                 path,
                 repack=loading.repack,
                 check_weights=small,
+                gpu_layers=loading.gpu_layers,
                 on_progress=lambda share: progress.reach(int(100 * share)),
             )
         self._vocabulary = self._model.vocabulary
@@ -117,7 +119,12 @@ class LocalEngine:
             vocabulary=self._vocabulary.size,
             context=self._cache.context.size,
             reasoning=reasoning,
-            settings={**settings, "repack": loading.repack, "repack_reason": loading.reason},
+            settings={
+                **settings,
+                "repack": loading.repack,
+                "repack_reason": loading.reason,
+                "gpu_layers": loading.gpu_layers,
+            },
         )
         self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
         self._openers = Openers(self._cache.close, self._model.close)
