@@ -53,7 +53,7 @@ def open_model(model: str | Path | None = None, /, **options) -> Engine:
             f"{shown(model)} is not the name of a model.",
             'Give a name, a path or an address as text, as in open_model("nano-thinker").',
         )
-    chosen = os.fspath(model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
+    chosen = os.fspath(model or os.environ.get("COURSE_MODEL", "").strip() or DEFAULT_MODEL)
     if isinstance(chosen, bytes):
         chosen = os.fsdecode(chosen)
     if _is_address(chosen):
@@ -119,8 +119,9 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
             ) from None
         return path, None
     from course_utils.download import model_path
+    from course_utils.model_files.catalogue import find_model
 
-    return model_path(chosen), chosen
+    return model_path(chosen), find_model(chosen).name
 
 
 def _refuse_unknown(options: dict, known) -> None:

@@ -359,7 +359,7 @@ class LocalEngine:
             checks.whole_number(
                 "token", token.id if isinstance(token, Token) else token, 0, **limit
             )
-            for token in tokens
+            for token in checks.token_list(tokens)
         ]
         return b"".join(map(self._vocabulary.bytes_of, ids)).decode("utf-8", errors="replace")
 
