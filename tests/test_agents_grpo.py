@@ -10,8 +10,9 @@ from course_utils.agents import grpo
 from course_utils.agents.environment import Observation, play_with_engine
 from course_utils.agents.rollout import CHAT_TEMPLATE, opening, play, reply
 from course_utils.engines import GREEDY, open_model
+from course_utils.errors import OptionError
 from course_utils.nano import export, pretrain
-from course_utils.nano.grpo import log_probabilities
+from course_utils.nano.grpo import clipped_objective, log_probabilities
 from course_utils.nano.model import Shape
 from course_utils.nano.tokenizer import END, decode
 
@@ -91,33 +92,67 @@ def test_an_episode_that_outgrows_the_context_ends_without_success(model, nano):
     assert not rollout.success
 
 
-def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano, monkeypatch):
+def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano):
     rollouts = played(model, nano, echoes())
     seen = {}
 
-    def noted(*arguments):
-        seen["log_probs"] = log_probabilities(*arguments)
-        seen["log_probs"].retain_grad()
-        return seen["log_probs"]
+    def noted(module, inputs, output):
+        seen["hidden"] = output
+        output.retain_grad()
 
-    monkeypatch.setattr(grpo, "log_probabilities", noted)
-    gain = grpo.objective(model, rollouts, torch.tensor([1.0, -1.0, 2.0]), grpo.Settings())
+    hook = model.output_norm.register_forward_hook(noted)
+    gain = grpo.objective(model, rollouts, torch.tensor([[1.0], [-1.0], [2.0]]), grpo.Settings())
+    hook.remove()
     gain.sum().backward()
+    gradient = seen["hidden"].grad.abs().sum(-1)  # of what predicts the next token
     for row, rollout in enumerate(rollouts):
         for token, own in enumerate(rollout.own[1:]):
-            assert (seen["log_probs"].grad[row, token] == 0) != own
+            assert (gradient[row, token] == 0) != own
             assert (gain[row, token] == 0) != own
-    assert seen["log_probs"].grad.count_nonzero() == sum(sum(r.own) for r in rollouts)
+    assert gradient.count_nonzero() == sum(sum(r.own) for r in rollouts)
+
+
+def test_the_objective_is_that_of_all_tokens_with_the_environments_left_out(model, nano):
+    rollouts = played(model, nano, echoes())
+    other = pretrain.new_model(SHAPE, seed=2)  # a policy that has moved
+    advantage = torch.tensor([[1.0], [-1.0], [2.0]])
+    gain = grpo.objective(other, rollouts, advantage, grpo.Settings())
+    texts = [rollout.tokens[:1] for rollout in rollouts], [r.tokens[1:] for r in rollouts]
+    new = log_probabilities(other, *texts)
+    for row, rollout in enumerate(rollouts):
+        old = torch.tensor(rollout.log_probs[1:])
+        width = len(old)
+        every = clipped_objective(new[row, :width], old, advantage[row], 0.2, 0.28)
+        expected = every * torch.tensor(rollout.own[1:])
+        assert torch.allclose(gain[row, :width], expected, atol=1e-4)
+        assert not gain[row, width:].any()
+
+
+def test_the_learning_rate_is_whole_at_first_and_falls_to_what_is_asked():
+    settings = grpo.Settings(steps=50, learning_rate=1e-3, last_rate=0.1)
+    rates = [grpo.learning_rate(step, settings) for step in range(1, 51)]
+    assert rates[:20] == [1e-3] * 20 and rates[-1] == pytest.approx(1e-4)
+    assert rates == sorted(rates, reverse=True)
+    assert grpo.learning_rate(50, grpo.Settings()) == grpo.Settings().learning_rate
+
+
+def test_a_turn_moves_only_by_its_own_advantage(model, nano):
+    (rollout,) = played(model, nano, [Echo("Hi", 3)])
+    gain = grpo.objective(model, [rollout], torch.tensor([[0.0, 2.0, -1.0]]), grpo.Settings())[0]
+    # Nothing was updated since the rollout, so that each token contributes its advantage.
+    expected = [{-1: 0.0, 0: 0.0, 1: 2.0, 2: -1.0}[turn] for turn in rollout.turn_numbers()[1:]]
+    assert set(rollout.turn_numbers()) == {-1, 0, 1, 2}
+    assert torch.allclose(gain, torch.tensor(expected), atol=1e-4)
 
 
 def test_a_changed_word_of_the_environment_changes_no_objective_of_its_own(model, nano):
     (rollout,) = played(model, nano, [Echo("Hi", 1)])
-    before = grpo.objective(model, [rollout], torch.ones(1), grpo.Settings())
+    before = grpo.objective(model, [rollout], torch.ones(1, 1), grpo.Settings())
     noisy = copy.deepcopy(rollout)
     noisy.log_probs = [
         p if mine else 99.0 for p, mine in zip(noisy.log_probs, noisy.own, strict=True)
     ]
-    assert torch.equal(before, grpo.objective(model, [noisy], torch.ones(1), grpo.Settings()))
+    assert torch.equal(before, grpo.objective(model, [noisy], torch.ones(1, 1), grpo.Settings()))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +164,46 @@ def test_a_reward_is_discounted_and_pays_for_its_turns(turns, success, expected)
     assert grpo.reward(rollout, settings) == pytest.approx(expected)
 
 
-def test_reward_raises_the_chance_of_what_earned_it(nano):
+def ended(turns: int, success: bool) -> grpo.Rollout:
+    """A rollout of so many turns, one token each."""
+    return grpo.Rollout(
+        [0] * 2 * turns, [False, True] * turns, [0.0] * 2 * turns, [("", "")] * turns, success
+    )
+
+
+def test_what_followed_from_the_first_turn_is_the_reward():
+    settings = grpo.Settings(discount=0.5, turn_penalty=0.1)
+    for rollout in (ended(1, True), ended(3, True), ended(3, False)):
+        assert grpo.returns(rollout, settings)[0] == pytest.approx(grpo.reward(rollout, settings))
+    assert grpo.returns(ended(3, True), settings) == pytest.approx([-0.05, 0.3, 0.9])
+
+
+def test_a_turn_is_compared_with_the_same_turn_of_those_who_still_play():
+    early, late, never = ended(1, True), ended(2, True), ended(2, False)
+    settings = grpo.Settings(discount=0.5, credit="turn", group=3)
+    advantage = grpo.turn_advantages([early, late, never], settings)
+    # Turn 0: worth 1, 0.5, 0, of mean 0.5.  Turn 1, played by two: worth 1 and 0.
+    expected = torch.tensor([[0.5, 0.0], [0.0, 0.5], [-0.5, -0.5]])
+    assert torch.allclose(advantage, expected / (4 * 0.25 / 5) ** 0.5, atol=1e-3)
+    # Judged by the whole episode, the late success is blamed for its last turn, too.
+    by_episode = grpo.episode_advantages([early, late, never], settings)
+    assert by_episode[1] == pytest.approx(0, abs=1e-6) and by_episode.shape == (3, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"group": 1}, {"credit": "token"}])
+def test_settings_that_compare_with_nobody_are_refused(model, nano, wrong):
+    with pytest.raises(OptionError, match="compared with"):
+        next(grpo.train(model, nano, lambda random: Echo("Hi", 1), grpo.Settings(**wrong)))
+
+
+def test_equal_returns_teach_nothing():
+    settings = grpo.Settings(discount=0.5, group=2)
+    for credit in grpo.CREDIT.values():
+        assert not credit([ended(2, False), ended(2, False)], settings).any()
+
+
+@pytest.mark.parametrize("credit", grpo.CREDIT)
+def test_reward_raises_the_chance_of_what_earned_it(nano, credit):
     class LowerCase:
         messages = ({"role": "user", "content": "Hi"},)
 
@@ -137,7 +211,13 @@ def test_reward_raises_the_chance_of_what_earned_it(nano):
             return Observation("", done=True, success=action[:1].islower())
 
     settings = grpo.Settings(
-        steps=15, episodes=2, group=32, max_action_tokens=1, learning_rate=1e-2, updates=1
+        steps=15,
+        episodes=2,
+        group=32,
+        max_action_tokens=1,
+        learning_rate=1e-2,
+        updates=1,
+        credit=credit,
     )
     model = pretrain.new_model(SHAPE, seed=1)
     records = list(grpo.train(model, nano, lambda random: LowerCase(), settings))

@@ -1,19 +1,24 @@
-"""The shipped guesser fails more often than not before any reward, and plays through an engine."""
+"""The shipped guesser fails more often than not before any reward, and listens after it."""
+
+import csv
 
 import pytest
 import torch
 
 from course_utils.agents import guessing, measure
 from course_utils.agents.environment import play_with_engine
+from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.rollout import opening, play
 from course_utils.engines import GREEDY, open_model
+from course_utils.intervals import over_seeds
 from course_utils.nano import export
-from course_utils.nano.cards import read_card
+from course_utils.nano.cards import read_card, sha256
 from course_utils.paths import nano_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 PATH = nano_folder() / "guesser.gguf"
+REINFORCED = nano_folder() / "guesser-rl.gguf"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,59 @@ def test_the_guesser_plays_through_an_engine_as_it_does_in_pytorch(model, nano):
             assert engine.render(episode.messages) == opening(episode.messages)
             turns = play_with_engine(engine, episode, GREEDY.but(max_tokens=8))
             assert [(action, said.text) for action, said in turns] == rollout.turns
+
+
+def committed(name: str) -> list[dict]:
+    with (nano_folder() / "runs" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def successes(policy: str, decoding: str) -> dict[str, float]:
+    """The committed share of successes of each seed."""
+    rows = committed("guessing-policies")
+    return {
+        row["seed"]: float(row["success"])
+        for row in rows
+        if (row["policy"], row["decoding"]) == (policy, decoding)
+    }
+
+
+@pytest.mark.parametrize("decoding", guessing_rl.DECODINGS)
+def test_reward_teaches_to_listen_with_every_committed_seed(decoding):
+    reinforced = successes("reinforced", decoding)
+    assert set(reinforced) == {str(seed) for seed in guessing_rl.SEEDS}
+    likely = successes("any number still possible", "exact")[""]
+    assert over_seeds(reinforced).low > successes("base", decoding)[""] + 0.2
+    # With noise for feedback it falls to what seven guesses are worth without any.
+    blind = successes("best blind policy", "exact")[""]
+    for seed, share in successes("reinforced, noise for feedback", decoding).items():
+        assert share < blind + 0.06 < reinforced[seed] and share < likely
+
+
+@pytest.mark.parametrize("seed", guessing_rl.SEEDS)
+def test_a_committed_run_is_whole(seed):
+    steps = guessing_rl.SETTINGS["steps"]
+    log, replays = committed(f"guessing-rl-{seed}"), committed(f"guessing-replay-{seed}")
+    assert [int(row["step"]) for row in log] == list(range(1, steps + 1))
+    shown = range(0, steps + 1, guessing_rl.EVERY)
+    assert sorted({int(row["step"]) for row in replays}) == list(shown)
+
+
+@torch.no_grad()
+def test_the_reinforced_guesser_plays_as_the_committed_comparison_says(nano):
+    model = export.from_gguf(REINFORCED)
+    share = successes("reinforced", "likeliest")["1"]
+    exam = guessing.exam(150, guessing_rl.EXAM)
+    assert measure.score_policy(model, nano, exam).success == pytest.approx(share, abs=0.08)
+    deaf = guessing.exam(150, guessing_rl.EXAM, noise=True)
+    assert measure.score_policy(model, nano, deaf).success < 0.25
+
+
+def test_the_reinforced_guesser_has_a_card_with_its_settings():
+    card = read_card("guesser-rl")
+    assert card["sha256"] == sha256(REINFORCED) and REINFORCED.stat().st_size < 1e6
+    for name, value in guessing_rl.SETTINGS.items():
+        assert card["training"][name] == value
 
 
 def test_the_guesser_is_small_and_has_a_card():

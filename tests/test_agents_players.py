@@ -69,6 +69,15 @@ def test_the_exact_scores_agree_with_playing():
         for n in range(low, high + 1)
     ]
     assert one.turns == pytest.approx(sum(by_hand) / len(by_hand))
+    games = []
+    for _ in range(4000):
+        low, high = random.choice(intervals)
+        episode = guessing.Guessing(low, high, random.randint(low, high))
+        games.append(players.play(episode, players.possible, random))
+    likely = measure.any_possible_score(intervals)
+    won = sum(game[-1][1] == guessing.RIGHT for game in games)
+    assert won / 4000 == pytest.approx(likely.success, abs=0.02)
+    assert sum(map(len, games)) / 4000 == pytest.approx(likely.turns, abs=0.1)
 
 
 def test_a_score_counts_failures_with_all_their_turns():

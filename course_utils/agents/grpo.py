@@ -1,9 +1,12 @@
 """How does a policy learn from how an episode ended? GRPO over whole episodes, turn after turn.
 
 The rollouts of a group start from the same hidden state, and each is rewarded once, at its end.
-Two things differ from GRPO with one answer (``nano.grpo``, whose formulas are used here): the text
-holds tokens that the environment wrote, which are not trained (as in Search-R1, arXiv 2503.09516,
-and RAGEN, arXiv 2504.20073), and an episode can be good and long, so that turns may have a price.
+Three things differ from GRPO with one answer (``nano.grpo``, whose formulas are used here).  The
+text holds tokens that the environment wrote, which are not trained (as in Search-R1, arXiv
+2503.09516, and RAGEN, arXiv 2504.20073).  An episode can be good and long, so that turns may have a
+price.  And a turn may be judged by what followed from it, instead of by the whole episode
+(``turn_advantages``): whoever is still playing in the last turn has mostly played badly before, and
+must not be blamed for that again.
 """
 
 from __future__ import annotations
@@ -15,15 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import fmean
+from typing import Literal
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.agents.environment import Draw
 from course_utils.agents.rollout import Rollout, play
-from course_utils.nano.grpo import advantages, clipped_objective, log_probabilities
+from course_utils.errors import OptionError
+from course_utils.nano.grpo import advantages, clipped_objective
 from course_utils.nano.model import Transformer
 from course_utils.nano.pretrain import save_state
 
@@ -42,11 +48,13 @@ class Settings:
     group: int = 8
     updates: int = 2  # optimiser steps per batch of rollouts
     learning_rate: float = 5e-4
+    last_rate: float = 1.0  # share of it in the last step; it falls in a line over the last 60 %
     clip_low: float = 0.2
     clip_high: float = 0.28
     max_action_tokens: int = 8
     discount: float = 1.0
     turn_penalty: float = 0.0
+    credit: Literal["episode", "turn"] = "episode"  # what an action is judged by
     micro_batch: int = 64  # rollouts per backward pass; sets the memory, not the result
     seed: int = 1
 
@@ -57,20 +65,79 @@ def reward(rollout: Rollout, settings: Settings) -> float:
     return rollout.success * settings.discount ** (turns - 1) - settings.turn_penalty * turns
 
 
+def returns(rollout: Rollout, settings: Settings) -> list[float]:
+    """What followed from each turn on; the first is the reward of the episode.
+
+    With an action that the context cut short, there is one more turn than the environment saw.
+    """
+    turns = max(rollout.turn_numbers(), default=-1) + 1
+    return [
+        rollout.success * settings.discount ** (turns - 1 - turn)
+        - settings.turn_penalty * (turns - turn)
+        for turn in range(turns)
+    ]
+
+
+def episode_advantages(rollouts: Sequence[Rollout], settings: Settings) -> Tensor:
+    """(rows, 1): how much better each episode went than its group, as in GRPO, for all its turns.
+
+    ``rollouts``: those of a group side by side.
+    """
+    rewards = torch.tensor([reward(rollout, settings) for rollout in rollouts])
+    return advantages(rewards.view(-1, settings.group)).flatten()[:, None]
+
+
+def turn_advantages(rollouts: Sequence[Rollout], settings: Settings) -> Tensor:
+    """(rows, turns): how much better it went on from each turn than from the others' same turn.
+
+    What is subtracted from the return of a turn is the mean of all rollouts that were still
+    playing, a baseline that depends on nothing the turn decides; what remains is divided by its
+    root mean square over all turns.  0 for the turns that a rollout did not play.
+    The group is all rollouts of the step, as in REINFORCE++ (arXiv 2501.03262), so that each may be
+    of an episode of its own.
+    (Policy gradients with the return to go and a baseline of time: Sutton and Barto,
+    "Reinforcement Learning", 2nd edition, sections 13.3 and 13.4.)
+    """
+    each = [torch.tensor(returns(rollout, settings)) for rollout in rollouts]
+    value = pad_sequence(each, True)
+    played = pad_sequence([torch.ones(len(turns), dtype=torch.bool) for turns in each], True)
+    better = (value - value.sum(0) / played.sum(0)).masked_fill(~played, 0.0)
+    deviation = (better.square().sum() / played.sum()).sqrt()
+    return better / (deviation + 1e-4)
+
+
+CREDIT = {"episode": episode_advantages, "turn": turn_advantages}
+
+
 def objective(
     model: Transformer, rollouts: Sequence[Rollout], advantage: Tensor, settings: Settings
 ) -> Tensor:
     """What each token contributes, to be raised: (rows, T - 1), from the second token on.
 
-    ``advantage``: (rows,).  Exactly 0, with a gradient of exactly 0, for every token that the
-    environment wrote.
+    ``advantage``: (rows, turns), or (rows, 1) where all turns of a rollout share one.  Exactly 0,
+    with a gradient of exactly 0, for every token that the environment wrote.
     """
-    first, rest = [r.tokens[:1] for r in rollouts], [r.tokens[1:] for r in rollouts]
-    new = log_probabilities(model, first, rest)
-    old = pad_sequence([torch.tensor(r.log_probs[1:]) for r in rollouts], True).to(new.device)
-    own = pad_sequence([torch.tensor(r.own[1:]) for r in rollouts], True).to(new.device)
-    gain = clipped_objective(new, old, advantage[:, None], settings.clip_low, settings.clip_high)
-    return gain.masked_fill(~own, 0.0)
+    turns = [torch.tensor(rollout.turn_numbers()[1:]) for rollout in rollouts]
+    turn = pad_sequence(turns, True, padding_value=-1).to(model.device)
+    old = pad_sequence([torch.tensor(r.log_probs[1:]) for r in rollouts], True).to(model.device)
+    own = turn >= 0
+    new = own_log_probabilities(model, rollouts, own)
+    shared = turn.clamp(0, advantage.shape[1] - 1)  # where a rollout has one advantage for all
+    of_token = advantage.to(model.device).gather(1, shared)[own]
+    gain = clipped_objective(new, old[own], of_token, settings.clip_low, settings.clip_high)
+    return torch.zeros_like(old).masked_scatter(own, gain)
+
+
+def own_log_probabilities(model: Transformer, rollouts: Sequence[Rollout], own: Tensor) -> Tensor:
+    """(n,) natural log of the probability of each of the n tokens where ``own`` is true.
+
+    ``own``: (rows, T - 1), from the second token on.  What the environment wrote is read, but
+    nobody asks how likely it was, so that no gradient can come of it, and no work either.
+    """
+    tokens = model.batch([rollout.tokens for rollout in rollouts])
+    logits = model.output(model.hidden(tokens[:, :-1])[own])
+    every = F.log_softmax(logits.float(), dim=-1)
+    return every.gather(1, tokens[:, 1:][own][:, None])[:, 0]
 
 
 def update(
@@ -80,11 +147,14 @@ def update(
     advantage: Tensor,
     settings: Settings,
 ) -> None:
-    """Make the actions of the better rollouts likelier; the loss is a mean over own tokens."""
+    """Make the better actions likelier; the loss is a mean over own tokens.
+
+    ``advantage``: as for ``objective``.
+    """
     for start in range(settings.updates):
         part = list(range(start, len(rollouts), settings.updates))
         own_tokens = sum(sum(rollouts[row].own) for row in part)
-        telling = [row for row in part if advantage[row] != 0]
+        telling = [row for row in part if advantage[row].any()]
         telling.sort(key=lambda row: len(rollouts[row].tokens))  # little padding
         optimizer.zero_grad()
         for first in range(0, len(telling), settings.micro_batch):
@@ -93,6 +163,17 @@ def update(
             (-gain.sum() / own_tokens).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+
+
+def learning_rate(step: int, settings: Settings) -> float:
+    """The rate of a step, from 1: constant at first, so as to learn, and then falling, to settle.
+
+    An update moves the policy by what its batch happened to hold, too; a smaller rate lets more
+    batches speak before anything has moved far.
+    """
+    falling = 0.6 * settings.steps
+    left = min(1.0, (settings.steps - step) / falling)
+    return settings.learning_rate * (settings.last_rate + (1 - settings.last_rate) * left)
 
 
 def train(
@@ -106,9 +187,15 @@ def train(
     """Train ``model`` in place; yields a record per step, with one rollout's turns to read.
 
     Each step depends on the seed and its number alone, so a stopped run goes on from
-    ``state_file`` exactly.
+    ``state_file`` exactly.  Raises OptionError for settings under which nothing can be learnt.
     """
     settings = settings or Settings()
+    if settings.credit not in CREDIT or (settings.credit == "episode" and settings.group < 2):
+        raise OptionError(
+            f"With credit={settings.credit!r} and group={settings.group} no rollout has others to "
+            "be compared with.",
+            "Take groups of two or more, or judge by credit='turn', which compares all rollouts.",
+        )
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
@@ -120,6 +207,8 @@ def train(
         first, seconds = state["step"] + 1, state["seconds"]
     for step in range(first, settings.steps + 1):
         started = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, settings)
         random = Random(f"{settings.seed} {step}")
         generator = torch.Generator().manual_seed(random.getrandbits(63))
         drawn = [draw(random) for _ in range(settings.episodes)]
@@ -130,11 +219,7 @@ def train(
             max_action_tokens=settings.max_action_tokens,
             generator=generator,
         )
-        rewards = torch.tensor(
-            [reward(rollout, settings) for rollout in rollouts], device=model.device
-        )
-        advantage = advantages(rewards.view(settings.episodes, settings.group)).flatten()
-        update(model, optimizer, rollouts, advantage, settings)
+        update(model, optimizer, rollouts, CREDIT[settings.credit](rollouts, settings), settings)
         seconds += time.perf_counter() - started
         if state_file:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -142,7 +227,7 @@ def train(
         yield {
             "step": step,
             "seconds": round(seconds, 1),
-            "reward": round(rewards.mean().item(), 4),
+            "reward": round(fmean(reward(r, settings) for r in rollouts), 4),
             "success": round(fmean(r.success for r in rollouts), 4),
             "turns": round(fmean(len(r.turns) for r in rollouts), 3),
             "example": rollouts[0].turns,

@@ -77,3 +77,27 @@ def best_blind_score(intervals: Sequence[tuple[int, int]]) -> Score:
         success += GUESSES / n
         turns += (sum(range(1, GUESSES)) + GUESSES * (n - GUESSES + 1)) / n
     return Score(success / len(intervals), turns / len(intervals), len(intervals))
+
+
+def any_possible_score(intervals: Sequence[tuple[int, int]]) -> Score:
+    """The exact score of a player who picks any number that is still possible.
+
+    With n of them left, a guess is right with a chance of 1 in n, and leaves m below it or m above
+    it, m from 1 to n - 1, each with a chance of m in n squared.
+    """
+    widest = max(high - low + 1 for low, high in intervals)
+    success, turns = [0.0] * (widest + 1), [0.0] * (widest + 1)  # with no guess left
+    for _ in range(GUESSES):
+        success = [0.0, *(1 / n + _left(success, n) for n in range(1, widest + 1))]
+        turns = [0.0, *(1 + _left(turns, n) for n in range(1, widest + 1))]
+    sizes = [high - low + 1 for low, high in intervals]
+    return Score(
+        sum(success[n] for n in sizes) / len(sizes),
+        sum(turns[n] for n in sizes) / len(sizes),
+        len(sizes),
+    )
+
+
+def _left(value: Sequence[float], n: int) -> float:
+    """What a game with n numbers is worth after a wrong guess; ``value``: that of each size."""
+    return 2 * sum(m * value[m] for m in range(1, n)) / n**2

@@ -48,6 +48,18 @@ class Rollout:
     turns: list[tuple[str, str]] = field(default_factory=list)
     success: bool = False
 
+    def turn_numbers(self) -> list[int]:
+        """For each token the turn, from 0, in which the policy wrote it; -1 for the environment's.
+
+        The environment speaks between two turns, so a turn is a run of the policy's own tokens.
+        """
+        numbers, turn, before = [], -1, False
+        for mine in self.own:
+            turn += mine and not before
+            numbers.append(turn if mine else -1)
+            before = mine
+        return numbers
+
 
 def conversation(messages: Sequence[Message]) -> str:
     """The text of these messages."""

@@ -190,6 +190,14 @@ class Transformer(nn.Module):
         shifts a text's positions, which changes nothing: RoPE makes attention depend on the
         distance between two tokens alone.
         """
+        return self.output(self.hidden(tokens, cache))
+
+    def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
+        """What ``output`` turns into logits: (rows, T, width), after the last norm.
+
+        For whoever wants the logits of a few tokens alone: with 1,024 of them to a token they are
+        a good part of the work.
+        """
         length = tokens.shape[1]
         cos, sin = self.angles(cache.length if cache else 0, length)
         mask = cache.mask(length) if cache else None
@@ -198,7 +206,7 @@ class Transformer(nn.Module):
             x = block(x, cos, sin, layer, cache, mask)
         if cache is not None:
             cache.length += length
-        return self.output(self.output_norm(x))
+        return self.output_norm(x)
 
     def choices(self) -> list[moe.Choice]:
         """What each layer's router decided in the last forward pass; empty for a dense model."""
