@@ -9,8 +9,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check test lint unit notebook-tests fuzz nano evaluate bench notebooks \
-	environment requirements clean
+.PHONY: help setup rebuild lab check chat accept test lint unit notebook-tests fuzz nano evaluate \
+	bench notebooks environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ lab: setup ## set up if need be, then open the course in JupyterLab
 
 check: setup ## look whether this machine can run the course
 	$(BIN)/python -m course_utils.installation.selftest
+
+chat: setup ## plan a model for this machine, bring it, and talk to it: make chat MODEL=qwq-32b
+	$(BIN)/python -m course_utils.chat "$(MODEL)" $(OPTIONS)
+
+accept: setup ## check a downloaded model against the course's numbers: make accept MODEL=qwq-32b
+	$(BIN)/python -m course_utils.chat.accept "$(MODEL)"
 
 test: lint unit notebook-tests ## run everything that must pass
 

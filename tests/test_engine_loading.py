@@ -9,9 +9,10 @@ from course_utils.engines import open_model
 from course_utils.engines.local import loading
 from course_utils.errors import MachineError
 from course_utils.machine import Machine
-from course_utils.model_files.capacity import plan, repacked_bytes
+from course_utils.model_files.capacity import plan
 from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.gguf_check import check_gguf
+from course_utils.model_files.memory import repacked_bytes
 from course_utils.model_files.standin import sparse_files_work, standin
 from tests.tiny_models import tiny_model
 

@@ -43,6 +43,12 @@ def test_opening_the_same_file_twice_loads_it_once(markov):
 def test_course_model_sets_the_default(markov, monkeypatch):
     monkeypatch.setenv("COURSE_MODEL", str(markov.path))
     assert open_model().info.source == str(markov.path)
+    monkeypatch.setenv("COURSE_MODEL", "  ")
+    assert open_model().info.name == "nano-thinker"
+
+
+def test_a_name_is_shown_as_the_catalogue_has_it_however_it_was_typed():
+    assert open_model(" Nano-Thinker\n").info.name == "nano-thinker"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +72,7 @@ def test_course_model_sets_the_default(markov, monkeypatch):
         (lambda m: m.chat("Hi", thinking_budget=2**70), OptionError, "thinking_budget"),
         (lambda m: m.chat("Hi", thinking_budget=True), OptionError, "thinking_budget"),
         (lambda m: m.next_tokens("Hi", 0), OptionError, "k=0"),
+        (lambda m: m.detokenize(None), OptionError, "tokens="),
         (lambda m: m.next_tokens("Hi", 10**6), OptionError, "k=1000000"),
         (lambda m: m.sample_many("Hi", 0), OptionError, "n=0"),
         (lambda m: m.sample_many("Hi", 2**40), OptionError, "n=1099511627776"),

@@ -63,16 +63,30 @@ SHAPES = {
 LLAMA_CPP_MIXES = [mix for mix in MIXES if mix not in ("F32", "F16", "BF16")]
 
 
+I_QUANTS = [mix for mix in LLAMA_CPP_MIXES if mix.startswith("IQ")]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_types_are_those_that_llama_cpp_chooses(shape, tmp_path):
+    mixes = [mix for mix in LLAMA_CPP_MIXES if mix not in I_QUANTS]
+    _compare_types(SHAPES[shape], mixes, tmp_path)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_types_of_i_quants_are_those_that_llama_cpp_chooses(shape, tmp_path):
+    # They take their time, and eight layers have every case of their rules.
+    _compare_types(SHAPES[shape].with_layers(8), I_QUANTS, tmp_path)
+
+
+def _compare_types(shape, mixes, folder) -> None:
     from gguf import GGUFReader
 
-    source = write_standin(tmp_path / "f32.gguf", SHAPES[shape], "F32").path
-    for mix in LLAMA_CPP_MIXES:
-        target = tmp_path / f"{mix}.gguf"
+    source = write_standin(folder / "f32.gguf", shape, "F32").path
+    for mix in mixes:
+        target = folder / f"{mix}.gguf"
         _quantise(source, target, mix)
         stored = {t.name: t.tensor_type.name for t in GGUFReader(target).tensors}
-        predicted = {t.name: tensor_type(t, SHAPES[shape], mix) for t in SHAPES[shape].tensors()}
+        predicted = {t.name: tensor_type(t, shape, mix) for t in shape.tensors()}
         assert predicted == stored, mix
 
 
@@ -83,8 +97,25 @@ def _quantise(source, target, mix: str) -> None:
     parameters = C.llama_model_quantize_default_params()
     parameters.ftype = LlamaFileType[f"MOSTLY_{mix}"]
     parameters.nthread = 1
+    if mix.startswith("IQ"):
+        parameters.imatrix = _importance_matrix(source)
     files = str(source).encode(), str(target).encode()
     assert C.llama_model_quantize(*files, ctypes.byref(parameters)) == 0
+
+
+def _importance_matrix(source) -> ctypes.Array:
+    """One in which every column of every matrix counts alike; a last entry without a name."""
+    from gguf import GGUFReader
+    from llama_cpp.llama_cpp import llama_model_imatrix_data
+
+    entries = []
+    for tensor in GGUFReader(source).tensors:
+        shape = [int(n) for n in tensor.shape]  # the row's length comes first
+        if len(shape) > 1:
+            columns = shape[0] * (shape[2] if len(shape) > 2 else 1)
+            numbers = (ctypes.c_float * columns)(*[1.0] * columns)
+            entries.append(llama_model_imatrix_data(tensor.name.encode(), numbers, columns))
+    return (llama_model_imatrix_data * (len(entries) + 1))(*entries)
 
 
 def test_qwqs_q4_k_m_has_19_845_357_568_bytes_of_weights():
@@ -101,6 +132,9 @@ def test_qwqs_q4_k_m_has_19_845_357_568_bytes_of_weights():
         ("r1-distill-qwen-32b", "Q4_K_M", 19_851_335_584),
         ("r1-distill-qwen-1.5b", "Q4_K_M", 1_117_320_800),
         ("qwen3-30b-a3b", "Q4_K_M", 18_556_685_824),
+        # Of QwQ's shape to the number: QwQ-32B-Preview by mmnga, Qwen2.5-32B-Instruct by Bartowski.
+        ("qwq-32b", "IQ3_XXS", 12_839_271_328),
+        ("qwq-32b", "IQ3_XS", 13_705_513_856),
     ],
 )
 def test_a_published_files_length_is_predicted_within_a_ten_thousandth(name, mix, published):

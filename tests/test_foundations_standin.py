@@ -12,8 +12,8 @@ from course_utils.engines.rehearsal import measure_unpacking, rehearse
 from course_utils.errors import MachineError, OptionError
 from course_utils.machine import Machine, measure_memory_bandwidth
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.capacity import memory_need
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
+from course_utils.model_files.memory import memory_need
 from course_utils.model_files.quantisation import weight_bytes
 from course_utils.model_files.standin import (
     remove_leftovers,

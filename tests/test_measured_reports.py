@@ -9,6 +9,7 @@ from course_utils.machine import Machine
 from course_utils.model_files.capacity import plan
 from course_utils.paths import models_folder, nano_folder, repository_root
 from course_utils.units import GIB
+from tests.benchmarks import speed_row
 from tests.benchmarks.__main__ import BENCHMARKS, main
 from tests.benchmarks.report import write_report
 
@@ -69,6 +70,24 @@ def test_the_engine_decoded_the_large_stand_in_as_fast_as_a_bare_loop():
     assert all(row["layers_run"] == "64" for row in rows)
     speeds = {row["loop"]: float(row["tokens_per_second"]) for row in rows}
     assert speeds["engine"] >= 0.98 * speeds["bare llama_decode loop"]
+
+
+def test_a_machines_own_row_is_ready_to_paste(capsys):
+    speed_row.main(("nano-thinker",))
+    head, rule, row = capsys.readouterr().out.strip().splitlines()[-3:]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert head.count("|") == rule.count("|") == row.count("|") == len(speed_row.COLUMNS) + 1
+    assert cells[4] == "nano-thinker:F16" and float(cells[6]) > 0 and float(cells[8]) > 0
+
+
+def test_the_cache_of_fewer_bits_was_measured_on_the_shipped_model_and_costs_little():
+    rows = {(r["kv_type"], r["rotated"]): r for r in _rows(models_folder() / "nano_cache.csv")}
+    assert list(rows) == [(k, "True") for k in ("f32", "f16", "q8_0", "q4_0")] + [("q4_0", "False")]
+    changes = [float(row["mean_change_nats"]) for row in rows.values()]
+    assert changes[0] == 0 and changes[1] < changes[2] < 1e-3 < changes[3] < 1e-2
+    right = {key: int(row["right"]) for key, row in rows.items()}
+    # As in the exam of the whole file, nano_quantisation.csv.
+    assert right["f32", "True"] == 292 and min(right.values()) >= 280
 
 
 def test_an_unknown_benchmark_is_refused_with_the_names_there_are(capsys):

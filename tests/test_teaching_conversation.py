@@ -294,6 +294,14 @@ def test_what_cannot_be_saved_or_found_is_said(folder):
         teaching.save_conversation(["hello"], "talk.json")
     with pytest.raises(MachineError, match="could not be written"):
         teaching.save_conversation(HISTORY, folder / "absent" / "talk.json")
+    for name in ("a" * 300, "a\0b"):
+        with pytest.raises(MachineError, match="could not be written"):
+            teaching.save_conversation(HISTORY, name)
+        with pytest.raises(OptionError, match="There is no conversation"):
+            teaching.load_conversation(name)
+    for name in (3, None, b"talk.json"):
+        with pytest.raises(OptionError, match="not a path"):
+            teaching.save_conversation(HISTORY, name)
     with pytest.raises(OptionError, match="There is no conversation"):
         teaching.load_conversation("absent.json")
 

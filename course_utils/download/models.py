@@ -15,8 +15,10 @@ from pathlib import Path
 from course_utils.download import store
 from course_utils.download.fetch import ProgressOption, display, download
 from course_utils.download.hub import RetryPolicy
-from course_utils.errors import ModelFileError
+from course_utils.errors import ModelFileError, OptionError
+from course_utils.machine import available_memory_bytes
 from course_utils.model_files.catalogue import Model, ModelFile, find_file, find_model, shipped_file
+from course_utils.model_files.found import find_copies
 from course_utils.units import readable_size
 
 # How far a length may be from the predicted one; published files are within half of it.
@@ -87,7 +89,13 @@ def find_model_file(name: str) -> FoundFile:
     model = find_model(name)
     if model.path is not None and ":" not in str(name):
         return FoundFile(shipped_file(model))
-    file = find_file(name)
+    try:
+        file = find_file(name)
+    except OptionError:
+        # Not offered for download; another program may have brought it all the same.
+        if copy := _copy_of_another_program(name, None):
+            return copy
+        raise
     wanted = store.checked(file.repository, file.name, file.revision, file.sha256, file.local_path)
     bar, note = display(None)
     try:
@@ -101,6 +109,8 @@ def find_model_file(name: str) -> FoundFile:
             f"models/downloads/{file.name} cannot be read ({error.strerror or error}).",
             "Check its permissions and its disk.",
         ) from None
+    if not is_here and (copy := _copy_of_another_program(name, file.mix)):
+        return copy
     name = str(name).strip().lower()
     if not is_here:
         raise ModelFileError(
@@ -118,6 +128,31 @@ def find_model_file(name: str) -> FoundFile:
         file.local_path,
         "no checksum of it is known on this machine; its length and header fit. "
         f'download_model("{name}") asks the hub for the checksum and verifies it.',
+    )
+
+
+def _copy_of_another_program(name: str, recommended: str | None) -> FoundFile | None:
+    """A file of this model that Ollama, LM Studio or llama.cpp keeps; None if there is none.
+
+    Where the name leaves the quantisation open, one that memory can hold is preferred, and among
+    those the recommended one, then the largest.
+    """
+    copies = find_copies(name)
+    if not copies:
+        return None
+    free = available_memory_bytes()
+    best = max(
+        copies,
+        key=lambda copy: (
+            copy.size_bytes < free,
+            copy.mix == recommended,
+            copy.size_bytes if copy.size_bytes < free else -copy.size_bytes,
+        ),
+    )
+    return FoundFile(
+        best.path,
+        f"it is the {best.mix} file that {best.keeper} keeps; its name and its header fit, and its "
+        "checksum was not compared.",
     )
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from course_utils.engines.checks import shown, shown_path, why
 from course_utils.engines.sampling import GREEDY, PLAIN, QWQ, Sampling
 from course_utils.errors import ModelFileError, OptionError
+from course_utils.model_files.found import model_in_folder, parts_of
 
 if TYPE_CHECKING:
     from course_utils.engines.protocol import Engine
@@ -52,7 +53,7 @@ def open_model(model: str | Path | None = None, /, **options) -> Engine:
             f"{shown(model)} is not the name of a model.",
             'Give a name, a path or an address as text, as in open_model("nano-thinker").',
         )
-    chosen = os.fspath(model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
+    chosen = os.fspath(model or os.environ.get("COURSE_MODEL", "").strip() or DEFAULT_MODEL)
     if isinstance(chosen, bytes):
         chosen = os.fsdecode(chosen)
     if _is_address(chosen):
@@ -100,8 +101,11 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
     """The file of a catalogue name or a path, and the model's name if the catalogue knows it."""
     if chosen.endswith(".gguf") or os.sep in chosen or "/" in chosen:
         try:
-            path = Path(chosen).expanduser().resolve()
+            path = Path(chosen).expanduser()
+            path = model_in_folder(path.absolute()) if path.is_dir() else path.absolute()
             path.stat()
+            if len(parts_of(path)) == 1:  # the others are found beside the link, not its target
+                path = path.resolve()
         except (FileNotFoundError, NotADirectoryError):
             raise ModelFileError(
                 f"There is no file {shown_path(chosen)}.",
@@ -115,8 +119,9 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
             ) from None
         return path, None
     from course_utils.download import model_path
+    from course_utils.model_files.catalogue import find_model
 
-    return model_path(chosen), chosen
+    return model_path(chosen), find_model(chosen).name
 
 
 def _refuse_unknown(options: dict, known) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import operator
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from course_utils.errors import MachineError, OptionError, PromptError
@@ -37,6 +38,15 @@ def whole_number(
         f"{name}={shown(value)} is not valid.",
         f"Give a whole number{unit and ' of ' + unit} {upto}{limit and ': ' + limit}.",
     )
+
+
+def token_list(tokens: object) -> list:
+    """Several tokens as a list. Raises OptionError for what is not several of anything."""
+    if not isinstance(tokens, Iterable):
+        raise OptionError(
+            f"tokens={shown(tokens)} is not valid.", "Give a list of tokens or of their numbers."
+        )
+    return list(tokens)
 
 
 def thinking_budget(value: object) -> int | None:

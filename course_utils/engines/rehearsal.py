@@ -27,17 +27,11 @@ from course_utils.machine import (
     usable_cores,
 )
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.capacity import (
-    CACHED_BYTES,
-    DEFAULT_CONTEXT,
-    RESERVE_BYTES,
-    Plan,
-    memory_need,
-    plan,
-    repacked_bytes,
-)
+from course_utils.model_files.capacity import CACHED_BYTES, DEFAULT_CONTEXT, Plan, plan
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
+from course_utils.model_files.memory import RESERVE_BYTES, memory_need, repacked_bytes
 from course_utils.model_files.quantisation import bytes_read_per_token
+from course_utils.model_files.speed import unpacking_bytes_per_second
 from course_utils.model_files.standin import Standin, sparse_files_work, standin, standins_folder
 from course_utils.units import GIB, readable_memory
 
@@ -139,7 +133,10 @@ def rehearse(
         machine = replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidths[0])
     planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
     if bandwidths and planned.bytes_per_token >= CACHED_BYTES and _sparse_here():
-        machine = replace(machine, unpacking_bytes_per_second=measure_unpacking())
+        rate = unpacking_bytes_per_second(
+            measure_unpacking(), machine.memory_bandwidth_bytes_per_second
+        )
+        machine = replace(machine, unpacking_bytes_per_second=rate)
         planned = planned.on(machine)
     lighter = planned.instead
     if not repack and lighter is not None and _same_file(lighter, planned):
@@ -160,7 +157,8 @@ def measure_unpacking() -> float:
     """Bytes of 4-bit weights per second that this machine's cores work through when they decode.
 
     Measured on a few layers of a small model's stand-in, with all cores: about a second, and half
-    a GB of memory.  It includes fetching the weights, so it is never more than the bandwidth.
+    a GB of memory.  It includes fetching the weights, so it is never more than the bandwidth;
+    ``model_files.speed`` tells the two apart.
     """
     with standin(SMALL_MODEL, layers=SMALL_LAYERS) as file:
         options = {"context": 512, "threads": usable_cores(), "repack": False}

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 
 from course_utils.machine import Machine
 from course_utils.model_files.batching import bytes_read_per_step
-from course_utils.model_files.capacity import (
-    RESERVE_BYTES,
-    decoding_bytes_per_second,
-    memory_need,
-)
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
+from course_utils.model_files.memory import RESERVE_BYTES, memory_need
+from course_utils.model_files.speed import decoding_bytes_per_second
 from course_utils.units import GIB
 
 MODELS = ("qwq-32b", "qwen3-30b-a3b", "deepseek-r1")

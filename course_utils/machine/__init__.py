@@ -14,6 +14,7 @@ from course_utils.machine.bandwidth import (
     measure_memory_bandwidth,
     memory_bandwidth_bytes_per_second,
 )
+from course_utils.machine.cards import GraphicsCard, graphics_card
 from course_utils.machine.cores import cpu_name, usable_cores
 from course_utils.machine.memory import (
     available_memory_bytes,
@@ -23,10 +24,12 @@ from course_utils.machine.memory import (
 from course_utils.paths import repository_root
 
 __all__ = [
+    "GraphicsCard",
     "Machine",
     "available_memory_bytes",
     "cpu_name",
     "free_disk_bytes",
+    "graphics_card",
     "measure_memory_bandwidth",
     "memory_bandwidth_bytes_per_second",
     "this_machine",
@@ -42,7 +45,8 @@ class Machine:
     Build one by hand to ask "what if": ``Machine(total_memory_bytes=8 * 1024**3, ...)``.
     Memory and disk are in bytes, bandwidth in bytes per second; ``cores`` counts the CPU cores
     that the process may use.  ``unpacking_bytes_per_second``: 4-bit weights that all cores
-    together unpack, where it was measured (``course_utils.engines.rehearsal``).
+    together unpack, where it was measured (``course_utils.engines.rehearsal``).  ``card``: the
+    graphics card that llama.cpp can use, None where there is none.
     """
 
     cores: int
@@ -52,6 +56,7 @@ class Machine:
     free_disk_bytes: int
     cpu_name: str = "unknown processor"
     unpacking_bytes_per_second: float | None = None
+    card: GraphicsCard | None = None
 
 
 def this_machine(folder: Path | None = None) -> Machine:
@@ -59,11 +64,13 @@ def this_machine(folder: Path | None = None) -> Machine:
 
     ``folder`` is where files would be stored, for the free disk space; the course's by default.
     """
+    bandwidth = memory_bandwidth_bytes_per_second()
     return Machine(
         cores=usable_cores(),
         total_memory_bytes=total_memory_bytes(),
         available_memory_bytes=available_memory_bytes(),
-        memory_bandwidth_bytes_per_second=memory_bandwidth_bytes_per_second(),
+        memory_bandwidth_bytes_per_second=bandwidth,
         free_disk_bytes=free_disk_bytes(folder or repository_root()),
         cpu_name=cpu_name(),
+        card=graphics_card(bandwidth),
     )

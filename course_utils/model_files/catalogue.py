@@ -62,6 +62,7 @@ class Model:
     ``config`` holds the numbers of the model's config.json, empty for a shipped model, whose file
     is at hand (``path``).  ``sampling`` holds the card's recommended settings, named as in
     ``engines.sampling.Sampling``.  ``sources`` lists where the entry's statements were read.
+    ``ollama``: the names of Ollama's library that have meant this model, with its size.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Model:
     default_file: str | None = None
     files: Mapping[str, ModelFile] = field(default_factory=dict)
     path: Path | None = None
+    ollama: tuple[str, ...] = ()
 
     @property
     def architecture(self) -> Architecture:
@@ -202,6 +204,7 @@ def _model(name: str, entry: Mapping) -> Model:
             published_parameters=entry.get("published_parameters"),
             default_file=entry.get("default_file"),
             path=models_folder() / entry["path"] if "path" in entry else None,
+            ollama=tuple(entry.get("ollama", ())),
         )
         files = {
             mix_name(mix): _file(model, mix_name(mix), facts)

@@ -1,9 +1,14 @@
 """How many bytes does each weight take once llama.cpp has quantised a model?
 
 A mix such as Q4_K_M is a recipe: most matrices get 4-bit blocks, the more sensitive ones more
-bits.  The rules below follow ``llama_tensor_get_type`` and ``tensor_type_fallback`` in
-llama.cpp's ``src/llama-quant.cpp``; ``tests/test_foundations_quantisation.py`` compares them with
-what llama.cpp itself writes.  Block sizes come from the ``gguf`` package.
+bits.  Mixes whose name begins with IQ ("i-quants") store groups of weights as entries of a fixed
+list of patterns.  They are made with an importance matrix: for each column of a matrix, how large
+the numbers were that it was multiplied with on sample texts, so that errors go where they matter
+least.  The sizes here are those of files made with one.
+
+The rules below follow ``llama_tensor_get_type`` and ``tensor_type_fallback`` in llama.cpp's
+``src/llama-quant.cpp``; ``tests/test_foundations_quantisation.py`` compares them with what
+llama.cpp itself writes.  Block sizes come from the ``gguf`` package.
 """
 
 from __future__ import annotations
@@ -30,16 +35,24 @@ BASE_TYPE = {
     "Q4_K_M": "Q4_K",
     "Q4_K_S": "Q4_K",
     "Q4_0": "Q4_0",
+    "IQ4_NL": "IQ4_NL",
+    "IQ4_XS": "IQ4_XS",
     "Q3_K_L": "Q3_K",
     "Q3_K_M": "Q3_K",
+    "IQ3_M": "IQ3_S",
+    "IQ3_S": "IQ3_S",
     "Q3_K_S": "Q3_K",
+    "IQ3_XS": "IQ3_S",
+    "IQ3_XXS": "IQ3_XXS",
     "Q2_K": "Q2_K",
+    "IQ2_M": "IQ2_S",
 }
 MIXES = tuple(BASE_TYPE)
 """The quantisations whose files this course can predict, from most to fewest bits."""
 
 # K-quants pack 256 weights of a row; rows of another length fall back to blocks of 32.
 FALLBACK = {"Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
+FALLBACK |= dict.fromkeys(("IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL")
 
 
 def mix_name(name: str) -> str:
@@ -79,10 +92,22 @@ def _preferred_type(tensor: Tensor, architecture: Architecture, mix: str, base: 
     )
     if name == "output" or (name == "token_embd" and architecture.tied_embeddings):
         row_fits = tensor.shape[-1] % block_weights(base) == 0
-        return "Q6_K" if row_fits and base != "Q8_0" else "Q8_0"
+        if not row_fits or base == "Q8_0":
+            return "Q8_0"
+        return "Q5_K" if mix in ("IQ3_XXS", "IQ2_M") else "Q6_K"
+    if name == "token_embd":
+        return "IQ3_S" if mix in ("IQ3_XXS", "IQ2_M") else base
+    if mix == "IQ2_M":
+        return _preferred_by_iq2_m(name, tensor, architecture, shared_heads)
     if name == "attn_v":
         if eight_experts:
             return "Q8_0"
+        if mix in ("IQ3_XXS", "IQ3_XS", "IQ3_S") and shared_heads:
+            return "Q4_K"
+        if mix == "IQ3_M":
+            return "Q4_K"
+        if mix in ("IQ4_NL", "IQ4_XS") and shared_heads:
+            return "Q5_K"
         if mix == "Q2_K":
             return "Q4_K" if shared_heads else "Q3_K"
         if mix == "Q3_K_M":
@@ -93,7 +118,16 @@ def _preferred_type(tensor: Tensor, architecture: Architecture, mix: str, base: 
             return "Q6_K"
     elif name == "attn_k" and eight_experts:
         return "Q8_0"
+    elif name in ("attn_q", "attn_k"):
+        return {"IQ3_XS": "IQ3_XXS", "IQ3_XXS": "IQ2_S"}.get(mix, base)
+    elif name.startswith(("ffn_gate", "ffn_up")):
+        if mix == "IQ3_XS" and layers // 8 <= layer < 7 * layers // 8:
+            return "IQ3_XXS"
     elif name.startswith("ffn_down"):
+        if mix == "IQ3_M" and (
+            layer < layers // 8 or (eight_experts and _gets_more_bits(layer, layers))
+        ):
+            return "Q4_K"
         if mix == "Q2_K":
             return "Q3_K"
         if mix == "Q3_K_M":
@@ -105,11 +139,37 @@ def _preferred_type(tensor: Tensor, architecture: Architecture, mix: str, base: 
     elif name == "attn_output":
         if eight_experts:
             return "Q5_K" if mix in EIGHT_EXPERT_OUTPUT_MIXES else base
-        return {"Q2_K": "Q3_K", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K"}.get(mix, base)
+        return ATTENTION_OUTPUT_TYPES.get(mix, base)
     return base
 
 
-EIGHT_EXPERT_OUTPUT_MIXES = ("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M")
+def _preferred_by_iq2_m(
+    name: str, tensor: Tensor, architecture: Architecture, shared_heads: bool
+) -> str:
+    """The rules of IQ2_M, which has a branch of its own in llama.cpp."""
+    experts = architecture.experts.experts if architecture.experts else 0
+    if name == "attn_v":
+        return "Q4_K" if shared_heads or experts >= 4 else "IQ3_S"
+    if name == "attn_k" and experts == 8:
+        return "Q4_K"
+    if name == "attn_output":
+        return "Q5_K" if experts == 8 else "IQ3_S"
+    if name.startswith("ffn_down"):
+        # llama.cpp counts these tensors here, in the order of the file, and not the layers.
+        downs = [t.name for t in architecture.tensors() if ".ffn_down" in t.name]
+        if downs.index(tensor.name) < architecture.layers // 8:
+            return "IQ3_S"
+    return BASE_TYPE["IQ2_M"]
+
+
+ATTENTION_OUTPUT_TYPES = {
+    **{"Q2_K": "Q3_K", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K"},
+    **{"IQ3_XXS": "IQ3_S", "IQ3_M": "Q4_K"},
+}
+EIGHT_EXPERT_OUTPUT_MIXES = (
+    *("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M"),
+    *("IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M", "IQ4_NL", "IQ4_XS"),
+)
 
 
 def _gets_more_bits(layer: int, layers: int) -> bool:

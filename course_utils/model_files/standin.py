@@ -57,6 +57,7 @@ _SCALES = {
     "Q5_K": ((0, 1.0), (2, 15.5)),
     "Q6_K": ((208, 1.0),),
     "Q8_0": ((0, 1.0),),
+    **dict.fromkeys(("IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS"), ((0, 1.0),)),
 }
 
 # File systems that live in memory: reading a hole there takes memory that cannot be given back,

@@ -55,13 +55,19 @@ def exam_problems(test: str = HEADLINE, n: int = 500, seed: int = 2026) -> list[
 
 
 def measure(
-    model: str | Path, problems: Sequence[Problem], sampling: Sampling, *, max_tokens: int = 160
+    model: str | Path,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    *,
+    max_tokens: int = 160,
+    **options,
 ) -> Accuracy:
     """Ask a model (a file, or any name ``open_model`` takes) each problem once, and verify.
 
     Problem number i is answered with seed i, so that a second run gives the same figure.
+    ``options``: how the model is opened, see ``open_model``.
     """
-    engine = open_model(model)  # left open: a notebook may be talking to the same engine
+    engine = open_model(model, **options)  # left open: a notebook may be talking to the same engine
     correct = tokens = 0
     for seed, problem in enumerate(problems):
         settings = sampling.but(seed=seed, max_tokens=max_tokens)

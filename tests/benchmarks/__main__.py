@@ -6,10 +6,12 @@ from tests.benchmarks import (
     batching,
     decoding,
     full_size,
+    nano_cache,
     nano_quantisation,
     one_and_two_threads,
     r1_layers,
     recording,
+    speed_row,
     streaming,
 )
 
@@ -17,11 +19,13 @@ BENCHMARKS = {
     "streaming": streaming.main,
     "recording": recording.main,
     "nano-quantisation": nano_quantisation.main,
+    "nano-cache": nano_cache.main,
     "full-size": full_size.main,
     "decoding": decoding.main,
     "one-and-two-threads": one_and_two_threads.main,
     "batching": batching.main,
     "r1-layers": r1_layers.main,
+    "speed-row": speed_row.main,
 }
 
 

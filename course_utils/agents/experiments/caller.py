@@ -20,7 +20,7 @@ from course_utils.paths import nano_folder, repository_root
 NAME = "caller"
 SHAPE = Shape(width=64, layers=4, heads=4, kv_heads=2, ffn_width=128, context=512)
 SETTINGS = pretrain.Settings(
-    steps=900,
+    steps=1600,
     tokens_per_step=2048,
     row_length=192,
     long_share=0.0,

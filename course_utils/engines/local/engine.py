@@ -88,6 +88,7 @@ class LocalEngine:
             repack=options.repack,
             kernels=options.kernels,
             force=options.force,
+            gpu_layers=options.gpu_layers,
             repacking_crashes=repacking_crashes(),
         )
         with Progress("loading the model", 100, "%") as progress:
@@ -95,6 +96,7 @@ class LocalEngine:
                 path,
                 repack=loading.repack,
                 check_weights=small,
+                gpu_layers=loading.gpu_layers,
                 on_progress=lambda share: progress.reach(int(100 * share)),
             )
         self._vocabulary = self._model.vocabulary
@@ -121,7 +123,12 @@ class LocalEngine:
             vocabulary=self._vocabulary.size,
             context=self._cache.context.size,
             reasoning=reasoning,
-            settings={**settings, "repack": loading.repack, "repack_reason": loading.reason},
+            settings={
+                **settings,
+                "repack": loading.repack,
+                "repack_reason": loading.reason,
+                "gpu_layers": loading.gpu_layers,
+            },
         )
         self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
         self._openers = Openers(self._cache.close, self._model.close)
@@ -356,6 +363,7 @@ class LocalEngine:
         """The text of these tokens. Raises OptionError for an id outside the vocabulary."""
         self._check_open()
         limit = {"most": self._vocabulary.size - 1, "limit": "the numbers of this model's tokens"}
+        tokens = checks.token_list(tokens)
         numbers = [token.id if isinstance(token, Token) else token for token in tokens]
         ids = [checks.whole_number("token", number, 0, **limit) for number in numbers]
         return b"".join(map(self._vocabulary.bytes_of, ids)).decode("utf-8", errors="replace")

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from course_utils.errors import CourseError, MachineError
-from course_utils.machine import available_memory_bytes
+from course_utils.machine import available_memory_bytes, graphics_card
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.capacity import (
+from course_utils.model_files.gguf_header import GgufHeader
+from course_utils.model_files.memory import (
     BATCH,
-    GIB,
     REPACKED_TYPES,
     RESERVE_BYTES,
     MemoryNeed,
@@ -24,22 +24,29 @@ from course_utils.model_files.capacity import (
     memory_need,
     refuse_if_swapping,
 )
-from course_utils.model_files.gguf_header import GgufHeader
+from course_utils.model_files.offloading import layers_that_fit, on_card
+from course_utils.model_files.quantisation import mix_name
+from course_utils.units import GIB, MIB
 
 # What takes less than this is not worth a look at the machine's memory.
-LITTLE_BYTES = 256 * 2**20
+LITTLE_BYTES = 256 * MIB
+
+MOST_LAYERS = 10_000
+"""More than any model has: llama.cpp takes all of them."""
 
 
 class Loading(NamedTuple):
     """What a file takes in memory, and whether its weights are repacked.
 
-    ``need`` includes the ``copy_bytes`` of the repacked copy only where ``repack`` is true.
+    ``need`` includes the ``copy_bytes`` of the repacked copy only where ``repack`` is true; it is
+    what main memory holds, without the ``gpu_layers`` that lie on a graphics card.
     """
 
     need: MemoryNeed
     copy_bytes: int
     repack: bool
     reason: str
+    gpu_layers: int = 0
 
 
 def decide_loading(
@@ -102,17 +109,52 @@ def architecture_of(header: GgufHeader) -> Architecture | None:
         return None
 
 
-def plan_loading(header: GgufHeader, *, name: str, force: bool, **settings) -> Loading:
+def plan_loading(
+    header: GgufHeader,
+    *,
+    name: str,
+    force: bool,
+    gpu_layers: int | str | None = None,
+    **settings,
+) -> Loading:
     """``decide_loading`` for this machine as it is now, with the same settings.
 
-    Raises MachineError where memory cannot hold the model, unless ``force``.
+    gpu_layers: see ``LocalOptions``; a small model stays on the processor unless it is given.
+    Raises MachineError where memory cannot hold the model, unless ``force``, and OptionError for
+    layers on a card that is not there, or that cannot hold them.
     """
     free = available_memory_bytes()
     loading = decide_loading(header, available_bytes=free, **settings)
+    loading = _with_layers_on_card(loading, header, gpu_layers)
     # The program is there already, so that a small model never fails for its sake.
     little = loading.need.total - loading.need.program <= LITTLE_BYTES
     refuse_if_swapping(loading.need, name=name, available_bytes=free, force=force or little)
     return loading
+
+
+def _with_layers_on_card(
+    loading: Loading, header: GgufHeader, gpu_layers: int | str | None
+) -> Loading:
+    if gpu_layers is None:
+        gpu_layers = 0 if loading.need.total <= LITTLE_BYTES else "auto"
+    if gpu_layers == 0:
+        return loading
+    card = graphics_card()
+    architecture = architecture_of(header)
+    try:
+        mix = mix_name(header.quantisation)
+    except CourseError:
+        architecture = None
+    if architecture is None:
+        # A family or a type that the course cannot count: llama.cpp is left to refuse.
+        if gpu_layers == "auto" or card is None:
+            return loading
+        return loading._replace(gpu_layers=MOST_LAYERS if gpu_layers == "all" else gpu_layers)
+    layers = layers_that_fit(architecture, mix, loading.need, card, gpu_layers)
+    if layers and not card.shares_memory:
+        taken = on_card(architecture, mix, loading.need, layers)
+        loading = loading._replace(need=taken.left_in(loading.need))
+    return loading._replace(gpu_layers=layers)
 
 
 def context_bytes(

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from course_utils.engines.checks import shown, whole_number
-from course_utils.engines.local.runtime import KV_TYPES
+from course_utils.engines.local.runtime import KV_TYPES, QUANTISED_KV_TYPES
 from course_utils.errors import OptionError
 from course_utils.machine import usable_cores
 
@@ -32,12 +32,14 @@ class LocalOptions:
 
     context: tokens that prompt and reply may have together.
     threads: processor threads; by default all cores this process may use, or 1 for small models.
-    kv_type: how keys and values are stored: "f32", "f16" or "q8_0".
-    flash_attention: compute attention in one fused step; needed for kv_type "q8_0".
+    kv_type: how keys and values are stored: "f32", "f16", "q8_0" or "q4_0".
+    flash_attention: compute attention in one fused step; needed for kv_type "q8_0" and "q4_0".
     repack: let llama.cpp copy the weights into a layout of its own (see ``loading``): faster
         to decode, and a private copy in memory.
     batch: prompt tokens per step; smaller steps report progress more often.
     kernels: how many notebooks will have this file open; they share it only where none repacks.
+    gpu_layers: layers on the graphics card: as many as fit ("auto", also when left out), a number,
+        or "all"; 0 keeps the model on the processor.
     force: load the model even where memory cannot hold it.
     """
 
@@ -48,6 +50,7 @@ class LocalOptions:
     repack: bool | None = None
     batch: int | None = None
     kernels: int = 1
+    gpu_layers: int | str | None = None
     force: bool = False
 
     def __post_init__(self):
@@ -77,9 +80,12 @@ class LocalOptions:
                 f"kv_type={shown(self.kv_type)} is not a type of KV cache.",
                 f"Use one of: {', '.join(KV_TYPES)}.",
             )
-        if self.kv_type == "q8_0" and self.flash_attention is False:
+        if self.gpu_layers not in (None, "auto", "all"):
+            layers = whole_number("gpu_layers", self.gpu_layers, 0)
+            object.__setattr__(self, "gpu_layers", layers)
+        if self.kv_type in QUANTISED_KV_TYPES and self.flash_attention is False:
             raise OptionError(
-                "A q8_0 KV cache works only with flash attention.",
+                f"A {self.kv_type} KV cache works only with flash attention.",
                 "Leave flash_attention out, or set it to True.",
             )
 
@@ -91,7 +97,7 @@ class LocalOptions:
         kv_type = self.kv_type or ("f32" if small else "f16")
         flash_attention = self.flash_attention
         if flash_attention is None:
-            flash_attention = kv_type == "q8_0" or not small
+            flash_attention = kv_type in QUANTISED_KV_TYPES or not small
         return {
             "threads": self.threads or (1 if small else usable_cores()),
             "kv_type": kv_type,

@@ -26,7 +26,13 @@ _DECODE_ABORTED = 2
 _DECODE_NO_ROOM = 1
 
 # Key/value cache types that the course offers, by name.
-KV_TYPES = {"f32": C.GGML_TYPE_F32, "f16": C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0}
+KV_TYPES = {
+    "f32": C.GGML_TYPE_F32,
+    "f16": C.GGML_TYPE_F16,
+    "q8_0": C.GGML_TYPE_Q8_0,
+    "q4_0": C.GGML_TYPE_Q4_0,
+}
+QUANTISED_KV_TYPES = ("q8_0", "q4_0")
 
 # So long ``close`` waits for a computation in another thread to notice.
 _SECONDS_TO_LEAVE = 5.0
@@ -90,9 +96,10 @@ class Model:
         repack: bool,
         check_weights: bool,
         on_progress: Callable[[float], None],
+        gpu_layers: int = 0,
     ):
         parameters = C.llama_model_default_params()
-        parameters.n_gpu_layers = 0
+        parameters.n_gpu_layers = gpu_layers
         parameters.use_extra_bufts = repack
         # Refuses weights that are not numbers; it reads all of them, so only for small files.
         parameters.check_tensors = check_weights

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -86,11 +87,12 @@ class Vocabulary:
     def with_beginning(self, tokens: list[int]) -> list[int]:
         """A prompt as the model expects it: one beginning-of-text token first, if it wants one.
 
-        Chat templates often write it themselves; a second one would spoil the prompt.
+        Chat templates often write it themselves, some twice; a second one would spoil the prompt.
         """
-        if self.beginning is None or tokens[:1] == [self.beginning]:
+        if self.beginning is None:
             return tokens
-        return [self.beginning, *tokens]
+        rest = itertools.dropwhile(lambda token: token == self.beginning, tokens)
+        return [self.beginning, *rest]
 
     @functools.cached_property
     def longest(self) -> int:

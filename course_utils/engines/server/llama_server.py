@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 
+from course_utils.engines import checks
 from course_utils.engines.protocol import (
     Message,
     ModelInfo,
@@ -63,7 +64,8 @@ class LlamaServerEngine(EndpointEngine):
 
     def detokenize(self, tokens: Sequence[Token | int]) -> str:
         """The text of these tokens."""
-        ids = [token.id if isinstance(token, Token) else token for token in tokens]
+        listed = checks.token_list(tokens)
+        ids = [token.id if isinstance(token, Token) else token for token in listed]
         with self._connection.explaining():
             return self._ask("/detokenize", tokens=ids)["content"]
 

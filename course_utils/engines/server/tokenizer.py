@@ -1,9 +1,9 @@
 """QwQ-32B's tokenizer, without the 20 GB of its weights.
 
-A GGUF file begins with its header, and the header holds the vocabulary and the merges.  So the
-first megabytes of the file, read over the network, are enough to rebuild the tokenizer with the
-``tokenizers`` library.  It gives the same numbers as llama.cpp does with the whole file; the tests
-compare the two on a vocabulary of QwQ's size.
+Its vocabulary comes with the course: ``qwq_tokenizer``.  For other models, a GGUF file begins with
+its header, and the header holds the vocabulary and the merges.  So the first megabytes of the file,
+read over the network, are enough to rebuild the tokenizer with the ``tokenizers`` library.  It
+gives the same numbers as llama.cpp does with the whole file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from course_utils.engines.word_splitting import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, NotSupportedError
 from course_utils.model_files.catalogue import find_file
 from course_utils.model_files.gguf_header import GgufHeader, damaged, parse_header, read_header
+from course_utils.model_files.qwen_vocabulary import letter_of_byte, qwen_vocabulary
 from course_utils.units import MIB
 
 READ_AT_ONCE = 4 * MIB
@@ -31,6 +32,16 @@ IMPATIENT = RetryPolicy(attempts=2, timeout_seconds=10.0)
 
 # QwQ, and the Qwen models distilled from DeepSeek-R1, which llama.cpp cuts by the same expression.
 _QWEN2_NAMES = ("qwen2", "deepseek-r1-qwen")
+
+
+@cache
+def qwq_tokenizer() -> Tokenizer:
+    """QwQ-32B's own tokenizer, from the vocabulary that comes with the course: no network needed.
+
+    Qwen3's models share it. Raises ModelFileError where the shipped file is missing or damaged.
+    """
+    vocabulary = qwen_vocabulary()
+    return _build(vocabulary.tokens, vocabulary.kinds, vocabulary.merges)
 
 
 def fetch_tokenizer(model: str = "qwq-32b", *, retry: RetryPolicy = IMPATIENT) -> Tokenizer:
@@ -74,11 +85,17 @@ def tokenizer_from_header(header: GgufHeader) -> Tokenizer:
     merges = [tuple(merge.split(" ", 1)) for merge in _list_of(header, "merges", str)]
     if len(kinds) != len(tokens) or len(set(tokens)) != len(tokens):
         raise damaged(header.path, "its list of tokens is not a vocabulary")
-    numbers = {token: number for number, token in enumerate(tokens)}
     try:
-        tokenizer = Tokenizer(models.BPE(vocab=numbers, merges=merges))
+        return _build(tokens, kinds, merges)
     except Exception as error:  # the library raises a bare Exception for merges of unknown tokens
         raise damaged(header.path, f"its merges do not fit its tokens ({error})") from None
+
+
+def _build(
+    tokens: Sequence[str], kinds: Sequence[int], merges: Sequence[tuple[str, str]]
+) -> Tokenizer:
+    numbers = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=numbers, merges=list(merges)))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(QWEN2_SPLIT), "isolated"),
@@ -152,12 +169,4 @@ def _bytes_of(spelling: str) -> bytes:
 
 @cache
 def _byte_of_letter() -> Mapping[str, int]:
-    """Byte-level vocabularies spell each byte as one visible letter: itself, or one from U+0100 on.
-
-    Source: OpenAI's GPT-2, encoder.py, https://github.com/openai/gpt-2.
-    """
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(256) if byte not in visible]
-    return {chr(byte): byte for byte in visible} | {
-        chr(0x100 + place): byte for place, byte in enumerate(hidden)
-    }
+    return {letter: byte for byte, letter in letter_of_byte().items()}

@@ -4,6 +4,7 @@ A run whose results lie in ``models/nano/runs`` is left alone: delete its CSV to
 together take some hours on two cores.
 """
 
+import argparse
 import subprocess
 import sys
 
@@ -27,6 +28,10 @@ EXPERIMENTS = (
 
 def main() -> int:
     """Run each as a program of its own; the exit status of the first that fails, or 0."""
+    # Whoever asks for help, or mistypes an option, does not want hours of training.
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     for name in EXPERIMENTS:
         print(f"experiment: {name}", flush=True)
         status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}"])

@@ -81,7 +81,8 @@ def describe_guesses(games: Mapping[str, Turns], secret: int) -> str:
     """Alt text for ``guess_chart``."""
     parts = []
     for name, turns in games.items():
-        guesses = ", ".join(action for action, _ in turns)
+        # An action that is no number may be any text, of many lines.
+        guesses = ", ".join(action if action.isdigit() else "no number" for action, _ in turns)
         found = bool(turns) and turns[-1][0] == str(secret)
         parts.append(f"{name}: {guesses} ({'found' if found else 'not found'})")
     return f"Guesses at {secret}. " + "; ".join(parts) + "."

@@ -14,13 +14,15 @@ from course_utils.model_files.quantisation import MIXES, mix_name
 from course_utils.teaching.figures.memory import describe_memory, memory_bars
 from course_utils.teaching.page import image_html
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
-
-GIB = 2**30
+from course_utils.units import GIB
 
 LONGEST_CONTEXT = 131072
 
 # From the fewest bits to the most, the quantisations that people really use.
-_COMMON_MIXES = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
+_COMMON_MIXES = (
+    *("IQ2_M", "Q2_K", "IQ3_XXS", "IQ3_M", "Q3_K_M", "IQ4_XS"),
+    *("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16"),
+)
 
 _SIZES_GIB = (8, 16, 24, 32, 64)
 _MEMORY_IN_USE = 3 * GIB
@@ -76,7 +78,11 @@ class CapacityPlanner(Panel):
             **label,
         )
         self.cache = ipywidgets.Dropdown(
-            options=[("16 bits (F16)", "f16"), ("8 bits (Q8_0)", "q8_0")],
+            options=[
+                ("16 bits (F16)", "f16"),
+                ("8 bits (Q8_0)", "q8_0"),
+                ("4 bits (Q4_0)", "q4_0"),
+            ],
             description="KV cache:",
             **label,
         )

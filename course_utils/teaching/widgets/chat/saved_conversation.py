@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_utils.engines.checks import as_path, shown_path, why
 from course_utils.engines.protocol import Message
 from course_utils.errors import CourseError, MachineError, OptionError
 
@@ -22,13 +23,13 @@ def save_conversation(history: Sequence[Message], path: Path | str) -> None:
     A file that is there already is replaced only if it is a saved conversation.
     Raises OptionError for a path or history that cannot be saved, MachineError if the disk refuses.
     """
-    path = Path(path)
+    path = as_path(path)
     if not _are_messages(history):
         raise OptionError(
             "This is not a list of messages.",
             'Save messages such as {"role": "user", "content": "Hello"}.',
         )
-    if path.is_dir() or (path.exists() and not _is_conversation(path)):
+    if _is_there(path) and not _is_conversation(path):
         raise OptionError(
             f"{path.name} is there already and is not a saved conversation.",
             "Choose another name, so that nothing else is overwritten.",
@@ -36,13 +37,13 @@ def save_conversation(history: Sequence[Message], path: Path | str) -> None:
     saved = {"kind": _KIND, "format": _FORMAT, "messages": list(history)}
     text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
     # A save that is interrupted must not cost the conversation that was saved before.
-    unfinished = path.with_name(path.name + ".part")
     try:
+        unfinished = path.with_name(path.name + ".part")
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise MachineError(
-            f"{path.name} could not be written: {error.strerror}.",
+            f"{shown_path(path.name)} could not be written: {why(error)}.",
             "Save into a folder that exists and has room.",
         ) from None
 
@@ -52,10 +53,11 @@ def load_conversation(path: Path | str) -> list[Message]:
 
     Raises OptionError where there is no such file, CourseError where it is damaged or another kind.
     """
-    path = Path(path)
-    if not path.is_file():
+    path = as_path(path)
+    if not _is_there(path):
         raise OptionError(
-            f"There is no conversation {path.name}.", "Save one first, or check the name."
+            f"There is no conversation {shown_path(path.name)}.",
+            "Save one first, or check the name.",
         )
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -94,6 +96,14 @@ def file_in_folder(name: str, folder: Path) -> Path:
             f"{name!r} does not end in .json.", "Give a name such as conversation.json."
         )
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Is there anything at this path? At one that no file can have there is nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_conversation(path: Path) -> bool:

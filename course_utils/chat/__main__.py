@@ -1,0 +1,127 @@
+"""From plan to running in one step: ``python -m course_utils.chat qwq-32b``, or ``make chat``.
+
+MODEL is a name of the catalogue, the path of a GGUF file, or the address of a server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from course_utils.chat.choosing import (
+    Choice,
+    check_disk,
+    choose,
+    is_in_catalogue,
+    path_to_open,
+)
+from course_utils.chat.conversation import Conversation, enable_line_editing, read_budget
+from course_utils.download import download_model
+from course_utils.engines import open_model
+from course_utils.engines.protocol import Engine
+from course_utils.errors import CourseError
+from course_utils.machine import this_machine
+from course_utils.terminal import show_what_can_be_shown
+
+DONE, FAILED, NEEDS_YES, INTERRUPTED = 0, 1, 2, 130
+
+DEFAULT_MODEL = "qwq-32b"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status (0 done, 1 an error, 2 a download needs --yes)."""
+    show_what_can_be_shown()
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nStopped. What has been downloaded is kept; the same command goes on.")
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    budget = read_budget(options.budget)
+    engine = _open(options)
+    if engine is None:
+        return NEEDS_YES
+    with engine:
+        conversation = Conversation(engine, budget=budget)
+        if options.question:
+            return DONE if conversation.ask(options.question) is not None else FAILED
+        enable_line_editing()
+        conversation.run()
+    return DONE
+
+
+def _open(options: argparse.Namespace) -> Engine | None:
+    """The engine to talk to; None if a download is needed and nobody agreed to it."""
+    name = options.model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL
+    wanted = {
+        key: value
+        for key, value in (("context", options.context), ("kv_type", options.kv_type))
+        if value is not None
+    }
+    if not is_in_catalogue(name):
+        return open_model(name, **wanted)
+    machine = this_machine()
+    choice = choose(name, machine=machine, **wanted)
+    if choice is None:
+        print(f"{name} does not fit here; the nano thinker, which comes with the course, does.")
+        return open_model("nano-thinker")
+    _tell(choice)
+    if choice.copy is not None:
+        print(f"Already on this machine: {choice.copy.path} ({choice.copy.keeper}).")
+        if choice.larger is not None:
+            other = f"{choice.larger.model}:{choice.larger.mix}"
+            size = choice.larger.memory.weights / 1e9
+            print(f"A larger file fits too: make chat MODEL={other} ({size:.1f} GB).")
+        return open_model(path_to_open(choice.copy), **choice.options)
+    check_disk(choice.file, machine)
+    if not (options.yes or _agreed(choice)):
+        return None
+    return open_model(download_model(choice.name), **choice.options)
+
+
+def _tell(choice: Choice) -> None:
+    if choice.refused is not None:
+        print(f"{choice.refused.title} {choice.refused.mix}: {choice.refused.verdict}.")
+    print(choice.plan)
+
+
+def _agreed(choice: Choice) -> bool:
+    file = choice.file
+    print(f"To download: {file.name}, {file.size_bytes / 1e9:.2f} GB from {file.repository}.")
+    if not sys.stdin.isatty():
+        print("Add --yes to download it.")
+        return False
+    answer = input("Download it now? A line that drops costs nothing; it goes on. [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m course_utils.chat", description="Talk to a model in the terminal."
+    )
+    parser.add_argument(
+        "model",
+        nargs="?",
+        help="a name of the catalogue, such as qwq-32b or qwq-32b:Q6_K; a GGUF file or its folder; "
+        f"a server's address (default: COURSE_MODEL, or {DEFAULT_MODEL})",
+    )
+    parser.add_argument("--question", help="ask this one question, and end")
+    parser.add_argument("--budget", default="off", help="tokens that a thought may take")
+    parser.add_argument(
+        "--context", type=int, help="tokens that the conversation may have together"
+    )
+    parser.add_argument("--kv-type", help="how keys and values are stored: f16, q8_0 or q4_0")
+    parser.add_argument("--yes", action="store_true", help="download without asking")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
