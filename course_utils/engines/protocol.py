@@ -30,6 +30,9 @@ Message = dict[str, Any]
 ToolSchema = Mapping[str, object]
 """A function the model may call, as in OpenAI's API: {"type": "function", "function": {...}}."""
 
+Tools = Sequence[ToolSchema] | None
+"""What a model is told it may call; None is nothing."""
+
 
 class Token(NamedTuple):
     """One entry of the vocabulary: its number, its bytes, and those bytes as readable text.
@@ -256,7 +259,7 @@ class Engine(Protocol):
         messages: str | Sequence[Message],
         sampling: Sampling | None = None,
         *,
-        tools: Sequence[ToolSchema] | None = None,
+        tools: Tools = None,
         thinking_budget: int | None = None,
     ) -> Stream:
         """Stream a reply to a question or a conversation, thought, answer and calls marked.
@@ -273,9 +276,7 @@ class Engine(Protocol):
         """Draw n completions of one raw prompt (see ``render``) that share its prefix."""
         ...
 
-    def render(
-        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
-    ) -> str:
+    def render(self, messages: str | Sequence[Message], tools: Tools = None) -> str:
         """The exact text the model is given for these messages, its chat format applied."""
         ...
 

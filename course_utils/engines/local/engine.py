@@ -37,7 +37,7 @@ from course_utils.engines.protocol import (
     ScoredToken,
     Stream,
     Token,
-    ToolSchema,
+    Tools,
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.thinking import (
@@ -177,7 +177,7 @@ class LocalEngine:
         messages: str | Sequence[Message],
         sampling: Sampling | None = None,
         *,
-        tools: Sequence[ToolSchema] | None = None,
+        tools: Tools = None,
         thinking_budget: int | None = None,
     ) -> Stream:
         """Stream a reply to a question or a conversation.
@@ -233,15 +233,13 @@ class LocalEngine:
                 architecture=self._architecture,
             )
 
-    def render(
-        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
-    ) -> str:
+    def render(self, messages: str | Sequence[Message], tools: Tools = None) -> str:
         """The exact text the model is given for these messages, its chat template applied."""
         chat_format, messages, tools = self._conversation(messages, tools)
         return chat_format.render(messages, tools)
 
     def _conversation(
-        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None
+        self, messages: str | Sequence[Message], tools: Tools
     ) -> tuple[ChatFormat, list[Message], list[dict] | None]:
         """The model's chat format, and the messages and tools, checked."""
         self._check_open()
@@ -362,11 +360,7 @@ class LocalEngine:
     def detokenize(self, tokens: Sequence[Token | int]) -> str:
         """The text of these tokens. Raises OptionError for an id outside the vocabulary."""
         self._check_open()
-        limit = {"most": self._vocabulary.size - 1, "limit": "the numbers of this model's tokens"}
-        tokens = checks.token_list(tokens)
-        numbers = [token.id if isinstance(token, Token) else token for token in tokens]
-        ids = [checks.whole_number("token", number, 0, **limit) for number in numbers]
-        return b"".join(map(self._vocabulary.bytes_of, ids)).decode("utf-8", errors="replace")
+        return self._vocabulary.text_of(tokens)
 
     def _prompt(self, text: str) -> list[int]:
         """A raw text as the tokens of a prompt, checked."""

@@ -10,13 +10,14 @@ import ctypes
 import functools
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import llama_cpp.llama_cpp as C
 
-from course_utils.engines.checks import encoded
+from course_utils.engines.checks import encoded, token_list, whole_number
 from course_utils.engines.local.library import Handle
+from course_utils.engines.protocol import Token
 from course_utils.errors import MachineError, PromptError
 from course_utils.units import MIB
 
@@ -105,6 +106,13 @@ class Vocabulary:
         if data is None:
             data = self._bytes_of[token] = self._look_up(token)
         return data
+
+    def text_of(self, tokens: Iterable[Token | int]) -> str:
+        """The text of these tokens. Raises OptionError for one outside the vocabulary."""
+        limit = {"most": self.size - 1, "limit": "the numbers of this model's tokens"}
+        numbers = [t.id if isinstance(t, Token) else t for t in token_list(tokens)]
+        ids = [whole_number("token", number, 0, **limit) for number in numbers]
+        return b"".join(map(self.bytes_of, ids)).decode("utf-8", errors="replace")
 
     def _look_up(self, token: int) -> bytes:
         room = 64

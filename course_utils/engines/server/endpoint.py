@@ -31,7 +31,7 @@ from course_utils.engines.protocol import (
     ScoredToken,
     Stream,
     Token,
-    ToolSchema,
+    Tools,
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.server.connection import Connection, encoded
@@ -115,7 +115,7 @@ class EndpointEngine:
         messages: str | Sequence[Message],
         sampling: Sampling | None = None,
         *,
-        tools: Sequence[ToolSchema] | None = None,
+        tools: Tools = None,
         thinking_budget: int | None = None,
     ) -> Stream:
         """Stream a reply to a question or a conversation.
@@ -175,9 +175,7 @@ class EndpointEngine:
         with self._connection.explaining():
             return self._sample(prompt, n, settings)
 
-    def render(
-        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
-    ) -> str:
+    def render(self, messages: str | Sequence[Message], tools: Tools = None) -> str:
         """The exact text the model is given for these messages (llama-server only)."""
         raise self._unsupported("does not show how it writes a conversation out")
 

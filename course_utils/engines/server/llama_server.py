@@ -21,7 +21,7 @@ from course_utils.engines.protocol import (
     Reply,
     ScoredToken,
     Token,
-    ToolSchema,
+    Tools,
 )
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.engines.server.endpoint import EndpointEngine
@@ -46,9 +46,7 @@ from course_utils.engines.thinking import (
 class LlamaServerEngine(EndpointEngine):
     """A model behind llama.cpp's own server, which ``open_model`` recognises."""
 
-    def render(
-        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
-    ) -> str:
+    def render(self, messages: str | Sequence[Message], tools: Tools = None) -> str:
         """The exact text the model is given for these messages, and these tools if any."""
         asked = Conversation.of(messages, tools)
         with self._connection.explaining():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils.engines.chat_format import as_messages, as_tools, with_json_arguments
-from course_utils.engines.protocol import Message, ToolSchema
+from course_utils.engines.protocol import Message, Tools
 from course_utils.engines.sampling import Sampling
 from course_utils.engines.thinking import without_thinking
 
@@ -19,9 +19,7 @@ class Conversation:
     tools: list[dict] | None = None
 
     @classmethod
-    def of(
-        cls, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None
-    ) -> Conversation:
+    def of(cls, messages: str | Sequence[Message], tools: Tools) -> Conversation:
         """Checked, and without earlier thoughts. Raises PromptError as ``as_messages`` does."""
         return cls(with_json_arguments(without_thinking(as_messages(messages))), as_tools(tools))
 
