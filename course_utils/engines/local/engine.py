@@ -185,8 +185,7 @@ class LocalEngine:
         messages: a question, or a list of {"role": ..., "content": ...}.  Thoughts in earlier
             assistant messages are dropped, as QwQ's card asks.
         sampling: by default what QwQ's card recommends, for models that reason.
-        tools: what the model may call, in OpenAI's form.  Its calls are in ``reply.tool_calls``;
-            to run them is the caller's (see ``course_utils.agents``).
+        tools: what the model may call, in OpenAI's form; ``reply.tool_calls`` has its calls.
         thinking_budget: end the thought after so many tokens and go on to the answer.
 
         Raises PromptError for an empty conversation or one that does not fit the context, and
