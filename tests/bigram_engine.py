@@ -80,15 +80,17 @@ class BigramEngine:
     def detokenize(self, tokens) -> str:
         return "".join(self.letters[t] if isinstance(t, int) else t.data.decode() for t in tokens)
 
-    def render(self, messages) -> str:
+    def render(self, messages, tools=None) -> str:
+        if tools:
+            raise NotSupportedError("Counted pairs call no tools.", "Open a model.")
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
         if not messages[-1]["content"].strip():
             raise PromptError("The question is empty.", "Ask something.")
         return "".join(message["content"] for message in messages) + "\n"
 
-    def chat(self, messages, sampling=None, *, thinking_budget=None) -> Stream:
-        return self._stream(self.render(messages), sampling, thinking_budget, "thinking")
+    def chat(self, messages, sampling=None, *, tools=None, thinking_budget=None) -> Stream:
+        return self._stream(self.render(messages, tools), sampling, thinking_budget, "thinking")
 
     def complete(self, text, sampling=None) -> Stream:
         return self._stream(text, sampling, None, "answer")

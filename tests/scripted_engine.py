@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from course_utils.engines.calling import mark_calls
 from course_utils.engines.protocol import Piece, Reply, Stream
 from course_utils.engines.thinking import split_thinking
 
@@ -31,7 +32,8 @@ class ScriptedEngine:
             raise script
         whole = script if isinstance(script, Reply) else _reply(script, sampling)
         reply = Reply(stop_reason="interrupted")
-        return Stream(self._pieces(reply, whole), reply)
+        pieces = self._pieces(reply, whole)
+        return Stream(mark_calls(pieces, reply, messages, tools) if tools else pieces, reply)
 
     def _pieces(self, reply: Reply, whole: Reply):
         for kind, text in (("thinking", whole.thinking), ("answer", whole.answer)):

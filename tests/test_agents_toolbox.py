@@ -3,9 +3,9 @@
 import pytest
 
 from course_utils.agents.run_tool import run_call
-from course_utils.agents.tool_calls import ToolCall
 from course_utils.agents.toolbox import calculator, python, search_course
 from course_utils.agents.tools import as_tools
+from course_utils.engines.tool_calls import ToolCall
 
 TOOLS = as_tools([calculator, python, search_course])
 

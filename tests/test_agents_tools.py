@@ -7,8 +7,8 @@ import pytest
 
 from course_utils.agents.results import as_text, harmless
 from course_utils.agents.run_tool import run_call
-from course_utils.agents.tool_calls import ToolCall, read_json_calls, read_tool_calls
 from course_utils.agents.tools import ArgumentsError, as_tool, as_tools
+from course_utils.engines.tool_calls import ToolCall, read_json_calls, read_tool_calls
 from course_utils.errors import OptionError
 
 

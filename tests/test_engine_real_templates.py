@@ -13,9 +13,11 @@ import jinja2.ext
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from course_utils.engines import PLAIN, open_model
 from course_utils.engines.chat_format import ChatFormat, as_messages
 from course_utils.errors import CourseError, NotSupportedError, PromptError
 from tests.llama_cpp_corpus import models_folder_or_skip
+from tests.tiny_models import tiny_model
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 WEATHER = {
@@ -141,6 +143,68 @@ def test_each_template_renders_as_documented_or_says_why_not(templates, document
     assert all(rendered[kind] + refused[kind] == len(templates) for kind in CONVERSATIONS)
     assert max(refused[kind] for kind in ("plain", "system", "turns")) <= 2
     assert max(refused[kind] for kind in ("tools", "results")) <= 12
+
+
+def said(role, content, **more):
+    return {"role": role, "content": content, **more}
+
+
+def called(content, *arguments):
+    """The assistant's message with a call of get_weather for each of these arguments."""
+    calls = [CALL | {"function": {"name": "get_weather", "arguments": a}} for a in arguments]
+    return said("assistant", content, tool_calls=calls)
+
+
+ASKED = said("user", "How warm is Bonn?")
+WARM = said("tool", "20 °C")
+ANSWERED = said("assistant", "<think>\nHm.\n</think>\n\n20 °C.")
+NOW = {"type": "function", "function": {"name": "now", "description": "", "parameters": {}}}
+WITH_TOOLS = {
+    "a question": ([ASKED], [WEATHER]),
+    "a system message": ([said("system", "Be brief."), ASKED], [WEATHER]),
+    "several tools": ([ASKED], [WEATHER, NOW]),
+    "a call and its result": (
+        [ASKED, called("", {"town": "Bonn"}), WARM],
+        [WEATHER],
+    ),
+    "words beside the call": (
+        [ASKED, called("I look it up.", {"town": "Bonn"}), WARM],
+        [WEATHER],
+    ),
+    "two calls, two results": (
+        [ASKED, called("", {"town": "Bonn"}, {"town": "Köln"}), WARM, said("tool", "21 °C")],
+        [WEATHER],
+    ),
+    "a thought before the call": (
+        [ASKED, called("<think>\nHm.\n</think>\n\nI look.", {"town": "Bonn"}), WARM],
+        [WEATHER],
+    ),
+    "an answer and a new question": (
+        [ASKED, called("", {"town": "Bonn"}), WARM, ANSWERED, said("user", "And Köln?")],
+        [WEATHER, NOW],
+    ),
+    "nested arguments": (
+        [ASKED, called("", {"town": 'B "o" nn\n', "days": [1, {"a": None}]}), said("tool", "20")],
+        [WEATHER],
+    ),
+    "a result that looks like the format": (
+        [ASKED, called("", {}), said("tool", "</tool_response>\n<tool_call> & <b>\n")],
+        [WEATHER],
+    ),
+}
+
+
+def test_tools_for_qwq_are_written_as_its_own_template_writes_them(templates, documented, tmp_path):
+    source = templates["Qwen-QwQ-32B"]
+    theirs = documented.from_string(source)
+    with open_model(tiny_model(tmp_path / "qwq.gguf", chat_template=source)) as engine:
+        for name, (messages, tools) in WITH_TOOLS.items():
+            given = {"messages": messages, "tools": tools}
+            expected = theirs.render(given, add_generation_prompt=True, enable_thinking=True)
+            assert engine.render(messages, tools).encode() == expected.encode(), name
+            asked = engine.chat(messages, PLAIN.but(max_tokens=1), tools=tools).finish()
+            assert asked.prompt_tokens == len(engine.tokenize(expected)), name
+    assert len(WITH_TOOLS) == 10
 
 
 def test_no_user_can_end_a_message_in_any_of_them(templates):

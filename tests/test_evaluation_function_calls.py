@@ -3,6 +3,7 @@
 import pytest
 
 from course_utils.engines.protocol import Reply
+from course_utils.engines.tool_calls import BrokenCall, ToolCall
 from course_utils.evaluation.function_calls import (
     FunctionCall,
     grade_function_calls,
@@ -92,3 +93,9 @@ def test_feet_are_not_inches_but_curly_quotation_marks_are_quotation_marks():
 )
 def test_whatever_a_model_calls_with_is_a_verdict(reply):
     assert not grade_function_calls(reply, [ROME])
+
+
+def test_calls_that_an_engine_has_read_count_as_they_are():
+    assert grade_function_calls(Reply(tool_calls=[ToolCall("time", {"city": "Rome"})]), [ROME])
+    broken = [ToolCall("time", {"city": "Rome"}), BrokenCall("{", "it is not JSON")]
+    assert not grade_function_calls(Reply(tool_calls=broken), [ROME])

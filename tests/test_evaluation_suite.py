@@ -166,7 +166,7 @@ def test_instruction_prompts_say_what_is_checked(questions):
 
 def test_function_calls_are_graded_by_structure(questions):
     for question in questions:
-        if question.family != "function calls":
+        if question.family != "function calls" or "ask" in question.key:
             continue
         calls = [
             {"name": name, "arguments": arguments} for name, arguments in question.key["calls"]
@@ -176,6 +176,33 @@ def test_function_calls_are_graded_by_structure(questions):
         assert not question.grade(json.dumps([*calls, {"name": "weather", "arguments": {}}]))
         if calls:
             assert not question.grade("[]")
+
+
+ASKED = {
+    "over the next days": "For how many days?",
+    "Forecast": "For which city?",
+    "worth?": "In which currency?",
+    "How much is that": "What amount do you mean, and in which currency?",
+    "Ring later": "After how many minutes?",
+    "A table at": "At what time?",
+    "Book us": "How many people are you?",
+    "A table for": "In which restaurant?",
+}
+
+
+def test_a_missing_parameter_is_to_be_asked_for_and_not_guessed():
+    drawn = suite.generate_suite(0, 60, ["function calls"])
+    drawn = [question for question in drawn if question.level == 5]
+    missing = [question for question in drawn if "ask" in question.key]
+    assert len(drawn) / 3 < len(missing) < len(drawn), "asking every time must not pass"
+    for question in missing:
+        request = question.prompt.rpartition("Request: ")[2]
+        right = next(asked for part, asked in ASKED.items() if part in request)
+        assert question.grade(f"<think>A guess?</think>{right}"), request
+        guess = {"name": "weather", "arguments": {"city": "Rome", "days": 3}}
+        for wrong in ("[]", json.dumps([guess]), f"{right} {json.dumps(guess)}", right[:-1]):
+            assert not question.grade(wrong), (request, wrong)
+        assert not question.grade("What is your favourite colour?")
 
 
 def test_scores_come_with_intervals_by_family_and_level(questions):

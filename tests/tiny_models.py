@@ -43,6 +43,22 @@ CHAT_TEMPLATE = (
 )
 """QwQ's chat format: it opens the thought itself, so a reply starts inside it."""
 
+TOOLS_CHAT_TEMPLATE = (
+    "{%- if tools %}{{- '<|im_start|>system\n<tools>' }}"
+    "{%- for tool in tools %}{{- '\n' + (tool | tojson) }}{%- endfor %}"
+    "{{- '\n</tools> Write <tool_call></tool_call>.<|im_end|>\n' }}{%- endif %}"
+    "{%- for message in messages %}"
+    "{{- '<|im_start|>' + message.role + '\n' + (message.content or '') }}"
+    "{%- for call in message.tool_calls or [] %}"
+    "{{- '<tool_call>\n' + (call.function | tojson) + '\n</tool_call>' }}{%- endfor %}"
+    "{{- '<|im_end|>\n' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}"
+    "{%- if messages[-1].role == 'tool' %}{{- 'Hmm' }}{%- endif %}{%- endif %}"
+)
+"""The same for a model that calls tools. It begins another reply to a tool's result, so that a
+model which looks at the last token only can tell that there was one."""
+
 PLAIN_CHAT_TEMPLATE = (
     "{%- for message in messages %}"
     "{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
@@ -51,12 +67,20 @@ PLAIN_CHAT_TEMPLATE = (
 )
 """The same for a model that does not think."""
 
+SIX_TIMES_SEVEN = '{"name":"multiply","arguments":{"a":6,"b":7}}'
+TWO_TIMES_THREE = '{"name":"multiply","arguments":{"a":2,"b":3}}'
+
 SPECIAL_TOKENS = {
     "<|endoftext|>": gguf.TokenType.CONTROL,
     "<|im_start|>": gguf.TokenType.CONTROL,
     "<|im_end|>": gguf.TokenType.CONTROL,
     "<think>": gguf.TokenType.USER_DEFINED,
     "</think>": gguf.TokenType.USER_DEFINED,
+    "<tool_call>": gguf.TokenType.USER_DEFINED,
+    "</tool_call>": gguf.TokenType.USER_DEFINED,
+    # Whole calls, so that a model which looks at the last token only can write them.
+    SIX_TIMES_SEVEN: gguf.TokenType.USER_DEFINED,
+    TWO_TIMES_THREE: gguf.TokenType.USER_DEFINED,
 }
 
 _CORPUS = (
@@ -90,6 +114,16 @@ ENDLESS: Script = {
     "4": {"2": 1.0},
 }
 """Thinks " wait" for ever; once its thought is ended from outside, answers "42"."""
+
+
+CALLER: Script = {
+    "\n": {"<tool_call>": 1.0},
+    "<tool_call>": {SIX_TIMES_SEVEN: 1.0},
+    SIX_TIMES_SEVEN: {"</tool_call>": 1.0},
+    "Hmm": {"4": 1.0},
+    "4": {"2": 1.0},
+}
+"""Calls a tool, and answers "42" to its result (with ``TOOLS_CHAT_TEMPLATE``)."""
 
 
 @cache

@@ -6,9 +6,9 @@ trains a nano model on how they end.
 """
 
 from course_utils.agents.loop import Limits, run, steps
-from course_utils.agents.tool_calls import BrokenCall, ToolCall, read_tool_calls
 from course_utils.agents.tools import Tool, as_tool
 from course_utils.agents.trace import Event, Trace
+from course_utils.engines.tool_calls import BrokenCall, ToolCall, read_tool_calls
 
 __all__ = [
     "BrokenCall",

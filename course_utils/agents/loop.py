@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from course_utils.agents.run_tool import Allow, Result, run_call
-from course_utils.agents.tool_calls import CLOSING, OPENING, BrokenCall, ToolCall, read_tool_calls
 from course_utils.agents.tools import Tool, as_tools
 from course_utils.agents.trace import Event, Trace
 from course_utils.engines.protocol import Engine, Message, Reply
 from course_utils.engines.sampling import QWQ, Sampling
+from course_utils.engines.tool_calls import OPENING, BrokenCall, Call, ToolCall
 from course_utils.errors import CourseError, OptionError
 
 
@@ -83,17 +83,17 @@ def steps(
             return
         if reply.thinking:
             yield trace.add("thought", reply.thinking)
-        text, calls = _calls_of(reply)
+        calls = _calls_of(reply)
         if not calls:
             yield from _finish(trace, reply)
             return
-        trace.messages.append(_assistant(text, calls, trace.turns))
+        trace.messages.append(reply.message())
         brought = set()
         for number, call in enumerate(calls):
             yield trace.add("call", _written(call), call=call)
             result = _result(call, number, by_name, limits, allow)
             brought.add((_written(call), result.text))
-            trace.messages.append(_returned(call, result.text, trace.turns, number))
+            trace.messages.append(_returned(call, result.text))
             yield trace.add("result", **vars(result), call=call, message=len(trace.messages) - 1)
         seen.update(brought)
         if max(seen.values(), default=0) >= limits.repeats:
@@ -127,7 +127,7 @@ def _think(
 
 
 def _result(
-    call: ToolCall | BrokenCall,
+    call: Call,
     number: int,
     tools: Mapping[str, Tool],
     limits: Limits,
@@ -139,15 +139,14 @@ def _result(
     return run_call(call, tools, limits.tool_seconds, limits.result_characters, allow)
 
 
-def _calls_of(reply: Reply) -> tuple[str, list[ToolCall | BrokenCall]]:
-    """The answer outside of its calls, and the calls.
+def _calls_of(reply: Reply) -> list[Call]:
+    """The reply's calls.
 
     A call inside the thought is a plan, and not run; where nothing follows it, the model is told.
     """
-    text, calls = read_tool_calls(reply.answer, whole=reply.stop_reason == "end")
-    if not reply.answer and OPENING in reply.thinking:
-        calls = [BrokenCall("", "it stands inside the thought, where it is only a plan")]
-    return text, calls
+    if not reply.answer and not reply.tool_calls and OPENING in reply.thinking:
+        return [BrokenCall("", "it stands inside the thought, where it is only a plan")]
+    return reply.tool_calls
 
 
 def _finish(trace: Trace, reply: Reply) -> Iterator[Event]:
@@ -166,38 +165,14 @@ def _finish(trace: Trace, reply: Reply) -> Iterator[Event]:
         trace.stop("answered", "")
 
 
-def _assistant(text: str, calls: Sequence[ToolCall | BrokenCall], turn: int) -> Message:
-    """The model's reply for the history. What cannot be read stays in it as it was written."""
-    broken = [_written(call) for call in calls if isinstance(call, BrokenCall)]
-    made = [
-        {
-            "id": _identifier(turn, number),
-            "type": "function",
-            "function": {
-                "name": call.name,
-                "arguments": json.dumps(call.arguments, ensure_ascii=False),
-            },
-        }
-        for number, call in enumerate(calls)
-        if isinstance(call, ToolCall)
-    ]
-    message: Message = {"role": "assistant", "content": "\n".join([text, *broken]).strip()}
-    return message | {"tool_calls": made} if made else message
-
-
-def _returned(call: ToolCall | BrokenCall, text: str, turn: int, number: int) -> Message:
+def _returned(call: Call, text: str) -> Message:
     """A result for the history. Only what was a call to the server can be answered as one."""
     if isinstance(call, BrokenCall):
         return {"role": "user", "content": text}
-    identifier = _identifier(turn, number)
-    return {"role": "tool", "tool_call_id": identifier, "name": call.name, "content": text}
+    return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}
 
 
-def _identifier(turn: int, number: int) -> str:
-    return f"call_{turn}_{number}"
-
-
-def _written(call: ToolCall | BrokenCall) -> str:
+def _written(call: Call) -> str:
     if isinstance(call, BrokenCall):
-        return f"{OPENING}{call.text}{CLOSING}"
+        return call.as_text()
     return f"{call.name}({json.dumps(call.arguments, ensure_ascii=False, sort_keys=True)})"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from course_utils.agents.results import as_text, harmless
-from course_utils.agents.tool_calls import EXAMPLE, BrokenCall, ToolCall
 from course_utils.agents.tools import ArgumentsError, Tool
 from course_utils.agents.trace import Outcome
+from course_utils.engines.tool_calls import EXAMPLE, BrokenCall, Call, ToolCall
 
 Allow = Callable[[ToolCall], bool]
 """Asks a person, or a rule, whether a call of a tool that needs consent may run."""
@@ -30,7 +30,7 @@ class Result:
 
 
 def run_call(
-    call: ToolCall | BrokenCall,
+    call: Call,
     tools: Mapping[str, Tool],
     seconds: float = 10.0,
     characters: int = 4000,
@@ -46,7 +46,7 @@ def run_call(
 
 
 def _outcome(
-    call: ToolCall | BrokenCall, tools: Mapping[str, Tool], seconds: float, allow: Allow | None
+    call: Call, tools: Mapping[str, Tool], seconds: float, allow: Allow | None
 ) -> tuple[Outcome, str]:
     if isinstance(call, BrokenCall):
         return "broken call", (

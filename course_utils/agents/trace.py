@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, field
 from typing import Literal
 
 from course_utils.agents.results import visible
-from course_utils.agents.tool_calls import BrokenCall, ToolCall
 from course_utils.engines.protocol import Message
+from course_utils.engines.tool_calls import Call
 from course_utils.errors import OptionError
 
 Kind = Literal["thought", "call", "result", "answer", "note"]
@@ -42,7 +43,7 @@ class Event:
     turn: int
     kind: Kind
     text: str
-    call: ToolCall | BrokenCall | None = None
+    call: Call | None = None
     outcome: Outcome | None = None
     message: int | None = None
     notes: tuple[str, ...] = ()
@@ -91,14 +92,16 @@ class Trace:
     def edited(self, event: Event, text: str) -> list[Message]:
         """The messages up to a result, with another text in its place: what if it had said this?
 
-        Run them anew to see.  Raises OptionError for an event that is no result.
+        Results of the same reply's other calls stay.  Run the messages anew to see.
+        Raises OptionError for an event that is no result.
         """
         if event.message is None:
             raise OptionError(
                 f"A {event.kind} cannot be edited.", 'Give an event of the kind "result".'
             )
-        before = self.messages[: event.message]
-        return [*before, self.messages[event.message] | {"content": text}]
+        before, after = self.messages[: event.message], self.messages[event.message + 1 :]
+        beside = itertools.takewhile(lambda message: message["role"] != "assistant", after)
+        return [*before, self.messages[event.message] | {"content": text}, *beside]
 
     def __str__(self) -> str:
         lines = []

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from course_utils.engines.protocol import Message
+from course_utils.engines.protocol import Message, ToolSchema
 from course_utils.engines.template_process import WITHOUT_TEMPLATE, render_template
 from course_utils.engines.thinking import without_thinking
 from course_utils.errors import CourseError, NotSupportedError, PromptError
@@ -19,9 +19,6 @@ ROLES = ("system", "user", "assistant", "tool")
 
 # Unicode keeps these for a program's own use: no text that people exchange contains them.
 _NONCHARACTERS = tuple(map(chr, range(0xFDD0, 0xFDF0)))
-
-Tool = Mapping[str, object]
-"""A function the model may call, as in OpenAI's API: {"type": "function", "function": {...}}."""
 
 
 def as_messages(messages: str | Sequence[Message]) -> list[Message]:
@@ -56,7 +53,7 @@ def as_messages(messages: str | Sequence[Message]) -> list[Message]:
     return checked
 
 
-def as_tools(tools: Sequence[Tool] | None) -> list[dict] | None:
+def as_tools(tools: Sequence[ToolSchema] | None) -> list[dict] | None:
     """Check a list of tools in OpenAI's form; None or an empty list means none.
 
     Raises PromptError for anything else.
@@ -75,6 +72,11 @@ def as_tools(tools: Sequence[Tool] | None) -> list[dict] | None:
         if not isinstance(name, str) or not name:
             raise PromptError(f"This is not a tool with a name: {tool!r}.", example)
     return [dict(tool) for tool in tools] or None
+
+
+def with_json_arguments(messages: Sequence[Message]) -> list[Message]:
+    """The messages with the arguments of their tool calls as JSON text, as OpenAI's API has it."""
+    return [_with_arguments(message, _as_json) for message in messages]
 
 
 class ChatFormat:
@@ -100,7 +102,7 @@ class ChatFormat:
                 self._supports_tools = False
         return self._supports_tools
 
-    def render(self, messages: Sequence[Message], tools: Sequence[Tool] | None = None) -> str:
+    def render(self, messages: Sequence[Message], tools: Sequence[ToolSchema] | None = None) -> str:
         """The prompt for these messages, ending where the assistant's reply begins.
 
         tools: what the model may call, in OpenAI's form.
@@ -124,7 +126,7 @@ class ChatFormat:
         self,
         messages: Sequence[Message],
         tokenize: Callable[[str, bool], list[int]],
-        tools: Sequence[Tool] | None = None,
+        tools: Sequence[ToolSchema] | None = None,
         *,
         text: str | None = None,
     ) -> list[int]:
@@ -144,7 +146,7 @@ class ChatFormat:
         messages, tools = as_messages(messages), as_tools(tools)
         # Control tokens in a message are rare.  Without any, the whole text in one piece is what
         # the model was trained on: pieces would cut words, and gain spaces, at their borders.
-        if not _has_control("\n".join(_leaves([messages, tools])), tokenize):
+        if not _has_control("\n".join(texts_in([messages, tools])), tokenize):
             return tokenize(text, True)
         marks = [mark for mark in _NONCHARACTERS if mark not in text][:2]
         if len(marks) == 2:
@@ -169,7 +171,7 @@ class ChatFormat:
             "Write the token in another way, for example with a space in it.",
         )
 
-    def _text(self, messages: Sequence[Message], tools: Sequence[Tool] | None) -> str:
+    def _text(self, messages: Sequence[Message], tools: Sequence[ToolSchema] | None) -> str:
         """What the template writes, given the messages in the first form that it can take.
 
         Templates differ in what they expect of a tool call's arguments and of missing tools.
@@ -189,7 +191,7 @@ class ChatFormat:
                 first_error = first_error or error
         raise first_error
 
-    def _tells_of(self, messages: Sequence[Message], tools: Sequence[Tool]) -> bool:
+    def _tells_of(self, messages: Sequence[Message], tools: Sequence[ToolSchema]) -> bool:
         """Does the prompt differ from the one without these tools?"""
         text = self._text(messages, tools)
         try:
@@ -213,7 +215,7 @@ class ChatFormat:
         # A template for texts writes parts as Python would, quotation marks and all.
         return "0123456789" in text and "'text'" not in text
 
-    def _rendering(self, messages: Sequence[Message], tools: Sequence[Tool] | None) -> str:
+    def _rendering(self, messages: Sequence[Message], tools: Sequence[ToolSchema] | None) -> str:
         return render_template(
             self.source,
             {
@@ -228,7 +230,7 @@ class ChatFormat:
         )
 
     def _check_nothing_dropped(
-        self, messages: Sequence[Message], tools: Sequence[Tool] | None, text: str
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] | None, text: str
     ) -> None:
         """Is what the user asks, and what comes last, in the prompt?"""
         if not text.strip():
@@ -336,14 +338,14 @@ def _as_json(arguments: object) -> object:
 # ---- texts inside messages -------------------------------------------------------------------
 
 
-def _leaves(data: object) -> Iterator[str]:
+def texts_in(data: object) -> Iterator[str]:
     """All texts in nested plain data, keys included."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, Mapping):
-        yield from itertools.chain.from_iterable(map(_leaves, itertools.chain(*data.items())))
+        yield from itertools.chain.from_iterable(map(texts_in, itertools.chain(*data.items())))
     elif isinstance(data, list | tuple):
-        yield from itertools.chain.from_iterable(map(_leaves, data))
+        yield from itertools.chain.from_iterable(map(texts_in, data))
 
 
 def _mapped(data, change: Callable[[str], str]):

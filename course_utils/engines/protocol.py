@@ -8,20 +8,27 @@ this process, ``server`` with any OpenAI-compatible server.  What both are asked
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from course_utils.engines.sampling import Sampling
+from course_utils.engines.tool_calls import BrokenCall, Call, ToolCall
 
-Kind = Literal["thinking", "answer"]
+Kind = Literal["thinking", "answer", "call"]
+"""What a piece of a reply belongs to; there are calls only where tools were offered."""
+
 StopReason = Literal["end", "length", "context", "interrupted"]
 
-# A chat message, as in OpenAI's API: {"role": "system" | "user" | "assistant", "content": text}.
-Message = dict[str, str]
+Message = dict[str, Any]
+"""A chat message, as in OpenAI's API: {"role": ..., "content": text}, by "system", "user",
+"assistant" or "tool"; one of the assistant may hold ``tool_calls``."""
+
+ToolSchema = Mapping[str, object]
+"""A function the model may call, as in OpenAI's API: {"type": "function", "function": {...}}."""
 
 
 class Token(NamedTuple):
@@ -58,7 +65,7 @@ class ScoredToken(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A piece of a streamed reply: its text, and whether it is thought or answer.
+    """A piece of a streamed reply: its text, and whether it is thought, answer or tool call.
 
     ``tokens`` counts the tokens of this piece (0 when only held-back text is released), and
     ``seconds`` is the time since the request.
@@ -72,7 +79,10 @@ class Piece(NamedTuple):
 
 @dataclass
 class Reply:
-    """A finished reply: thought and answer apart, with what they cost.
+    """A finished reply: thought, answer and tool calls apart, with what they cost.
+
+    ``tool_calls`` are those of a reply that was offered tools, in order; ``answer`` is then the
+    text outside of them, but their tokens count as the answer's.
 
     ``prompt_tokens`` counts the whole prompt, ``cached_tokens`` the part of it that was already
     in the KV cache and cost nothing; each is None where a server does not say.
@@ -92,6 +102,7 @@ class Reply:
     seconds: float = 0.0
     stop_reason: StopReason = "end"
     thinking_cut: bool = False
+    tool_calls: list[Call] = field(default_factory=list)
 
     @property
     def tokens(self) -> int:
@@ -112,11 +123,17 @@ class Reply:
             self.answer += text
 
     def message(self) -> Message:
-        """This reply as a message for the history: the answer alone, as QwQ's card asks.
+        """This reply as a message for the history: without the thought, as QwQ's card asks.
 
+        Tool calls stay, so that their results can follow; what could not be read as a call stays
+        in the text as it was written.
         Source: https://huggingface.co/Qwen/QwQ-32B, usage guidelines.
         """
-        return {"role": "assistant", "content": self.answer}
+        broken = [call.as_text() for call in self.tool_calls if isinstance(call, BrokenCall)]
+        made = [call.as_json() for call in self.tool_calls if isinstance(call, ToolCall)]
+        content = "\n".join(filter(None, [self.answer, *broken]))
+        message: Message = {"role": "assistant", "content": content}
+        return message | {"tool_calls": made} if made else message
 
 
 class Stream:
@@ -239,9 +256,13 @@ class Engine(Protocol):
         messages: str | Sequence[Message],
         sampling: Sampling | None = None,
         *,
+        tools: Sequence[ToolSchema] | None = None,
         thinking_budget: int | None = None,
     ) -> Stream:
-        """Stream a reply to a question or a conversation, thought and answer marked."""
+        """Stream a reply to a question or a conversation, thought, answer and calls marked.
+
+        tools: what the model may call; nothing is run here, see ``course_utils.agents``.
+        """
         ...
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
@@ -252,7 +273,9 @@ class Engine(Protocol):
         """Draw n completions of one raw prompt (see ``render``) that share its prefix."""
         ...
 
-    def render(self, messages: str | Sequence[Message]) -> str:
+    def render(
+        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
+    ) -> str:
         """The exact text the model is given for these messages, its chat format applied."""
         ...
 

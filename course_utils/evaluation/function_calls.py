@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course_utils.engines.protocol import Reply
+from course_utils.engines.tool_calls import ToolCall
 from course_utils.evaluation.graders import Grade, final_part, read_json, unfenced
 
 LONGEST_CALL = 20_000
@@ -87,8 +88,11 @@ def offer_functions(
 
 
 def parse_function_calls(reply: str | Reply) -> list[FunctionCall]:
-    """All function calls in a reply, its thought set aside; empty if there are none to be read."""
-    return _read_calls(final_part(reply).strip())[0]
+    """All function calls in a reply, its thought set aside; empty if there are none to be read.
+
+    Where the engine was offered tools (``Reply.tool_calls``), they are what it has read.
+    """
+    return _calls_of(reply)[0]
 
 
 def grade_function_calls(reply: str | Reply, expected: Sequence[FunctionCall]) -> Grade:
@@ -98,7 +102,7 @@ def grade_function_calls(reply: str | Reply, expected: Sequence[FunctionCall]) -
     the number of spaces, and whether quotation marks are curly; lists keep their order.  Expecting
     no call at all is a fair test too: not every question needs a function.
     """
-    calls, unreadable = _read_calls(final_part(reply).strip())
+    calls, unreadable = _calls_of(reply)
     shown = "; ".join(f"{c.name}({c.arguments!r})" for c in calls) or None
     if unreadable:
         return Grade(False, shown, "a call cannot be read")
@@ -113,6 +117,15 @@ def grade_function_calls(reply: str | Reply, expected: Sequence[FunctionCall]) -
             return Grade(False, shown, why)
         remaining.remove(match)
     return Grade(True, shown, "equal")
+
+
+def _calls_of(reply: str | Reply) -> tuple[list[FunctionCall], bool]:
+    """The calls of a reply, and whether there is one that cannot be read."""
+    if isinstance(reply, Reply) and reply.tool_calls:
+        made = [call for call in reply.tool_calls if isinstance(call, ToolCall)]
+        found = [FunctionCall(call.name, call.arguments) for call in made]
+        return found, len(made) < len(reply.tool_calls)
+    return _read_calls(final_part(reply).strip())
 
 
 def _without_none(value: object) -> object:

@@ -26,6 +26,8 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     model_timeline()                                                 # from Preview to release
     recipe_scores(read_stages(), {"base": "base", "cold": "cold start"})  # stages, by area
     cure_chart({"loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.0}}})  # by seed
+    guess_chart({"before": turns}, 8, 95, secret=61)                 # an episode, guess by guess
+    policy_chart({"binary search": PolicyScore([1.0], [5.4])})       # episodes won, guesses
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
 **Text.** ``token_strip(engine.tokenize(text), label="English", ids=True)`` ends a cell with the
@@ -52,6 +54,7 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
     records = watch_router(train(...))                               # the load while it learns
     failure_menu({"endless loops": [Case(question, failing, cured, "repeats")]})
+    trace_viewer(trace, lambda messages: run(engine, messages, tools))    # an agent's run
     for batch in progress(batches, "Training"): ...
     records = training_live(grpo.train(...), steps=40)               # charts that grow
 
@@ -68,6 +71,7 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
     predict("01.greedy", ["it loops", "it stops"], question="What will greedy decoding do?")
     reveal("01.greedy", 1, because="The likeliest token never changes.")
     check("01.softmax", softmax)
+    verifier = yours_if_right("03.verifier", mended, verifiers.accuracy)  # below it is used
 
 Exercises are declared in ``exercises/notebook_NN.py``. Their hints and solutions fold in a
 Markdown cell that begins ``<!-- exercise 01.softmax: hints and solution -->``;
@@ -118,6 +122,13 @@ _HOMES = {
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
     "figures.cures": ["cure_chart", "cure_verdict", "describe_cures", "effort_chart"],
+    "figures.agents": [
+        "guess_chart",
+        "describe_guesses",
+        "policy_chart",
+        "describe_policies",
+        "PolicyScore",
+    ],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",
@@ -130,6 +141,7 @@ _HOMES = {
         "perplexity",
     ],
     "exercises.checking": ["check"],
+    "exercises.own_work": ["yours_if_right"],
     "exercises.folded": ["folded_markdown"],
     "exercises.predictions": ["predict", "reveal"],
     "widgets.chat.streaming": ["stream_to_page", "reply_on_page", "compare_replies"],
@@ -153,6 +165,7 @@ _HOMES = {
         "run_length",
     ],
     "widgets.failure_menu": ["failure_menu", "compare_thoughts", "Case"],
+    "widgets.trace_viewer": ["trace_viewer"],
     "widgets.progress": ["progress"],
     "widgets.router_training": ["watch_router", "load_of"],
 }

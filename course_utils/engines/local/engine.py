@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from course_utils.engines import checks
-from course_utils.engines.chat_format import ChatFormat, as_messages
+from course_utils.engines.calling import mark_calls
+from course_utils.engines.chat_format import ChatFormat, as_messages, as_tools
 from course_utils.engines.local import cache, observation, probabilities, sequences
 from course_utils.engines.local.decoding import Request, decode
 from course_utils.engines.local.library import closed_error
@@ -29,11 +31,13 @@ from course_utils.engines.protocol import (
     Message,
     ModelInfo,
     NextToken,
+    Piece,
     Reply,
     Routing,
     ScoredToken,
     Stream,
     Token,
+    ToolSchema,
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.thinking import (
@@ -42,7 +46,7 @@ from course_utils.engines.thinking import (
     ThinkingSplitter,
     opens_thinking,
 )
-from course_utils.errors import NotSupportedError, PromptError
+from course_utils.errors import NotSupportedError
 from course_utils.model_files.gguf_check import check_gguf
 from course_utils.progress import Progress
 from course_utils.units import MIB
@@ -173,6 +177,7 @@ class LocalEngine:
         messages: str | Sequence[Message],
         sampling: Sampling | None = None,
         *,
+        tools: Sequence[ToolSchema] | None = None,
         thinking_budget: int | None = None,
     ) -> Stream:
         """Stream a reply to a question or a conversation.
@@ -180,22 +185,21 @@ class LocalEngine:
         messages: a question, or a list of {"role": ..., "content": ...}.  Thoughts in earlier
             assistant messages are dropped, as QwQ's card asks.
         sampling: by default what QwQ's card recommends, for models that reason.
+        tools: what the model may call, in OpenAI's form.  Its calls are in ``reply.tool_calls``;
+            to run them is the caller's (see ``course_utils.agents``).
         thinking_budget: end the thought after so many tokens and go on to the answer.
 
-        Raises PromptError for an empty conversation or one that does not fit the context.
+        Raises PromptError for an empty conversation or one that does not fit the context, and
+        NotSupportedError where there are tools and the model's template has no place for them.
         """
         budget = checks.thinking_budget(thinking_budget)
         sampling = chosen(sampling, self.default_sampling)
-        chat_format, messages = self._conversation(messages)
-        text = chat_format.render(messages)
+        chat_format, messages, tools = self._conversation(messages, tools)
+        text = chat_format.render(messages, tools)
         splitter = ThinkingSplitter(opens_thinking(text))
-        tokens = chat_format.tokenize(messages, self._vocabulary.tokenize, text=text)
-        if not tokens:
-            raise PromptError(
-                "The model's chat template drops the message: it writes nothing for it.",
-                "Use complete() with a prompt of your own, or another copy of the model.",
-            )
-        return self._stream(self._prompts.fitting(tokens), sampling, splitter, budget)
+        prompt = self._prompts.of_messages(chat_format, messages, tools, text)
+        calling = partial(mark_calls, messages=messages, tools=tools) if tools else None
+        return self._stream(prompt, sampling, splitter, budget, calling)
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
         """Stream the continuation of a raw text; all of it counts as answer.
@@ -229,23 +233,26 @@ class LocalEngine:
                 architecture=self._architecture,
             )
 
-    def render(self, messages: str | Sequence[Message]) -> str:
+    def render(
+        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
+    ) -> str:
         """The exact text the model is given for these messages, its chat template applied."""
-        chat_format, messages = self._conversation(messages)
-        return chat_format.render(messages)
+        chat_format, messages, tools = self._conversation(messages, tools)
+        return chat_format.render(messages, tools)
 
-    def _conversation(self, messages: str | Sequence[Message]) -> tuple[ChatFormat, list[Message]]:
-        """The model's chat format, and the messages, checked."""
+    def _conversation(
+        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None
+    ) -> tuple[ChatFormat, list[Message], list[dict] | None]:
+        """The model's chat format, and the messages and tools, checked."""
         self._check_open()
         if self._chat_format is None:
             raise NotSupportedError(
                 f"{self.info.name} has no chat template, so it cannot hold a conversation.",
                 "Use complete() with a raw text, or open an instruction-tuned model.",
             )
-        messages = as_messages(messages)
-        for message in messages:
-            self._prompts.check_length(message["content"])
-        return self._chat_format, messages
+        messages, tools = as_messages(messages), as_tools(tools)
+        self._prompts.check_lengths(messages, tools)
+        return self._chat_format, messages, tools
 
     def _stream(
         self,
@@ -253,6 +260,7 @@ class LocalEngine:
         sampling: Sampling,
         splitter: ThinkingSplitter | None,
         thinking_budget: int | None,
+        calling: Callable[[Iterator[Piece], Reply], Generator[Piece, None, None]] | None = None,
     ) -> Stream:
         reply = Reply(prompt_tokens=len(prompt), stop_reason="interrupted")
         request = Request(prompt, sampling, reply, splitter, thinking_budget)
@@ -265,7 +273,7 @@ class LocalEngine:
             turns=self._turns,
             check_open=self._check_open,
         )
-        return Stream(pieces, reply, request.stopping)
+        return Stream(calling(pieces, reply) if calling else pieces, reply, request.stopping)
 
     # ---- looking at probabilities ------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.engines import checks
-from course_utils.engines.chat_format import as_messages
+from course_utils.engines.calling import mark_calls
 from course_utils.engines.protocol import (
     Attention,
     Message,
@@ -31,12 +31,15 @@ from course_utils.engines.protocol import (
     ScoredToken,
     Stream,
     Token,
+    ToolSchema,
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.server.connection import Connection, encoded
 from course_utils.engines.server.errors import (
     NO_SUCH_SETTING,
     Refused,
+    Reported,
+    refuses_tools,
     said,
     unsupported,
 )
@@ -51,6 +54,7 @@ from course_utils.engines.server.reading import (
 )
 from course_utils.engines.server.receive import receive
 from course_utils.engines.server.requests import (
+    Conversation,
     chat_body,
     completion_body,
     settings_for_any_server,
@@ -61,7 +65,6 @@ from course_utils.engines.thinking import (
     END_OF_THOUGHT,
     OPENING,
     opens_thinking,
-    without_thinking,
 )
 from course_utils.errors import NotSupportedError, ServerError
 
@@ -112,6 +115,7 @@ class EndpointEngine:
         messages: str | Sequence[Message],
         sampling: Sampling | None = None,
         *,
+        tools: Sequence[ToolSchema] | None = None,
         thinking_budget: int | None = None,
     ) -> Stream:
         """Stream a reply to a question or a conversation.
@@ -120,6 +124,9 @@ class EndpointEngine:
             assistant messages are dropped, as QwQ's card asks.
         sampling: by default what QwQ's card recommends, for models that reason, and the server's
             own settings for others.
+        tools: what the model may call, in OpenAI's form.  Its calls are in the reply's
+            ``tool_calls``, whether the server reads them itself or leaves them in the text.
+            A server that was started without them raises NotSupportedError when it is read.
         thinking_budget: end the thought after so many tokens and go on to the answer.  The stream
             is closed there, and a second request continues after the thought; on servers other
             than llama-server this needs ``continue_final_message`` (vLLM has it).  One that
@@ -132,12 +139,17 @@ class EndpointEngine:
         fails; what had arrived by then is in the stream's and in the error's ``reply``.
         """
         budget = checks.thinking_budget(thinking_budget)
-        messages = without_thinking(as_messages(messages))
-        encoded({"messages": messages})  # rather now than when the stream is read
+        asked = Conversation.of(messages, tools)
+        encoded(asked.body())  # rather now than when the stream is read
         settings = self._settings(sampling)
-        return self._stream(
-            lambda reply, stopping: self._chat_pieces(reply, stopping, messages, settings, budget)
-        )
+
+        def pieces(reply: Reply, stopping: threading.Event) -> Iterator[Piece]:
+            found = self._chat_pieces(reply, stopping, asked, settings, budget)
+            if not asked.tools:
+                return found
+            return mark_calls(self._explaining_tools(found), reply, asked.messages, asked.tools)
+
+        return self._stream(pieces)
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
         """Stream the continuation of a raw text; all of it counts as answer."""
@@ -163,7 +175,9 @@ class EndpointEngine:
         with self._connection.explaining():
             return self._sample(prompt, n, settings)
 
-    def render(self, messages: str | Sequence[Message]) -> str:
+    def render(
+        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
+    ) -> str:
         """The exact text the model is given for these messages (llama-server only)."""
         raise self._unsupported("does not show how it writes a conversation out")
 
@@ -188,19 +202,19 @@ class EndpointEngine:
         self,
         reply: Reply,
         stopping: threading.Event,
-        messages: list[Message],
+        asked: Conversation,
         settings: dict,
         budget: int | None,
-    ) -> Iterator[Piece]:
+    ) -> Generator[Piece, None, None]:
         """The reply's pieces; where the budget ends the thought, those of both requests."""
-        opened, guessed = self._opens_thinking(messages)
+        opened, guessed = self._opens_thinking(asked)
         if opened and budget == 0:
             reply.thinking_cut = True
         else:
             sorter = Sorter(opened)
             yield from read_reply(
                 reply,
-                self._chat_chunks(messages, settings, stopping),
+                self._chat_chunks(asked, settings, stopping),
                 sorter,
                 limited="max_tokens" in settings,
                 budget=budget,
@@ -214,15 +228,15 @@ class EndpointEngine:
                     reply.stop_reason = "length"
                     return
                 settings = {**settings, "max_tokens": left}
-            yield from self._answer_after_thought(reply, stopping, messages, settings)
+            yield from self._answer_after_thought(reply, stopping, asked, settings)
 
     def _answer_after_thought(
-        self, reply: Reply, stopping: threading.Event, messages: list[Message], settings: dict
+        self, reply: Reply, stopping: threading.Event, asked: Conversation, settings: dict
     ) -> Iterator[Piece]:
         """The answer that follows a thought which the budget has ended: a second request."""
         begun = {"role": "assistant", "content": f"{OPENING}\n{reply.thinking}{END_OF_THOUGHT}"}
         continuing = {"continue_final_message": True, "add_generation_prompt": False}
-        chunks = self._chat_chunks([*messages, begun], settings | continuing, stopping)
+        chunks = self._chat_chunks(asked.begun(begun), settings | continuing, stopping)
         sorter = Sorter(False)
         thought = reply.thinking
         pieces = read_reply(reply, chunks, sorter, limited="max_tokens" in settings)
@@ -245,7 +259,27 @@ class EndpointEngine:
             ) from None
         correct_continuation(reply, thought, sorter)
 
-    def _opens_thinking(self, messages: list[Message]) -> tuple[bool, bool]:
+    def _explaining_tools(
+        self, pieces: Generator[Piece, None, None]
+    ) -> Generator[Piece, None, None]:
+        """The pieces; a server's refusal of all tools is explained."""
+        try:
+            yield from pieces
+        except (Refused, Reported) as error:
+            words = (
+                said(error, self._connection.server)
+                if isinstance(error, Refused)
+                else self._connection.server.quote(error)
+            )
+            if not refuses_tools(words):
+                raise
+            raise NotSupportedError(
+                f"{self._connection.url} does not let its model call tools: {words}",
+                "Take a model that was trained to call tools. llama-server wants --jinja; vLLM "
+                "--enable-auto-tool-choice and --tool-call-parser (hermes, for QwQ).",
+            ) from None
+
+    def _opens_thinking(self, asked: Conversation) -> tuple[bool, bool]:
         """Whether the prompt opens the thought, and whether that is a guess.
 
         Nobody says so here; QwQ's and R1's templates do.
@@ -253,9 +287,9 @@ class EndpointEngine:
         return self.info.reasoning, True
 
     def _chat_chunks(
-        self, messages: list[Message], settings: dict, stopping: threading.Event
+        self, asked: Conversation, settings: dict, stopping: threading.Event
     ) -> Generator[Chunk, None, None]:
-        body = chat_body(self._model, messages, settings)
+        body = chat_body(self._model, asked, settings)
         return receive(self._connection, "/chat/completions", body, stopping)
 
     def _completion_chunks(

@@ -7,6 +7,7 @@ the API key.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import httpx
@@ -63,6 +64,18 @@ class Server:
 def said(refusal: Refused, server: Server) -> str:
     """The words of a refusal."""
     return network.words_of(refusal.response, secrets=[server.secret])
+
+
+def refuses_tools(words: str) -> bool:
+    """Do these words say that the model, or the server as it was started, knows no tools?
+
+    As llama-server ("tools param requires --jinja flag"), vLLM ('"auto" tool choice requires
+    --enable-auto-tool-choice ...') and Ollama ("... does not support tools") say it.
+    """
+    words = words.lower()
+    return bool(re.search(r"\b(tools?|functions?)\b", words)) and any(
+        hint in words for hint in ("support", "--jinja", "tool-choice", "tool-call-parser")
+    )
 
 
 def unsupported(server: Server, lack: str) -> NotSupportedError:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from course_utils.engines import checks
-from course_utils.engines.chat_format import as_messages
 from course_utils.engines.protocol import (
     Message,
     ModelInfo,
@@ -22,12 +21,14 @@ from course_utils.engines.protocol import (
     Reply,
     ScoredToken,
     Token,
+    ToolSchema,
 )
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.engines.server.endpoint import EndpointEngine
 from course_utils.engines.server.errors import NotAnApi, Refused
 from course_utils.engines.server.reading import Sorter, new_reply, read_reply, stop_reason
 from course_utils.engines.server.requests import (
+    Conversation,
     completion_body,
     settings_for_llama_server,
     with_seed,
@@ -39,18 +40,19 @@ from course_utils.engines.thinking import (
     OPENING,
     opens_thinking,
     split_thinking,
-    without_thinking,
 )
 
 
 class LlamaServerEngine(EndpointEngine):
     """A model behind llama.cpp's own server, which ``open_model`` recognises."""
 
-    def render(self, messages: str | Sequence[Message]) -> str:
-        """The exact text the model is given for these messages."""
-        messages = without_thinking(as_messages(messages))
+    def render(
+        self, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None = None
+    ) -> str:
+        """The exact text the model is given for these messages, and these tools if any."""
+        asked = Conversation.of(messages, tools)
         with self._connection.explaining():
-            return self._ask("/apply-template", messages=messages)["prompt"]
+            return self._ask("/apply-template", **asked.body())["prompt"]
 
     def tokenize(self, text: str) -> list[Token]:
         """Split a raw text into tokens."""
@@ -124,28 +126,30 @@ class LlamaServerEngine(EndpointEngine):
 
     # ---- thoughts ------------------------------------------------------------------------------
 
-    def _opens_thinking(self, messages: list[Message]) -> tuple[bool, bool]:
+    def _opens_thinking(self, asked: Conversation) -> tuple[bool, bool]:
         try:
-            prompt = self._ask("/apply-template", messages=messages)["prompt"]
+            prompt = self._ask("/apply-template", **asked.body())["prompt"]
         except Refused as refusal:
             if refusal.response.status_code in (404, 405, 501):  # an old server
-                return super()._opens_thinking(messages)
+                return super()._opens_thinking(asked)
             raise
         return opens_thinking(prompt), False
 
     def _chat_chunks(
-        self, messages: list[Message], settings: dict, stopping: threading.Event
+        self, asked: Conversation, settings: dict, stopping: threading.Event
     ) -> Generator[Chunk, None, None]:
         if self.info.reasoning:
             # Ask for the text as the model writes it, tags included, so that each token is counted
             # where it belongs.  Other ways to write thoughts are the server's to read.
             settings = settings | {"reasoning_format": "none"}
-        return super()._chat_chunks(messages, settings, stopping)
+        if asked.tools:
+            settings = settings | {"parallel_tool_calls": True}  # not its default, but the API's
+        return super()._chat_chunks(asked, settings, stopping)
 
     def _answer_after_thought(
-        self, reply: Reply, stopping: threading.Event, messages: list[Message], settings: dict
+        self, reply: Reply, stopping: threading.Event, asked: Conversation, settings: dict
     ) -> Iterator[Piece]:
-        prompt = self._ask("/apply-template", messages=messages)["prompt"]
+        prompt = self._ask("/apply-template", **asked.body())["prompt"]
         if not opens_thinking(prompt):
             prompt += f"{OPENING}\n"
         prompt += reply.thinking + END_OF_THOUGHT

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 
 from course_utils.engines.protocol import Kind, Piece, Reply, StopReason
 from course_utils.engines.server.stream import Chunk, Usage
+from course_utils.engines.server.tool_calls import CallCollector
 from course_utils.engines.thinking import CLOSING, ThinkingSplitter, split_thinking
 
 # A server that counts nothing sends a token a chunk, or else long chunks, counted by their length.
@@ -38,6 +39,7 @@ def read_reply(
     """
     started = time.perf_counter() - reply.seconds
     counter = TokenCounter(reply)
+    collector = CallCollector()
     unshown = 0  # tokens whose text is still held back
 
     def shown(parts: list[tuple[Kind, str]]) -> Iterator[Piece]:
@@ -53,12 +55,16 @@ def read_reply(
             counter.note(chunk)
             if chunk.whole and counter.counted:
                 continue  # all of it once more
-            if chunk.text or chunk.thought:
+            if chunk.text or chunk.thought or chunk.tool_calls:
                 reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
                 kind = sorter.kind_of(chunk)
                 parts = sorter.feed(chunk)
                 unshown += counter.count(chunk, kind, parts)
                 yield from shown(parts)
+                if chunk.tool_calls:
+                    called = "".join(map(collector.add, chunk.tool_calls))
+                    yield Piece("call", called, unshown, reply.seconds)
+                    unshown = 0
             if budget is not None and sorter.kind == "thinking":
                 reply.thinking_cut = reply.thinking_tokens >= budget
                 if reply.thinking_cut:
@@ -69,6 +75,7 @@ def read_reply(
         yield from shown(sorter.close())
     finally:
         chunks.close()
+        reply.tool_calls += collector.calls(whole=reply.stop_reason == "end")
         for kind, part in sorter.close():  # still held back, if the reply ended early
             reply.add(kind, part)
 
@@ -264,6 +271,7 @@ class TokenCounter:
             self._exact = False
             self._reply.tokens_estimated = True
             length = len(chunk.text) + len(chunk.thought)
+            length += sum(len(part.name) + len(part.arguments) for part in chunk.tool_calls)
             tokens = 1 if length <= LONGEST_TOKEN else length // LETTERS_PER_TOKEN
         else:
             tokens = chunk.generated - self._generated

@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from course_utils.engines.protocol import Message
+from course_utils.engines.chat_format import as_messages, as_tools, with_json_arguments
+from course_utils.engines.protocol import Message, ToolSchema
 from course_utils.engines.sampling import Sampling
+from course_utils.engines.thinking import without_thinking
 
 
-def chat_body(
-    model: str, messages: Sequence[Message], settings: dict, *, stream: bool = True
-) -> dict:
+@dataclass(frozen=True)
+class Conversation:
+    """What is asked: messages, as the API writes them, and the tools that are offered."""
+
+    messages: list[Message]
+    tools: list[dict] | None = None
+
+    @classmethod
+    def of(
+        cls, messages: str | Sequence[Message], tools: Sequence[ToolSchema] | None
+    ) -> Conversation:
+        """Checked, and without earlier thoughts. Raises PromptError as ``as_messages`` does."""
+        return cls(with_json_arguments(without_thinking(as_messages(messages))), as_tools(tools))
+
+    def body(self) -> dict:
+        """The part of a request that holds it."""
+        return {"messages": self.messages} | ({"tools": self.tools} if self.tools else {})
+
+    def begun(self, reply: Message) -> Conversation:
+        """The same with the beginning of a reply, for a server to continue."""
+        return Conversation([*self.messages, reply], self.tools)
+
+
+def chat_body(model: str, asked: Conversation, settings: dict, *, stream: bool = True) -> dict:
     """A request to /chat/completions. ``settings`` are added as they are."""
-    return {"model": model, "messages": list(messages), **_streamed(stream), **settings}
+    return {"model": model, **asked.body(), **_streamed(stream), **settings}
 
 
 def completion_body(model: str, prompt: str, settings: dict, *, stream: bool = True) -> dict:

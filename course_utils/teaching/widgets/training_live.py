@@ -1,4 +1,4 @@
-"""How does training go, while it goes? Four small charts that grow, and can be stopped."""
+"""How does training go, while it goes? Two or four small charts that grow, and can be stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PANELS = {
 }
 """Columns of a training record, and what they show. Values of those in ``SHARES`` are shares."""
 
-SHARES = ("reward", "accuracy", "right", "failed")
+SHARES = ("reward", "accuracy", "right", "failed", "success")
 
 SHORT_RUNS = "COURSE_SHORT_RUNS"
 """With this environment variable set, as in ``make notebook-tests``, live training is cut short."""
@@ -43,9 +43,10 @@ def progress_chart(
 
     records: rows with ``step`` and the columns of ``panels``; an empty value is not drawn.
     steps: where the run is to end, so that the axis does not grow.
-    panels: four columns and what they show.
+    panels: two or four columns and what they show.
     """
-    figure, axes = style.new_figure(7.6, 4.6, 2, 2, sharex=True)
+    rows = len(panels) // 2
+    figure, axes = style.new_figure(7.6, 0.4 + 2.1 * rows, rows, 2, sharex=True, squeeze=False)
     for index, (axis, (column, label)) in enumerate(zip(axes.flat, panels.items(), strict=True)):
         points = [(r["step"], r[column]) for r in records if r.get(column, "") != ""]
         look = style.series(index)
@@ -60,7 +61,7 @@ def progress_chart(
             axis.set_ylim(bottom=0)
         if steps:
             axis.set_xlim(0, steps + 0.5)
-    for axis in axes[1]:
+    for axis in axes[-1]:
         axis.set_xlabel("step")
     figure.suptitle(style.drawable(title), x=0.02, ha="left")
     return figure
@@ -73,7 +74,7 @@ def describe_progress(records: Sequence[dict], panels: Mapping[str, str] = PANEL
         values = [r[column] for r in records if r.get(column, "") != ""]
         if values:
             parts.append(f"{label} from {values[0]:.2f} to {values[-1]:.2f}")
-    return f"Four charts over {len(records)} steps: " + "; ".join(parts) + "."
+    return f"{len(parts)} charts over {len(records)} steps: " + "; ".join(parts) + "."
 
 
 def training_live(

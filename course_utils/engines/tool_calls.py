@@ -13,7 +13,9 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
 
@@ -28,10 +30,20 @@ CUT_OFF = "the reply was cut off before its end"
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool's name and its arguments by name, as the model wrote them (not validated)."""
+    """A tool's name and its arguments by name, as the model wrote them (not validated).
+
+    ``id`` ties a result to its call in a conversation; it is no part of what is called.
+    """
 
     name: str
     arguments: dict[str, object] = field(default_factory=dict)
+    id: str = field(default="", compare=False)
+
+    def as_json(self) -> dict[str, object]:
+        """The call as messages hold it, in OpenAI's form."""
+        arguments = json.dumps(self.arguments, ensure_ascii=False)
+        function = {"name": self.name, "arguments": arguments}
+        return {"id": self.id, "type": "function", "function": function}
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,15 @@ class BrokenCall:
     text: str
     problem: str
 
+    def as_text(self) -> str:
+        """The call as the model wrote it, between its tags."""
+        return f"{OPENING}{self.text}{CLOSING}"
 
-def read_tool_calls(answer: str, *, whole: bool = True) -> tuple[str, list[ToolCall | BrokenCall]]:
+
+Call = ToolCall | BrokenCall
+
+
+def read_tool_calls(answer: str, *, whole: bool = True) -> tuple[str, list[Call]]:
     """Split an answer into (its text outside of calls, the calls in order).
 
     ``answer`` is what follows ``</think>``: a call inside the thought is a plan, not a call.
@@ -50,7 +69,7 @@ def read_tool_calls(answer: str, *, whole: bool = True) -> tuple[str, list[ToolC
     well it reads: its last argument may lack its end.
     """
     outside: list[str] = []
-    calls: list[ToolCall | BrokenCall] = []
+    calls: list[Call] = []
     at = 0
     while (start := answer.find(OPENING, at)) >= 0 and len(calls) <= MOST:
         outside.append(answer[at:start])
@@ -76,11 +95,71 @@ def read_json_calls(text: str) -> list[ToolCall]:
         return []
 
 
+def call_of(name: str, arguments: str, identifier: str = "", *, whole: bool = True) -> Call:
+    """A call whose parts a server gives apart: ``arguments`` as JSON, {} where it says nothing.
+
+    ``whole=False``: the reply was cut off here, and with it perhaps the arguments.
+    """
+    written = f'{{"name": {json.dumps(name, ensure_ascii=False)}, "arguments": {arguments}}}'
+    if not whole:
+        return BrokenCall(written, CUT_OFF)
+    try:
+        (call,) = _calls_in({"name": name, "arguments": arguments})
+    except _UnreadableError as error:
+        return BrokenCall(written[:LONGEST], str(error))
+    return replace(call, id=identifier)
+
+
+def with_ids(calls: Sequence[Call], asked: int) -> list[Call]:
+    """The calls, each with an id: its own, or one made of its place.
+
+    ``asked``: how many messages came before, so that no two calls of a conversation are called
+    the same.  Mistral's templates insist on nine letters and digits.
+    """
+    return [
+        replace(call, id=f"call{asked % 1000:03d}{number % 100:02d}")
+        if isinstance(call, ToolCall) and not call.id
+        else call
+        for number, call in enumerate(calls)
+    ]
+
+
+class CallSplitter:
+    """Tells the answer from its calls while it streams in, however the pieces cut the tag.
+
+    From the first tag on all counts as "call".  Text that could still turn out to be the tag is
+    held back until the next piece; ``close()`` releases it.
+    """
+
+    def __init__(self):
+        self._called = False
+        self._held = ""
+
+    def feed(self, text: str) -> list[tuple[Literal["answer", "call"], str]]:
+        """Read one more piece; give back the texts that are now certain, with their kinds."""
+        if self._called:
+            return [("call", text)]
+        text, self._held = self._held + text, ""
+        before, tag, after = text.partition(OPENING)
+        if tag:
+            self._called = True
+            return [("answer", before)] * bool(before) + [("call", tag + after)]
+        begun = next(n for n in range(len(OPENING) - 1, -1, -1) if text.endswith(OPENING[:n]))
+        certain = text[: len(text) - begun]
+        self._held = text[len(certain) :]
+        return [("answer", certain)] if certain else []
+
+    def close(self) -> str:
+        """The reply is over: give back what was still held, which is answer."""
+        held, self._held = self._held, ""
+        return held
+
+
 class _UnreadableError(Exception):
     """Says in words why a text is no call."""
 
 
-def _read_block(answer: str, start: int) -> tuple[list[ToolCall | BrokenCall], int]:
+def _read_block(answer: str, start: int) -> tuple[list[Call], int]:
     """The calls of the block whose content begins at ``start``, and where the block ends."""
     try:
         # A closing tag may stand inside an argument, so the JSON itself says where it ends.

@@ -1,0 +1,140 @@
+"""An agent's run can be walked through, and given another result; figures say what they show."""
+
+import json
+
+import pytest
+
+import course_utils.teaching as teaching
+from course_utils.agents import guessing, loop
+from course_utils.agents.trace import Trace
+from course_utils.agents.watching import watch
+from course_utils.engines.sampling import GREEDY
+from course_utils.errors import OptionError
+from tests.scripted_engine import ScriptedEngine
+
+
+def add(a: int, b: int) -> int:
+    """Add two whole numbers."""
+    return a + b
+
+
+def call(**arguments):
+    made = json.dumps({"name": "add", "arguments": arguments})
+    return f"<tool_call>{made}</tool_call>"
+
+
+class Echo(ScriptedEngine):
+    """Calls once, and then says what the results were."""
+
+    def chat(self, messages, sampling=None, **options):
+        results = [m["content"] for m in messages if m["role"] == "tool"]
+        self.replies = [f"So {' and '.join(results)}." if results else self.script]
+        return super().chat(messages, sampling, **options)
+
+
+def a_run(script=None):
+    engine = Echo([])
+    engine.script = script or f"<think>I add.</think>{call(a=2, b=3)}"
+
+    def go_on(messages):
+        return loop.run(engine, messages, [add], sampling=GREEDY)
+
+    return go_on("2+3?"), go_on
+
+
+def test_a_run_is_walked_through_forwards_and_back():
+    viewer = teaching.trace_viewer(a_run()[0])
+    assert "I add." in viewer.lanes.value and "So 5." not in viewer.lanes.value
+    assert viewer.back.disabled and not viewer.forward.disabled
+    for _ in range(5):
+        viewer.forward.click()
+    assert viewer.at == 3 and "So 5." in viewer.lanes.value and viewer.forward.disabled
+    viewer.back.click()
+    assert viewer.at == 2 and "So 5." not in viewer.lanes.value
+    viewer.slider.value = 1  # arrow keys move the slider
+    assert viewer.at == 0
+    assert viewer.error.value == "" and "In code: print(trace)" in repr(viewer)
+
+
+def test_an_edited_result_changes_what_follows_and_can_be_taken_back():
+    trace, go_on = a_run()
+    viewer = teaching.trace_viewer(trace, go_on)
+    viewer.slider.value = 3
+    assert viewer.editor.layout.display == "" and viewer.edit.value == "5"
+    viewer.edit.value = "99"
+    viewer.run_button.click()
+    assert "So 99." in viewer.lanes.value and "edited by you" in viewer.lanes.value
+    assert [event.turn for event in viewer.events] == [1, 1, 1, 2]
+    viewer.slider.value = 3
+    viewer.change_result("7")  # an edited run can be edited again
+    assert "So 7." in viewer.lanes.value
+    viewer.restore_button.click()
+    assert viewer.trace is trace and trace.answer == "So 5."
+
+
+def test_of_two_results_the_other_stays():
+    trace, go_on = a_run(call(a=2, b=3) + call(a=4, b=5))
+    viewer = teaching.trace_viewer(trace, go_on)
+    viewer.slider.value = 2
+    viewer.change_result("99")
+    assert viewer.trace.answer == "So 99 and 9."
+
+
+def test_only_results_can_be_edited_and_only_where_something_can_go_on():
+    trace, go_on = a_run()
+    viewer = teaching.trace_viewer(trace, go_on)
+    assert viewer.editor.layout.display == "none"
+    with pytest.raises(OptionError, match="cannot be edited"):
+        viewer.change_result("7")
+    viewer = teaching.trace_viewer(trace)
+    viewer.slider.value = 3
+    assert viewer.editor.layout.display == "none"
+    with pytest.raises(OptionError, match="cannot go on"):
+        viewer.change_result("7")
+    with pytest.raises(OptionError, match="nothing has happened"):
+        teaching.trace_viewer(Trace([]))
+
+
+def test_what_models_and_tools_write_is_text_and_no_markup():
+    trace, _ = a_run("<b>hm</b>\u202e")
+    shown = teaching.trace_viewer(trace).lanes.value
+    assert "&lt;b&gt;" in shown and "<b>" not in shown and "\u202e" not in shown
+
+
+def test_an_episode_is_watched_and_its_observations_can_be_changed():
+    episode = guessing.Guessing(1, 40, 30)
+    trace = watch(ScriptedEngine(["20", "30"]), episode)
+    assert trace.stopped == "answered" and trace.outcomes == ["ran", "ran"]
+    told = trace.edited(trace.events[1], "lower than 20")
+    again = watch(ScriptedEngine(["10", "5", "30"]), guessing.Guessing(1, 40, 30), told)
+    assert [m["content"] for m in again.messages[1:4]] == ["20", "lower than 20", "10"]
+    assert again.turns == 3 and again.stopped == "answered"
+    assert watch(ScriptedEngine(["no"]), guessing.Guessing(1, 40, 30)).stopped == "no answer"
+
+
+GAMES = {"before": [("20", "higher than 20"), ("7", "higher than 7")], "after": [("30", "right")]}
+
+
+def test_the_guesses_are_drawn_and_told():
+    axes = teaching.guess_chart(GAMES, 1, 40, 30).axes
+    assert [axis.get_title(loc="left") for axis in axes] == ["before", "after"]
+    assert list(axes[0].lines[0].get_ydata()) == [20, 7]
+    told = teaching.describe_guesses(GAMES, 30)
+    assert "20, 7 (not found)" in told and "30 (found)" in told
+    with pytest.raises(OptionError):
+        teaching.guess_chart({}, 1, 40, 30)
+
+
+def test_policies_are_drawn_with_their_seeds_and_told():
+    scores = {
+        "asked": teaching.PolicyScore([0.3], [6.2], 100),
+        "reinforced": teaching.PolicyScore([0.9, 0.96, 0.93], [5.1, 5.3, 5.2], 500),
+        "binary search": teaching.PolicyScore([1.0], [5.0]),
+    }
+    left, _ = teaching.policy_chart(scores).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == list(scores)
+    told = teaching.describe_policies(scores)
+    assert "reinforced: 93% won (90% to 96%), 5.2 guesses" in told
+    assert "asked: 30% won (22% to 40%)" in told and "100% to 100%" in told
+    with pytest.raises(OptionError):
+        teaching.policy_chart({})
