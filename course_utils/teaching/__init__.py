@@ -68,6 +68,7 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
     predict("01.greedy", ["it loops", "it stops"], question="What will greedy decoding do?")
     reveal("01.greedy", 1, because="The likeliest token never changes.")
     check("01.softmax", softmax)
+    verifier = yours_if_right("03.verifier", mended, verifiers.accuracy)  # below it is used
 
 Exercises are declared in ``exercises/notebook_NN.py``. Their hints and solutions fold in a
 Markdown cell that begins ``<!-- exercise 01.softmax: hints and solution -->``;
@@ -105,6 +106,13 @@ _HOMES = {
         "value_table",
         "loss_by_size",
     ],
+    "figures.policy": [
+        "group_chart",
+        "describe_group",
+        "watched_chart",
+        "describe_watched",
+        "averaged",
+    ],
     "figures.scaling": [
         "compute_chart",
         "size_chart",
@@ -130,6 +138,7 @@ _HOMES = {
         "perplexity",
     ],
     "exercises.checking": ["check"],
+    "exercises.own_work": ["yours_if_right"],
     "exercises.folded": ["folded_markdown"],
     "exercises.predictions": ["predict", "reveal"],
     "widgets.chat.streaming": ["stream_to_page", "reply_on_page", "compare_replies"],

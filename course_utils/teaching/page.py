@@ -31,6 +31,12 @@ class OnPage:
         return self.text
 
 
+def with_code(text: str) -> str:
+    """A line of text as HTML, its `backticks` as code; the words inherit the theme's colour."""
+    parts = html.escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+
+
 def show(figure, caption: str, alt: str) -> None:
     """Display a matplotlib figure with its caption and alt text, and close it.
 

@@ -20,7 +20,7 @@ from IPython.display import display
 
 from course_utils.errors import CourseError
 from course_utils.teaching.exercises.declaration import Exercise, find_exercise
-from course_utils.teaching.page import OnPage
+from course_utils.teaching.page import OnPage, with_code
 
 State = Literal["unanswered", "wrong", "right"]
 
@@ -167,12 +167,9 @@ _LOOK = {
 
 def _on_page(verdict: Verdict) -> OnPage:
     sign, word, colour = _LOOK[verdict.state]
-    # The words inherit the theme's text colour; backticks become code.
-    parts = html.escape(verdict.message).split("`")
-    message = "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
     return OnPage(
         f'<div style="border-left: 5px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0">'
         f"<strong>{sign} {word}</strong> <small>({html.escape(verdict.exercise_id)})</small><br>"
-        f"{message}</div>",
+        f"{with_code(verdict.message)}</div>",
         f"{sign} {word} ({verdict.exercise_id}): {verdict.message}",
     )
