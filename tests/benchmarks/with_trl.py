@@ -46,7 +46,7 @@ from trl import GRPOConfig, GRPOTrainer
 from course_utils.logs import write_log
 from course_utils.machine import this_machine
 from course_utils.nano import grpo
-from course_utils.nano.experiments import ablations, sums
+from course_utils.nano.experiments import objectives, sums
 from course_utils.nano.export import from_gguf
 from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import END, END_OF_TEXT, decode, load, render
@@ -293,7 +293,7 @@ def with_trl(model: Transformer, tokenizer: Tokenizer, settings: grpo.Settings, 
 
 def settings_of(seed: int) -> grpo.Settings:
     """Those of notebook 03's training, for as many batches as a race may take."""
-    return sums.reinforcement(steps=MOST_BATCHES, seed=seed, learning_rate=ablations.LEARNING_RATE)
+    return sums.reinforcement(steps=MOST_BATCHES, seed=seed, learning_rate=objectives.LEARNING_RATE)
 
 
 def problems_of(settings: grpo.Settings, step: int) -> list:

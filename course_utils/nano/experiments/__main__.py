@@ -9,12 +9,9 @@ import sys
 
 EXPERIMENTS = (
     "moe",
-    "scaling",
     "small_base",
-    "ablations",
-    "elicit",
     "elicitation",
-    "elicitation_objectives",
+    "objectives",
     "chains",
     "recipe",
     "recipe_model",

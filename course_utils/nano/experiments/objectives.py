@@ -19,7 +19,7 @@ from course_utils.nano import export, grpo
 from course_utils.nano.experiments import runs, sums
 from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
-from course_utils.nano.tokenizer import load, split_reply
+from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
 
 VARIANTS: dict[str, dict] = {
@@ -56,7 +56,7 @@ def reply(model: Transformer, question: str = QUESTION) -> str:
 
 def works(problems: Sequence, texts: Sequence[str]) -> dict[str, float]:
     """The share of completions that work the sum in writing: a ``watch`` of ``grpo.train``."""
-    return {"works": round(sum(bool(split_reply(text)[0]) for text in texts) / len(texts), 4)}
+    return {"works": round(sum(map(sums.thinks, texts)) / len(texts), 4)}
 
 
 def run(variant: str, seed: int, *, steps: int = STEPS, exam: int = EXAM) -> list[dict]:

@@ -1,6 +1,6 @@
-"""Whose function runs below? The learner's once it is right, else the course's, and the page says so.
+"""Whose function runs below? The learner's once it is right, else the course's.
 
-What a learner wrote is worth writing when later cells use it.
+The page says which of them it is.  What a learner wrote is worth writing when later cells use it.
 """
 
 from __future__ import annotations
