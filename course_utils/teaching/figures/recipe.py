@@ -1,4 +1,4 @@
-"""What did each stage of a recipe change, and where? Scores by area, with intervals and seeds."""
+"""What did each stage of a recipe change, and where? Scores by area, with the range of the seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from course_utils.errors import OptionError
-from course_utils.intervals import wilson_interval
 from course_utils.teaching import style
 
 Rows = Sequence[Mapping[str, object]]
@@ -32,10 +31,10 @@ def recipe_scores(
     *,
     title: str = "What does each stage change?",
 ) -> Figure:
-    """One group per stage: each area's share with its 95 % interval, and small dots for seeds.
+    """One group per stage: each area's share, with a bar over the range of the seeds, and dots.
 
-    stages: the names in ``rows`` to what is written under the axis.  The share and its interval
-    (Wilson's) are those of all seeds' answers together.
+    stages: the names in ``rows`` to what is written under the axis.  The share is that of all
+    seeds' answers together; how sure it is depends on the seeds, so their range is what is drawn.
     """
     figure, axes = style.new_figure(7.6, 3.9)
     for index, area in enumerate(areas):
@@ -43,19 +42,18 @@ def recipe_scores(
         for place, stage in enumerate(stages):
             x = place + 0.24 * (index - (len(areas) - 1) / 2)
             right, asked = pooled(rows, stage, area)
-            low, high = wilson_interval(right, asked)
+            seeds = sorted({row["seed"] for row in rows})
+            shares = [_share(rows, stage, area, seed) for seed in seeds]
             axes.errorbar(
                 x,
                 right / asked,
-                yerr=[[right / asked - low], [high - right / asked]],
+                yerr=[[right / asked - min(shares)], [max(shares) - right / asked]],
                 fmt=look.marker,
                 color=look.colour,
                 markersize=8,
                 capsize=4,
                 label=area if place == 0 else None,
             )
-            seeds = sorted({row["seed"] for row in rows})
-            shares = [_share(rows, stage, area, seed) for seed in seeds]
             axes.plot([x + 0.07] * len(seeds), shares, ".", color=style.GREY, markersize=4)
     axes.set_xticks(range(len(stages)), list(stages.values()))
     axes.set_ylim(0, 1.03)
