@@ -3,6 +3,7 @@
 import pytest
 
 from course_utils.engines import open_model
+from course_utils.hashing import hash_file
 from course_utils.logs import read_log
 from course_utils.nano import cards, export, grpo, pretrain, tokenizer
 from course_utils.nano.experiments import (
@@ -109,7 +110,7 @@ def test_no_training_document_holds_a_pair_of_the_exam():
 
 def test_the_small_bases_card_holds_for_its_file():
     card, path = cards.read_card("small-base"), nano_folder() / "small-base.gguf"
-    assert card["sha256"] == cards.sha256(path)
+    assert card["sha256"] == hash_file(path)
     assert (nano_folder() / "small-base.md").read_text() == cards.as_markdown(card)
     assert all(row["high"] < 0.4 for row in card["accuracy"])
     assert open_model(path).chat("47+38=?").finish().answer

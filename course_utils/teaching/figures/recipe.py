@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What did each stage of a recipe change, and where? Scores by area, with few seeds' doubt."""
-=======
-"""What did each stage of a recipe change, and where? Scores by area, with the range of the seeds."""
->>>>>>> rl
 
 from __future__ import annotations
 
@@ -11,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from course_utils.errors import OptionError
-<<<<<<< HEAD
 from course_utils.intervals import Interval, clipped, over_seeds
-=======
->>>>>>> rl
 from course_utils.teaching import style
 
 Rows = Sequence[Mapping[str, object]]
@@ -49,51 +42,30 @@ def recipe_scores(
     *,
     title: str = "What does each stage change?",
 ) -> Figure:
-<<<<<<< HEAD
     """One group per stage: each area's mean over seeds with its 95 % interval, and a dot per seed.
 
     stages: the names in ``rows`` to what is written under the axis.  The interval is Student's over
     the seeds, cut off at 0 and 1.
-=======
-    """One group per stage: each area's share, with a bar over the range of the seeds, and dots.
-
-    stages: the names in ``rows`` to what is written under the axis.  The share is that of all
-    seeds' answers together; how sure it is depends on the seeds, so their range is what is drawn.
->>>>>>> rl
     """
     figure, axes = style.new_figure(7.6, 3.9)
     for index, area in enumerate(areas):
         look = style.series(index)
         for place, stage in enumerate(stages):
             x = place + 0.24 * (index - (len(areas) - 1) / 2)
-<<<<<<< HEAD
             shares = scores_by_seed(rows, stage, area)
             mean, low, high = clipped(over_seeds(shares))
             axes.errorbar(
                 x,
                 mean,
                 yerr=[[mean - low], [high - mean]],
-=======
-            right, asked = pooled(rows, stage, area)
-            seeds = sorted({row["seed"] for row in rows})
-            shares = [_share(rows, stage, area, seed) for seed in seeds]
-            axes.errorbar(
-                x,
-                right / asked,
-                yerr=[[right / asked - min(shares)], [max(shares) - right / asked]],
->>>>>>> rl
                 fmt=look.marker,
                 color=look.colour,
                 markersize=8,
                 capsize=4,
                 label=area if place == 0 else None,
             )
-<<<<<<< HEAD
             dots = list(shares.values())
             axes.plot([x + 0.07] * len(dots), dots, ".", color=style.GREY, markersize=4)
-=======
-            axes.plot([x + 0.07] * len(seeds), shares, ".", color=style.GREY, markersize=4)
->>>>>>> rl
     axes.set_xticks(range(len(stages)), list(stages.values()))
     axes.set_ylim(0, 1.03)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
