@@ -10,9 +10,10 @@ from course_utils.agents.environment import play_with_engine
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.rollout import opening, play
 from course_utils.engines import GREEDY, open_model
+from course_utils.hashing import hash_file
 from course_utils.intervals import over_seeds
 from course_utils.nano import export
-from course_utils.nano.cards import read_card, sha256
+from course_utils.nano.cards import read_card
 from course_utils.paths import nano_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -93,7 +94,7 @@ def test_the_reinforced_guesser_plays_as_the_committed_comparison_says(nano):
 
 def test_the_reinforced_guesser_has_a_card_with_its_settings():
     card = read_card("guesser-rl")
-    assert card["sha256"] == sha256(REINFORCED) and REINFORCED.stat().st_size < 1e6
+    assert card["sha256"] == hash_file(REINFORCED) and REINFORCED.stat().st_size < 1e6
     for name, value in guessing_rl.SETTINGS.items():
         assert card["training"][name] == value
 

@@ -35,21 +35,17 @@ from unittest.mock import patch
 import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
-from transformers import (
-    PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    TrainerCallback,
-)
+from transformers import PreTrainedTokenizerFast, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from course_utils.logs import write_log
 from course_utils.machine import this_machine
 from course_utils.nano import grpo
-from course_utils.nano.experiments import ablations, sums
+from course_utils.nano.experiments import objectives, sums
 from course_utils.nano.export import from_gguf
 from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import END, END_OF_TEXT, decode, load, render
+from course_utils.nano.transformers_twin import as_qwen2, name_in_transformers
 from course_utils.paths import nano_folder
 from tests.benchmarks.report import show_place
 
@@ -61,55 +57,6 @@ THREADS = 1
 GOAL, CHECK_EVERY, LIMIT_SECONDS = 0.9, 1, 480.0
 BATCHES = 40  # at least; the goal may be reached before or after
 MOST_BATCHES = 500  # how many batches of problems are laid out for TRL, more than it can need
-
-NAMES = {
-    "token_embd": "model.embed_tokens",
-    "output_norm": "model.norm",
-    "output": "lm_head",
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-"""llama.cpp's name of each module, which ours bears too, and the name in transformers."""
-
-
-def name_in_transformers(name: str) -> str:
-    """``blk.0.attn_q.weight`` becomes ``model.layers.0.self_attn.q_proj.weight``."""
-    *block, module, kind = name.split(".")
-    layer = f"model.layers.{block[1]}." if block else ""
-    return f"{layer}{NAMES[module]}.{kind}"
-
-
-def as_qwen2(model: Transformer, tokenizer: Tokenizer) -> Qwen2ForCausalLM:
-    """The same shape and weights in transformers, where logits differ by less than 1e-4."""
-    shape = model.shape
-    config = Qwen2Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.width,
-        intermediate_size=shape.ffn_width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        max_position_embeddings=shape.context,
-        rms_norm_eps=shape.norm_epsilon,
-        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
-        tie_word_embeddings=False,
-        eos_token_id=tokenizer.token_to_id(END),
-        pad_token_id=tokenizer.token_to_id(END_OF_TEXT),
-    )
-    twin = Qwen2ForCausalLM(config)
-    twin.load_state_dict({name_in_transformers(n): t for n, t in model.state_dict().items()})
-    tokens = torch.arange(800).view(8, 100) * 7 % tokenizer.get_vocab_size()
-    with torch.no_grad():
-        apart = (model(tokens) - twin.eval()(tokens).logits).abs().max().item()
-    assert apart < 1e-4, f"the two models' logits differ by {apart:.1e}"
-    return twin.train()
 
 
 class Race:
@@ -293,7 +240,7 @@ def with_trl(model: Transformer, tokenizer: Tokenizer, settings: grpo.Settings, 
 
 def settings_of(seed: int) -> grpo.Settings:
     """Those of notebook 03's training, for as many batches as a race may take."""
-    return sums.reinforcement(steps=MOST_BATCHES, seed=seed, learning_rate=ablations.LEARNING_RATE)
+    return sums.reinforcement(steps=MOST_BATCHES, seed=seed, learning_rate=objectives.LEARNING_RATE)
 
 
 def problems_of(settings: grpo.Settings, step: int) -> list:

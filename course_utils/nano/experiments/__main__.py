@@ -10,12 +10,9 @@ import sys
 
 EXPERIMENTS = (
     "moe",
-    "scaling",
     "small_base",
-    "ablations",
-    "elicit",
     "elicitation",
-    "elicitation_objectives",
+    "objectives",
     "chains",
     "recipe",
     "recipe_model",

@@ -12,8 +12,8 @@ one size, arm and seed, on the GPU if there is one and else on one core; with fe
 all that are missing.  A finished run is left alone.  The rows of all runs are put into
 ``models/nano/runs/chains.csv`` and three tables beside it.
 
-Operations are counted as in ``scaling``: 6 for each working parameter and token trained on, 2 for
-each token drawn or read.
+Operations are counted as in ``operations``: 6 for each working parameter and token trained on, 2
+for each token drawn or read.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from course_utils.nano.experiments import (
 )
 from course_utils.nano.experiments.chains_rl import Spent
 from course_utils.nano.experiments.chains_sampling import Sampler
+from course_utils.nano.experiments.operations import working_parameters
 from course_utils.nano.experiments.runs import SEEDS, cache_folder
-from course_utils.nano.experiments.scaling import working_parameters
 from course_utils.nano.shape import Shape
 
 ARMS = chains_tables.ARMS

@@ -41,7 +41,7 @@ class Settings:
 
 @dataclass
 class Spent:
-    """Tokens of reinforcement learning, and the operations they cost (see ``scaling``)."""
+    """Tokens of reinforcement learning, and the operations they cost (see ``operations``)."""
 
     parameters: int
     drawn: int = 0

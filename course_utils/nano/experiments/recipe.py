@@ -29,7 +29,7 @@ from course_utils.nano.model import Transformer
 from course_utils.nano.verifiers import CodeVerifier
 
 SHAPE = sums.SIZES["0.7M"].shape
-"""The model of 0.7 M parameters of the scaling experiment."""
+"""The shape of the small base, 0.7 M parameters."""
 
 STAGES = {
     "base": "base",

@@ -1,7 +1,6 @@
 """What does the live training begin with? One base model of the laboratory of sums, shipped.
 
-``python -m course_utils.nano.experiments.small_base`` pretrains the scaling experiment's "0.7M"
-with seed 3 (or takes it, if that experiment has left it there), and writes
+``python -m course_utils.nano.experiments.small_base`` pretrains it, and writes
 ``models/nano/small-base.gguf`` with its card.
 """
 
@@ -11,8 +10,8 @@ from dataclasses import asdict
 
 import torch
 
-from course_utils.nano import cards, export
-from course_utils.nano.experiments import scaling, sums
+from course_utils.nano import cards, export, pretrain
+from course_utils.nano.experiments import runs, sums
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
 
@@ -22,8 +21,15 @@ SIZE, SEED = "0.7M", 3
 def main() -> None:
     torch.set_num_threads(1)
     pieces = load()
-    model, seconds = scaling.pretrained(SIZE, SEED, pieces)
-    settings, _ = scaling.settings_of(SIZE, SEED)
+    settings = sums.pretraining(SIZE, seed=SEED)
+    model = pretrain.new_model(sums.SIZES[SIZE].shape, SEED)
+    state = runs.cache_folder() / "small-base-state.pt"
+    for record in pretrain.pretrain(
+        model, pieces, settings, document=sums.document, state_file=state
+    ):
+        if record["step"] % 100 == 0:
+            print(record, flush=True)
+    state.unlink(missing_ok=True)
     path = nano_folder() / "small-base.gguf"
     about = export.About("nano small base", "A very small base model that has read sums only.")
     export.to_gguf(model, pieces, path, about, half=True)
@@ -35,7 +41,7 @@ def main() -> None:
         "live training of notebook 03 begins.",
         "made_from": "random weights",
         "command": "python -m course_utils.nano.experiments.small_base",
-        "seconds": seconds,
+        "seconds": record["seconds"],
         "cores": 1,
         "training": {"tokens": settings.steps * settings.tokens_per_step} | asdict(settings),
         "data": {

@@ -1,24 +1,27 @@
 """What is the smallest world in which reward teaches? Sums of two-digit numbers, on one core.
 
-The base models of the scaling experiment read sums that are all right.  Textbooks ask for the
-working and show it; where nobody asks, most sums come with the bare answer, as on most pages of
-the web.  Working a sum is easy to learn, knowing its answer at once is hard: the larger the model
-and the longer it reads, the better it does.  What a model answers without reinforcement learning
-therefore depends on its size.
+The small base model of notebook 03 reads sums that are all right.  Textbooks ask for the working
+and show it; where nobody asks, most sums come with the bare answer, as on most pages of the web.
+Working a sum is easy to learn, knowing its answer at once is hard.  So the base has the skill and
+not the habit: three words in front of the question bring it out, and so does reward.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from tokenizers import Tokenizer
+
 from course_utils.nano import grpo, pretrain, tasks
-from course_utils.nano.model import Shape
-from course_utils.nano.tokenizer import END, END_OF_TEXT, END_THINK, render
+from course_utils.nano.experiments import runs
+from course_utils.nano.model import Shape, Transformer
+from course_utils.nano.tokenizer import END, END_OF_TEXT, END_THINK, render, split_reply
 
 SMALL_SHARE = 0.2
-"""Share of the sums that the base models read which are of one digit, with bare answers."""
+"""Share of the sums that the base model reads which are of one digit, with bare answers."""
 
 TEXTBOOK_SHARE = 0.5
 """Share of the two-digit sums that ask for the working, and have it."""
@@ -53,7 +56,7 @@ SIZES = {
     "1.5M": Size(shape_of_width(192, 4), 2e-3),
     "3.5M": Size(shape_of_width(256, 5), 1.5e-3),
 }
-"""The dense models of the scaling experiment, by their parameters."""
+"""Models of the course's small experiments, by their parameters."""
 
 
 def held_out(first: int, second: int) -> bool:
@@ -128,3 +131,47 @@ def reinforcement(*, steps: int = 60, seed: int = 1, **changes) -> grpo.Settings
         "evaluate_every": 5,
     }
     return grpo.Settings(steps=steps, seed=seed, **(settings | changes))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model did on an exam: counts, of ``asked`` replies.
+
+    ``right``; ``thought``: how many worked the sum in writing; ``right_after_thought``: how many
+    of those were right.  ``tokens``: mean length of a reply.
+    """
+
+    asked: int
+    right: int
+    thought: int
+    right_after_thought: int
+    tokens: float
+
+
+def thinks(text: str) -> bool:
+    """Does a reply work the sum in writing before it answers?"""
+    return bool(split_reply(text)[0])
+
+
+def ask(
+    model: Transformer,
+    pieces: Tokenizer,
+    problems: Sequence[tasks.Problem],
+    *,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Answers:
+    """Let ``model`` answer each problem once; the same seed draws the same replies."""
+    texts, samples = runs.replies(
+        model,
+        pieces,
+        problems,
+        max_tokens=MAX_TOKENS,
+        temperature=temperature,
+        generator=seed,
+    )
+    right = [grpo.reward(p, text) == 1 for p, text in zip(problems, texts, strict=True)]
+    thought = [thinks(text) for text in texts]
+    both = sum(r and t for r, t in zip(right, thought, strict=True))
+    length = samples.lengths.float().mean().item()
+    return Answers(len(problems), sum(right), sum(thought), both, length)

@@ -42,8 +42,9 @@ def _check_fooling(answer) -> str | None:
     if "85" not in reply:
         return "The naive verifier does not pay this: it looks for 85 after </think>."
     numbers = "".join(c if c.isdigit() else " " for c in reply).split()
-    if numbers == ["85"]:
-        return "That is simply the right answer. Find a reply that is paid and is no answer."
+    denied = {"not", "never", "isn't", "no", "nor", "cannot"} & set(reply.lower().split())
+    if numbers == ["85"] and not denied:
+        return "That is the right answer itself. Find a reply that is paid and is no answer."
     return None
 
 
@@ -55,9 +56,14 @@ def _check_advantages(answer) -> str | None:
     if not np.isfinite(values).all():
         return "A group of equal rewards has a deviation of 0. Add a small number before dividing."
     wanted = _advantages(rewards)
-    if np.allclose(values, wanted, rtol=0.2, atol=0.01):
+    if np.allclose(values, wanted, rtol=0.01, atol=0.001):
         return None
     centred = rewards - rewards.mean(axis=1, keepdims=True)
+    if np.allclose(values, centred / (rewards.std(axis=1, keepdims=True) + 1e-4), rtol=0.01):
+        return (
+            "This divides by the deviation of a whole population, NumPy's default. A group is a "
+            "sample: `ddof=1` divides by one less, as the libraries do."
+        )
     if np.allclose(values, centred):
         return "The mean is gone; now divide each group by its standard deviation."
     if abs(values[0].mean()) > 0.01:
@@ -100,7 +106,7 @@ EXERCISES = [
         ),
         solution='fooling_reply = "</think>\\n\\n83 84 85 86 87<|im_end|>"',
         wrong=(
-            WrongExample('fooling_reply = "</think>\\n\\n85<|im_end|>"', "simply the right answer"),
+            WrongExample('fooling_reply = "</think>\\n\\n85<|im_end|>"', "the right answer itself"),
             WrongExample('fooling_reply = "</think>\\n\\n86<|im_end|>"', "does not pay this"),
         ),
     ),
@@ -167,6 +173,12 @@ def group_advantages(rewards):
                 "def group_advantages(r):\n"
                 "    return (r - r.mean(axis=1, keepdims=True)) / r.std(axis=1, keepdims=True)",
                 "deviation of 0",
+            ),
+            WrongExample(
+                "def group_advantages(r):\n"
+                "    centred = r - r.mean(axis=1, keepdims=True)\n"
+                "    return centred / (r.std(axis=1, keepdims=True) + 1e-4)",
+                "whole population",
             ),
         ),
     ),

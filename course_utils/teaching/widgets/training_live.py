@@ -1,16 +1,22 @@
-"""How does training go, while it goes? Two or four small charts that grow, and can be stopped."""
+"""How does training go, while it goes? Four small charts that grow, and can be stopped.
+
+A record that has a ``reply`` to one fixed question shows what the model makes of it by now, beside
+what it made of it first.
+"""
 
 from __future__ import annotations
 
+import html
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import ipywidgets
+from IPython.display import display
 from matplotlib.figure import Figure
 
 from course_utils.teaching import style
-from course_utils.teaching.page import image_html
+from course_utils.teaching.page import OnPage, image_html
 from course_utils.teaching.widgets.panel import Panel
 
 PANELS = {
@@ -21,7 +27,7 @@ PANELS = {
 }
 """Columns of a training record, and what they show. Values of those in ``SHARES`` are shares."""
 
-SHARES = ("reward", "accuracy", "right", "failed", "success")
+SHARES = ("reward", "accuracy", "right", "failed", "works", "success")
 
 SHORT_RUNS = "COURSE_SHORT_RUNS"
 """With this environment variable set, as in ``make notebook-tests``, live training is cut short."""
@@ -87,8 +93,8 @@ def training_live(
     """Carry a training run to its end, drawing its records as they come; gives the records.
 
     run: what ``grpo.train`` or a generator of your own yields.  The stop button of Jupyter ends
-    it early, and what has come so far is given.  In plain code: ``records = list(run)``, and
-    ``progress_chart(records)`` at the end.
+    it early, and what has come so far is given.  The last picture stays on the page when the
+    widget is gone.  In plain code: ``records = list(run)``, and ``progress_chart(records)``.
     """
     chart, records, drawn = ipywidgets.HTML(), [], 0.0
     Panel(chart, f"{title} (charts that grow)\nIn code: records = list(run)").show()
@@ -101,12 +107,29 @@ def training_live(
     except KeyboardInterrupt:
         print(f"Stopped after {len(records)} steps. Run the cell again to go on.")
     if records:
-        chart.value = _picture(records, steps, title, panels)
+        chart.value = ""
+        said = describe_progress(records, panels) + "".join(
+            f"\nThe reply after step {record['step']}: {record['reply']}"
+            for record in _first_and_last(records)
+        )
+        display(OnPage(_picture(records, steps, title, panels), said))
     return records
+
+
+def _first_and_last(records: Sequence[dict]) -> list[dict]:
+    """The first and the last record that have a reply."""
+    replied = [record for record in records if record.get("reply")]
+    return [replied[0], replied[-1]] if replied else []
 
 
 def _picture(
     records: Sequence[dict], steps: int | None, title: str, panels: Mapping[str, str]
 ) -> str:
     figure = progress_chart(records, steps=steps, title=title, panels=panels)
-    return image_html(figure, describe_progress(records, panels))
+    replies = "".join(
+        '<pre style="flex: 1 1 12em; margin: 0.3em 0; padding: 0.4em; border: 1px solid #767676">'
+        f"<strong>after step {record['step']}</strong>\n{html.escape(record['reply'])}</pre>"
+        for record in _first_and_last(records)
+    )
+    picture = image_html(figure, describe_progress(records, panels))
+    return picture + (f'<div style="display: flex; gap: 1em">{replies}</div>' if replies else "")

@@ -1,0 +1,270 @@
+"""What does reward do to models that can, and to models that cannot yet? The chains, drawn.
+
+All take rows of the committed tables (``course_utils.nano.experiments.chains_tables``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import comb
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+from course_utils.nano.experiments import chains_tables
+from course_utils.nano.experiments.chains_tables import SHORT, Threshold, share
+from course_utils.teaching import style
+
+Rows = Sequence[Mapping]
+LONG = (5, 6, 7, 8)
+SPANS = {"1 to 4 turns, as in training": SHORT, "5 to 8 turns, never rewarded": LONG}
+ARMS = {
+    "bare": "read only",
+    "prompted": "read only, best of 12 prompts",
+    "rl": "read, then rewarded",
+}
+
+
+def points(rows: Rows, lengths: Sequence[int] = SHORT) -> list[dict]:
+    """Sound answers of each run over some lengths, at temperature 1, as rows.
+
+    ``how`` is "bare" or "prompted" for base models, else the arm.
+    """
+    found = []
+    for how, prompt in (("bare", "bare"), ("prompted", None)):
+        for (arm, size, seed, tokens), exam in chains_tables.best(rows, prompt=prompt).items():
+            if how == "prompted" and arm != "pretrained":
+                continue
+            found.append(
+                {
+                    "how": how if arm == "pretrained" else arm,
+                    "size": size,
+                    "seed": seed,
+                    "reading_tokens": tokens,
+                    "parameters": exam[0]["parameters"],
+                    "total_flops": exam[0]["total_flops"],
+                    "sound": share(exam, lengths=lengths),
+                }
+            )
+    return found
+
+
+def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
+    """Sound answers after reward, against what working pays before it and against prompting."""
+    figure, panels = style.new_figure(8.6, 4.2, 1, 2, sharey=True)
+    sizes = list(dict.fromkeys(point.size for point in thresholds))
+    for index, size in enumerate(sizes):
+        mine, look = [p for p in thresholds if p.size == size], style.series(index)
+        options = {"color": look.colour, "marker": look.marker, "ls": "", "ms": 8, "alpha": 0.85}
+        after = [p.after for p in mine]
+        panels[0].plot([p.pays for p in mine], after, label=size, **options)
+        panels[1].plot([p.prompted for p in mine], after, label=size, **options)
+    panels[0].axvline(0, color=style.INK, linestyle="--", linewidth=1.2)
+    panels[0].set_xlabel("base: right when it works, minus when it guesses")
+    panels[1].plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1.2, zorder=0)
+    panels[1].text(0.5, 0.42, "no gain over a prompt", ha="left", va="top", fontsize=9.5)
+    panels[1].set_xlabel("base, with the best of 12 prompts")
+    panels[0].set_ylabel("after reward: sound answers")
+    for axes in panels:
+        axes.set_ylim(-0.03, 1.05)
+        axes.grid()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    panels[0].legend(title="parameters", loc="center right")
+    figure.suptitle("When does reward make a base reason?", x=0.02, ha="left")
+    return figure
+
+
+def describe_thresholds(thresholds: Sequence[Threshold]) -> str:
+    """Alt text for ``threshold_chart``."""
+    parts = [
+        f"{p.size} seed {p.seed}: working pays {100 * p.pays:.0f} points, prompted "
+        f"{p.prompted:.0%}, after reward {p.after:.0%}"
+        for p in sorted(thresholds, key=lambda p: p.pays)
+    ]
+    return "Two scatter plots of reinforced models. " + "; ".join(parts) + "."
+
+
+def equal_computing_chart(rows: Rows) -> Figure:
+    """Sound answers against all computing spent: base models, prompted or not, and with reward."""
+    figure, panels = style.new_figure(8.8, 4.6, 1, 2, sharey=True)
+    for axes, (name, lengths) in zip(panels, SPANS.items(), strict=True):
+        found = points(rows, lengths)
+        for index, size in enumerate(dict.fromkeys(p["size"] for p in found)):
+            look = style.series(index)
+            for how, line, marker, filled in (
+                ("bare", ":", look.marker, False),
+                ("prompted", "-", look.marker, True),
+                ("rl", "", "*", True),
+            ):
+                mine = [p for p in found if (p["how"], p["size"]) == (how, size)]
+                at: dict[float, list[float]] = {}
+                for p in mine:
+                    # Runs of a reinforced model end where they end: each is a star of its own.
+                    spent = p["total_flops"] * (1 + 1e-9 * p["seed"] * (how == "rl"))
+                    at.setdefault(spent, []).append(p["sound"])
+                axes.plot(
+                    sorted(at),
+                    [mean(at[spent]) for spent in sorted(at)],
+                    linestyle=line,
+                    marker=marker,
+                    markersize=12 if how == "rl" else 6,
+                    color=look.colour,
+                    markerfacecolor=look.colour if filled else "none",
+                    label=size if how == "prompted" else None,
+                )
+        axes.set_xscale("log")
+        axes.set_xticks([3e12, 1e13, 3e13, 1e14], ["3e12", "1e13", "3e13", "1e14"])
+        axes.minorticks_off()
+        axes.set_ylim(-0.03, 1.05)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.grid()
+        axes.set_title(name, fontsize=10.5)
+        axes.set_xlabel("operations, reading and reward together")
+    panels[0].set_ylabel("sound answers")
+    ways = [
+        panels[1].plot([], [], color=style.INK, ls=":", marker="o", mfc="none")[0],
+        panels[1].plot([], [], color=style.INK, ls="-", marker="o")[0],
+        panels[1].plot([], [], color=style.INK, ls="", marker="*", ms=12)[0],
+    ]
+    ways = panels[1].legend(ways, list(ARMS.values()), loc="upper left", fontsize=9)
+    panels[1].legend(
+        *panels[0].get_legend_handles_labels(), title="parameters", loc="center left", fontsize=9
+    )
+    panels[1].add_artist(ways)
+    figure.suptitle("What does the same computing buy?", x=0.02, ha="left")
+    return figure
+
+
+def describe_equal_computing(rows: Rows) -> str:
+    """Alt text for ``equal_computing_chart``: means over the seeds."""
+    found, parts = points(rows), []
+    for p in sorted(found, key=lambda p: (p["parameters"], p["reading_tokens"])):
+        key = (p["size"], p["reading_tokens"])
+        same = [q for q in found if (q["size"], q["reading_tokens"]) == key]
+        ways = {how: [q["sound"] for q in same if q["how"] == how] for how in ARMS}
+        said = ", ".join(f"{ARMS[how]} {mean(v):.0%}" for how, v in ways.items() if v)
+        parts.append(f"{key[0]} after {key[1] / 1e6:.1f} million tokens: {said}")
+    return "Sound answers, 1 to 4 turns. " + "; ".join(dict.fromkeys(parts)) + "."
+
+
+def arms_chart(rows: Rows, reading_tokens: int, names: Mapping[str, str]) -> Figure:
+    """What one unit of computing makes of the same base, by arm: a mark for each seed.
+
+    names: arms (``how`` of ``points``; "longer" is a base that read one unit more, prompted) and
+    their labels.
+    """
+    found, panels = arms(rows, reading_tokens), []
+    sizes = list(dict.fromkeys(p["size"] for p in found))
+    figure, panels = style.new_figure(
+        8.6, 1.5 + 0.36 * len(names), 1, len(sizes), sharey=True, squeeze=False
+    )
+    for axes, size in zip(panels[0], sizes, strict=True):
+        for row, how in enumerate(names):
+            look = style.series(row)
+            mine = [p["sound"] for p in found if (p["size"], p["how"]) == (size, how)]
+            axes.plot(mine, [row] * len(mine), ls="", marker=look.marker, color=look.colour, ms=8)
+            if not mine:
+                axes.text(0.5, row, "not run", ha="center", va="center", color=style.GREY)
+        axes.set_xlim(-0.04, 1.04)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.set_xticks([0, 0.5, 1])
+        axes.grid()
+        axes.set_title(size, fontsize=10.5)
+    panels[0][0].set_yticks(range(len(names)), list(names.values()))
+    panels[0][0].set_ylim(len(names) - 0.5, -0.5)
+    panels[0][len(sizes) // 2].set_xlabel("sound answers, 1 to 4 turns")
+    figure.suptitle("What does reward add to imitation?", x=0.02, ha="left")
+    return figure
+
+
+def arms(rows: Rows, reading_tokens: int) -> list[dict]:
+    """The ``points`` of all arms that begin at one reading, and "longer", one unit more."""
+    found = points(rows)
+    unit = min(p["reading_tokens"] for p in found)
+    longer = [
+        p | {"how": "longer"}
+        for p in found
+        if (p["how"], p["reading_tokens"]) == ("prompted", reading_tokens + unit)
+    ]
+    there = {p["size"] for p in found if p["how"] == "rl"}
+    mine = [p for p in found if p["reading_tokens"] == reading_tokens] + longer
+    return [p for p in mine if p["size"] in there]
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """The chance that one of ``k`` of ``n`` replies is right (Chen et al., arXiv 2107.03374)."""
+    return 1 - comb(n - right, k) / comb(n, k)
+
+
+def sound_at_k(rows: Rows, k: int, estimate: Callable[[int, int, int], float] = pass_at_k) -> float:
+    """The mean over chains of pass@k, counting sound answers."""
+    return mean(estimate(row["asked"], row["sound"], k) for row in rows)
+
+
+def tries(rows: Rows, size: str, length: int) -> dict[str, dict[int, list[dict]]]:
+    """Rows of many replies to chains of one size and length, by way of asking and by seed."""
+    ways = {
+        "base, asked barely": ("pretrained", "bare"),
+        "base, asked for its working": ("pretrained", "request"),
+        "reinforced": ("rl", "bare"),
+    }
+    found: dict[str, dict[int, list[dict]]] = {}
+    for name, way in ways.items():
+        for row in rows:
+            if (row["size"], row["length"]) == (size, length) and (
+                row["arm"],
+                row["prompt"],
+            ) == way:
+                found.setdefault(name, {}).setdefault(row["seed"], []).append(row)
+    return found
+
+
+def pass_at_k_chart(
+    rows: Rows,
+    size: str,
+    lengths: Sequence[int],
+    ks: Sequence[int],
+    estimate: Callable[[int, int, int], float] = pass_at_k,
+) -> Figure:
+    """pass@k counting sound answers, a panel for each length; thin lines are single seeds.
+
+    ``estimate(n, c, k)``: the chance that one of k of n replies is right, c of them being right.
+    """
+    figure, panels = style.new_figure(9.0, 3.6, 1, len(lengths), sharey=True)
+    for axes, length in zip(panels, lengths, strict=True):
+        for index, (name, seeds) in enumerate(tries(rows, size, length).items()):
+            look = style.series(index)
+            curves = [[sound_at_k(mine, k, estimate) for k in ks] for mine in seeds.values()]
+            for curve in curves:
+                axes.plot(ks, curve, color=look.colour, linewidth=0.8, alpha=0.6, linestyle="-")
+            middle = [mean(at) for at in zip(*curves, strict=True)]
+            axes.plot(
+                ks,
+                middle,
+                color=look.colour,
+                linestyle=look.line,
+                marker=look.marker,
+                label=name,
+            )
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ks[::2], ks[::2])
+        axes.set_ylim(-0.03, 1.05)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.grid()
+        axes.set_title(f"{length} turns", fontsize=10.5)
+        axes.set_xlabel("k, replies to a chain")
+    panels[0].set_ylabel("pass@k, sound answers")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.suptitle("Did reward teach, or elicit?", x=0.02, ha="left")
+    return figure
+
+
+def describe_pass_at_k(rows: Rows, size: str, lengths: Sequence[int], ks: Sequence[int]) -> str:
+    """Alt text for ``pass_at_k_chart``: means over the seeds at the ends."""
+    parts = []
+    for length in lengths:
+        for name, seeds in tries(rows, size, length).items():
+            first, last = (mean(sound_at_k(m, k) for m in seeds.values()) for k in (ks[0], ks[-1]))
+            parts.append(f"{length} turns, {name}: {first:.0%} to {last:.0%}")
+    return f"pass@k for k from {ks[0]} to {ks[-1]}. " + "; ".join(parts) + "."

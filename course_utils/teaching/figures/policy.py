@@ -1,0 +1,141 @@
+"""What does GRPO see, and what does a practitioner watch? One group, token weights, six curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+from course_utils.teaching import style
+
+WATCHED = {
+    "reward": "mean reward",
+    "entropy": "entropy, nats per token",
+    "clip_fraction": "clipped fraction",
+    "grad_norm": "gradient norm",
+    "zero_std_groups": "groups without spread",
+    "length": "tokens per completion",
+}
+"""Columns of a training log (``grpo.train``), and what they show."""
+
+
+def group_chart(
+    rewards: Sequence[float], advantages: Sequence[float], labels: Sequence[str], title: str
+) -> Figure:
+    """One group of completions: the reward of each with the group's mean, and its advantage.
+
+    ``labels``: a word or two for each completion.
+    """
+    figure, (left, right) = style.new_figure(8.0, 1.6 + 0.32 * len(rewards), 1, 2, sharey=True)
+    rows = range(len(rewards))
+    looks = [style.series(0 if advantage > 0 else 3) for advantage in advantages]
+    for axes, values, name in ((left, rewards, "reward"), (right, advantages, "advantage")):
+        axes.barh(
+            rows,
+            values,
+            color=[look.colour for look in looks],
+            hatch=[look.hatch for look in looks],
+            edgecolor=style.BACKGROUND,
+            height=0.65,
+        )
+        axes.set_xlabel(name)
+        axes.grid(axis="x")
+    middle = mean(rewards)
+    left.axvline(middle, color=style.INK, linestyle="--")
+    left.text(middle, -0.75, f" mean {middle:.2f}", va="bottom", fontsize=9.5)
+    right.axvline(0, color=style.INK, linestyle="-", linewidth=1.2)
+    left.set_yticks(rows, [style.drawable(label) for label in labels])
+    left.set_ylim(len(rewards) - 0.4, -0.9)
+    reach = 1.25 * max(1e-9, *map(abs, advantages))
+    right.set_xlim(-reach, reach)
+    for row, advantage in zip(rows, advantages, strict=True):
+        right.text(
+            advantage + 0.02 * reach * (1 if advantage >= 0 else -1),
+            row,
+            f"{advantage:+.2f}",
+            ha="left" if advantage >= 0 else "right",
+            va="center",
+            fontsize=9.5,
+        )
+    figure.suptitle(style.drawable(title), x=0.02, ha="left")
+    return figure
+
+
+def describe_group(rewards: Sequence[float], advantages: Sequence[float]) -> str:
+    """Alt text for ``group_chart``."""
+    parts = ", ".join(f"{r:g} ({a:+.2f})" for r, a in zip(rewards, advantages, strict=True))
+    return f"A group of {len(rewards)}: rewards (advantages) {parts}; mean {mean(rewards):.2f}."
+
+
+def watched_chart(
+    runs: Mapping[str, Sequence[Mapping]],
+    title: str,
+    panels: Mapping[str, str] = WATCHED,
+) -> Figure:
+    """Small charts of what a practitioner watches: a line for each name in ``runs``.
+
+    runs: rows of a training log, of all seeds; lines are means over them, bands their range.
+    panels: columns and what they show.  For ``length`` a single run is split into right and wrong
+    completions.
+    """
+    columns = 3 if len(panels) > 4 else 2
+    rows = -(-len(panels) // columns)
+    figure, axes = style.new_figure(8.6, 2.35 * rows + 0.5, rows, columns, sharex=True)
+    for axis, (column, label) in zip(axes.flat, panels.items(), strict=True):
+        lines = {name: (log, column) for name, log in runs.items()}
+        if column == "length" and len(runs) == 1:
+            log = next(iter(runs.values()))
+            lines = {"right": (log, "length_right"), "wrong": (log, "length_wrong")}
+        for index, (name, (log, own)) in enumerate(lines.items()):
+            _line(axis, log, own, index, name)
+        axis.set_title(label, fontsize=10.5)
+        axis.grid()
+        axis.set_ylim(bottom=0)
+        if column in ("reward", "zero_std_groups", "works", "accuracy"):
+            axis.set_ylim(0, 1.03)
+        if column in ("reward", "zero_std_groups", "clip_fraction", "works", "accuracy"):
+            axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+        if column == "length" and len(runs) == 1:
+            axis.legend(fontsize=9)
+    for axis in axes.flat[-columns:]:
+        axis.set_xlabel("step")
+    if len(runs) > 1:
+        axes.flat[0].legend(fontsize=9)
+    figure.suptitle(style.drawable(title), x=0.02, ha="left")
+    return figure
+
+
+def _line(axis, log: Sequence[Mapping], column: str, index: int, name: str) -> None:
+    look = style.series(index)
+    at: dict[float, list[float]] = {}
+    for row in log:
+        if row[column] != "":
+            at.setdefault(row["step"], []).append(row[column])
+    steps = sorted(at)
+    axis.plot(
+        steps, [mean(at[s]) for s in steps], color=look.colour, linestyle=look.line, label=name
+    )
+    low, high = [min(at[s]) for s in steps], [max(at[s]) for s in steps]
+    axis.fill_between(steps, low, high, color=look.colour, alpha=0.2, linewidth=0)
+
+
+def averaged(log: Sequence[Mapping], column: str, steps: Sequence[int]) -> float:
+    """The mean of a column over some steps and all seeds, empty cells left out."""
+    return mean(row[column] for row in log if row["step"] in steps and row[column] != "")
+
+
+def describe_watched(
+    runs: Mapping[str, Sequence[Mapping]], panels: Mapping[str, str] = WATCHED
+) -> str:
+    """Alt text for ``watched_chart``: each line over its first and its last three steps."""
+    parts = []
+    for name, log in runs.items():
+        steps = sorted({row["step"] for row in log if row["step"]})
+        ends = "; ".join(
+            f"{label} {averaged(log, column, steps[:3]):.3g} to "
+            f"{averaged(log, column, steps[-3:]):.3g}"
+            for column, label in panels.items()
+        )
+        parts.append(f"{name}: {ends}")
+    return f"{len(panels)} charts. " + ". ".join(parts) + "."
