@@ -4,7 +4,7 @@ import pytest
 
 from course_utils.logs import read_log
 from course_utils.nano import export, tasks, tokenizer
-from course_utils.nano.experiments import elicitation, elicitation_objectives, runs, sums
+from course_utils.nano.experiments import elicitation, runs, sums
 from course_utils.paths import nano_folder
 
 SUM = tasks.Problem("addition", "en", "47+38=?", 47, "+", 38)
@@ -53,24 +53,6 @@ def test_the_best_prompt_is_chosen_on_validation_and_asked_on_the_rest(base):
 def test_validation_sums_are_not_in_the_exam():
     asked = {problem.question for problem in sums.exam()}
     assert not asked & {problem.question for problem in elicitation.validation_sums(200)}
-
-
-def test_every_variant_has_three_seeds_and_the_reply_of_every_step():
-    rows = read_log(runs.log_path("objectives"))
-    steps = elicitation_objectives.STEPS
-    for variant in elicitation_objectives.VARIANTS:
-        for seed in runs.SEEDS:
-            mine = [r for r in rows if r["variant"] == variant and r["seed"] == seed]
-            assert [row["step"] for row in mine] == list(range(steps + 1))
-            assert mine[0]["reply"].startswith("</think>") and mine[-1]["reply"].startswith("ones")
-            assert all(0 <= row["clip_fraction"] < 0.05 for row in mine[1:])
-
-
-def test_with_one_update_nothing_is_clipped():
-    rows = read_log(runs.log_path("objectives"))
-    one = [r["clip_fraction"] for r in rows if r["variant"] == "1 update" and r["step"]]
-    many = [r["clip_fraction"] for r in rows if r["variant"] == "8 updates" and r["step"]]
-    assert max(one) == 0 < sum(many)
 
 
 def test_the_committed_comparison_has_a_chosen_prompt_for_each_model():
