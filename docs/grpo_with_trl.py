@@ -102,6 +102,14 @@ def main() -> None:
     parser.add_argument("--output", default="grpo-output")
     options = parser.parse_args()
     small = options.model == "nano"
+    if small:
+        parts = nano(options.steps * 16)
+    else:
+        parts = {
+            "model": options.model,
+            "train_dataset": problems(10_000, options.digits),
+            "reward_funcs": reward,
+        }
     settings = GRPOConfig(
         output_dir=options.output,
         max_steps=options.steps,
@@ -126,14 +134,6 @@ def main() -> None:
         report_to="none",
         save_strategy="no" if small else "steps",
     )
-    if small:
-        parts = nano(options.steps * 16)
-    else:
-        parts = {
-            "model": options.model,
-            "train_dataset": problems(10_000, options.digits),
-            "reward_funcs": reward,
-        }
     GRPOTrainer(args=settings, **parts).train()
 
 

@@ -1,4 +1,4 @@
-"""How does training go, while it goes? Four small charts that grow, and can be stopped.
+"""How does training go, while it goes? Two or four small charts that grow, and can be stopped.
 
 A record that has a ``reply`` to one fixed question shows what the model makes of it by now, beside
 what it made of it first.
@@ -27,7 +27,7 @@ PANELS = {
 }
 """Columns of a training record, and what they show. Values of those in ``SHARES`` are shares."""
 
-SHARES = ("reward", "accuracy", "right", "failed", "works", "success")
+SHARES = ("reward", "accuracy", "right", "failed", "success", "works")
 
 SHORT_RUNS = "COURSE_SHORT_RUNS"
 """With this environment variable set, as in ``make notebook-tests``, live training is cut short."""
