@@ -289,13 +289,17 @@ def reinforce(
     stage: str,
     seed: int,
     settings: grpo.Settings | None = None,
+    reward: Verifier | None = None,
     **files: Path,
 ):
     """Train ``model`` in place as ``stage`` asks, yielding GRPO's records.
 
     They say, beside the reward, which share of the replies drawn is ``right`` and has ``failed``.
+    ``reward`` is taken in place of the stage's own.
     """
     failure = FAILURES[name]
+    if reward is None:
+        reward = failure.cure(tokenizer) if stage == "cured" else verifiers.accuracy
 
     def watch(problems: Sequence[Problem], texts: Sequence[str]) -> dict[str, float]:
         both = list(zip(problems, texts, strict=True))
@@ -309,7 +313,7 @@ def reinforce(
         tokenizer,
         failure.draw,
         replace(settings or REINFORCEMENT, seed=seed, max_tokens=failure.room),
-        reward=failure.cure(tokenizer) if stage == "cured" else verifiers.accuracy,
+        reward=reward,
         watch=watch,
         **files,
     )
