@@ -47,7 +47,7 @@ def group_chart(
     right.axvline(0, color=style.INK, linestyle="-", linewidth=1.2)
     left.set_yticks(rows, [style.drawable(label) for label in labels])
     left.set_ylim(len(rewards) - 0.4, -0.9)
-    reach = 1.25 * max(1e-9, *map(abs, advantages))
+    reach = 1.5 * max(1e-9, *map(abs, advantages))
     right.set_xlim(-reach, reach)
     for row, advantage in zip(rows, advantages, strict=True):
         right.text(
