@@ -17,9 +17,10 @@ of its own (``pip install "trl[vllm]"``), from the repository's root::
     # The course's small base on a CPU, in a few minutes (``pip install trl``).
     python docs/grpo_with_trl.py --model nano --steps 20
 
-The last line is tried, with TRL 1.16 and transformers 5.24: reward rises from 0.44 to 0.91.  The lines with GPUs are
-not tried by the course, which has none; their options are those of TRL's documentation
-(https://huggingface.co/docs/trl/grpo_trainer, https://huggingface.co/docs/trl/vllm_integration).
+The last line is tried, with TRL 1.16 and transformers 5.24: reward rises from 0.44 to 0.91.  The
+lines with GPUs are not tried by the course, which has none; their options are those of TRL's
+documentation (https://huggingface.co/docs/trl/grpo_trainer,
+https://huggingface.co/docs/trl/vllm_integration).
 Past one machine, take an engine made for it: verl, OpenRLHF, NeMo RL.
 """
 
