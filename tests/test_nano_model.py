@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.engines.local.runtime import Batch, Context, Model
+from course_utils.engines.local.runtime import Model
 from course_utils.errors import ModelFileError, OptionError
 from course_utils.nano import corpus, export, sample, tokenizer
 from course_utils.nano.model import Cache, Shape, Transformer
 from course_utils.paths import nano_folder
+from tests.llama_cpp_logits import llama_cpp_logits
 
 ABOUT = export.About("test model", "A model for a test.")
 TINY = Shape(vocabulary=512, layers=2, width=256, heads=4, kv_heads=2, ffn_width=256)
@@ -37,22 +38,6 @@ def random_model(shape: Shape = TINY, seed: int = 0) -> Transformer:
     for parameter in model.parameters():  # biases and gains too must matter in these tests
         torch.nn.init.normal_(parameter, std=0.2)
     return model
-
-
-def llama_cpp_logits(path, texts: list[list[int]]):
-    """(T, vocabulary) logits after every token of each text."""
-    model = Model(path, repack=False, check_weights=True, on_progress=lambda share: None)
-    context = Context(model, context=1024, threads=1, kv_type="f32")
-    for ids in texts:
-        batch = Batch(512)
-        for position, token in enumerate(ids):
-            batch.add(token, position, logits=True)
-        context.clear()
-        context.decode(batch)
-        yield np.stack([context.logits(row).copy() for row in range(len(ids))])
-        batch.close()
-    context.close()
-    model.close()
 
 
 @torch.no_grad()

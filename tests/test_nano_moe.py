@@ -9,7 +9,6 @@ import torch
 from torch.nn import functional as F
 
 from course_utils.engines import open_model
-from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.errors import OptionError
 from course_utils.hashing import hash_file
 from course_utils.nano import (
@@ -28,6 +27,7 @@ from course_utils.nano.experiments.moe_verdict import cost_to_reach, difference,
 from course_utils.nano.model import Cache, Shape, Transformer, qwen3
 from course_utils.nano.moe import choose, combine, without_expert
 from course_utils.paths import nano_folder
+from tests.llama_cpp_logits import llama_cpp_logits
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -50,22 +50,6 @@ def random_model(shape: Shape = TINY, seed: int = 0) -> Transformer:
     for parameter in model.parameters():  # the gains of the norms must matter in these tests
         torch.nn.init.normal_(parameter, std=0.2)
     return model
-
-
-def llama_cpp_logits(path, texts: list[list[int]]):
-    """(T, vocabulary) logits after every token of each text."""
-    model = Model(path, repack=False, check_weights=True, on_progress=lambda share: None)
-    context = Context(model, context=1024, threads=1, kv_type="f32")
-    for ids in texts:
-        batch = Batch(512)
-        for position, token in enumerate(ids):
-            batch.add(token, position, logits=True)
-        context.clear()
-        context.decode(batch)
-        yield np.stack([context.logits(row).copy() for row in range(len(ids))])
-        batch.close()
-    context.close()
-    model.close()
 
 
 @torch.no_grad()

@@ -46,12 +46,8 @@ def run_call(
 
 
 def _outcome(
-    call: Call, tools: Mapping[str, Tool], seconds: float, allow: Allow | None
+    call: ToolCall, tools: Mapping[str, Tool], seconds: float, allow: Allow | None
 ) -> tuple[Outcome, str]:
-    if isinstance(call, BrokenCall):
-        return "broken call", (
-            f"Your tool call cannot be read: {call.problem}. Write it like this example: {EXAMPLE}"
-        )
     tool = tools.get(call.name)
     if tool is None:
         known = ", ".join(tools) or "none"
