@@ -1,6 +1,6 @@
 """A second device on a machine that has none: tensors that say "meta" and compute on the CPU.
 
-PyTorch refuses to mix tensors of two devices only where a second device exists.  Inside
+PyTorch refuses to quantisation tensors of two devices only where a second device exists.  Inside
 ``pretend_device()`` a tensor made with ``device="meta"``, or moved there, is a wrapper around a
 tensor of the CPU: every operation on it is computed, and one that meets a plain tensor is refused
 as CUDA refuses it.  So code that forgets where its model is fails here as it would on a GPU.

@@ -209,11 +209,16 @@ model.close()
 def test_importing_the_course_is_quick_and_pulls_in_nothing_heavy():
     code = """
 import sys, time
-started = time.process_time()  # a busy machine must not fail this
+started = time.process_time()
 import course_utils, course_utils.engines, course_utils.teaching
 print(time.process_time() - started, [m for m in ("torch", "matplotlib") if m in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    seconds, heavy = done.stdout.split(" ", 1)
-    assert heavy.strip() == "[]"
-    assert float(seconds) < 0.5
+
+    def seconds() -> float:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        spent, heavy = done.stdout.split(" ", 1)
+        assert heavy.strip() == "[]"
+        return float(spent)
+
+    # The best of three, and twice what an idle machine takes: a busy one must not fail this.
+    assert min(seconds() for _ in range(3)) < 1

@@ -40,20 +40,22 @@ def test_8_gb_get_the_small_distilled_model():
 
 def test_16_gb_get_qwq_in_a_smaller_quantisation():
     asked = plan("qwq-32b", machine=machine(16))
-    assert (asked.instead.model, asked.instead.mix) == ("qwq-32b", "IQ3_XXS")
+    assert (asked.instead.model, asked.instead.quantisation) == ("qwq-32b", "IQ3_XXS")
     assert asked.verdict == "does not fit; QwQ-32B IQ3_XXS would, with Q8_0 cache and 8k context"
 
 
 def test_of_two_files_of_one_size_the_better_one_is_taken_and_a_finer_one_before_a_coarser():
     taken = {gib: plan("qwq-32b", machine=machine(gib)).instead for gib in (14.8, 16, 18, 21)}
-    assert [each.mix for each in taken.values()] == [*("IQ2_M", "IQ3_XXS", "IQ3_M", "IQ4_XS")]
+    assert [each.quantisation for each in taken.values()] == [
+        *("IQ2_M", "IQ3_XXS", "IQ3_M", "IQ4_XS")
+    ]
     assert find_model("qwq-32b").files["Q2_K"]  # offered, and never taken unless it is named
     assert plan("qwq-32b:Q2_K", machine=machine(32)).fits
 
 
 def test_a_cache_of_4_bits_is_tried_before_weights_of_fewer_than_4():
     tight = plan("qwq-32b", machine=machine(20.2))
-    assert (tight.instead.mix, tight.instead.kv_type) == ("IQ4_XS", "q4_0")
+    assert (tight.instead.quantisation, tight.instead.kv_type) == ("IQ4_XS", "q4_0")
     eighth = plan("qwq-32b", 8192, "q4_0", machine=machine(64))
     assert eighth.memory.cache == 2 * GIB * 18 // 64
 
@@ -61,7 +63,7 @@ def test_a_cache_of_4_bits_is_tried_before_weights_of_fewer_than_4():
 def test_24_gb_get_qwq_with_a_smaller_cache():
     asked = plan("qwq-32b", machine=machine(24))
     assert not asked.fits
-    assert (asked.instead.model, asked.instead.mix) == ("qwq-32b", "Q4_K_M")
+    assert (asked.instead.model, asked.instead.quantisation) == ("qwq-32b", "Q4_K_M")
     assert asked.verdict == "does not fit; it would with Q8_0 cache and 8k context"
     tight = plan("qwq-32b", machine=machine(23))
     assert tight.verdict == "does not fit; it would with Q8_0 cache and 4k context"
@@ -154,7 +156,11 @@ def test_a_plan_reads_as_sentences_with_its_numbers():
 
 def test_any_quantisation_can_be_planned_offered_or_not():
     named = plan("qwq-32b:Q6_K", machine=machine(64))
-    assert named.mix == "Q6_K" == plan("qwq-32b", machine=machine(64), quantisation="q6_k").mix
+    assert (
+        named.quantisation
+        == "Q6_K"
+        == plan("qwq-32b", machine=machine(64), quantisation="q6_k").quantisation
+    )
     assert plan("deepseek-r1", machine=machine(64), quantisation="Q2_K").memory.weights > 200e9
 
 

@@ -34,17 +34,23 @@ def test_the_recommended_sampling_is_what_the_engine_understands():
 
 def test_qwq_is_offered_in_qwens_own_four_sizes_and_two_smaller_ones():
     files = find_model("qwq-32b").files
-    qwens = {mix for mix, file in files.items() if file.repository == "Qwen/QwQ-32B-GGUF"}
+    qwens = {
+        quantisation
+        for quantisation, file in files.items()
+        if file.repository == "Qwen/QwQ-32B-GGUF"
+    }
     assert qwens == {"Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"}
-    smaller = {mix: file for mix, file in files.items() if mix not in qwens}
+    smaller = {
+        quantisation: file for quantisation, file in files.items() if quantisation not in qwens
+    }
     assert smaller
     assert all(file.size_bytes < files["Q4_K_M"].size_bytes for file in smaller.values())
-    assert find_file("qwq-32b").mix == "Q4_K_M"
+    assert find_file("qwq-32b").quantisation == "Q4_K_M"
 
 
 def test_a_certain_file_is_named_after_a_colon_in_any_case():
     assert find_file("qwq-32b:q8_0").name == "qwq-32b-q8_0.gguf"
-    assert find_file("QwQ-32B:Q8_0").mix == "Q8_0"
+    assert find_file("QwQ-32B:Q8_0").quantisation == "Q8_0"
 
 
 @pytest.mark.parametrize("misspelt", ["qwq32b", "QwQ 32", "qwq_32b", "qwen-qwq-32b"])

@@ -13,10 +13,10 @@ from course_utils.model_files.architectures import (
 )
 from course_utils.model_files.catalogue import find_model, models, predicted_file_bytes
 from course_utils.model_files.quantisation import (
-    MIXES,
+    QUANTISATIONS,
     bits_per_weight,
     bytes_read_per_token,
-    mix_name,
+    quantisation_name,
     stored_bytes,
     tensor_type,
     weight_bytes,
@@ -60,16 +60,22 @@ SHAPES = {
         **SMALL,
     ),
 }
-LLAMA_CPP_MIXES = [mix for mix in MIXES if mix not in ("F32", "F16", "BF16")]
+LLAMA_CPP_QUANTISATIONS = [
+    quantisation for quantisation in QUANTISATIONS if quantisation not in ("F32", "F16", "BF16")
+]
 
 
-I_QUANTS = [mix for mix in LLAMA_CPP_MIXES if mix.startswith("IQ")]
+I_QUANTS = [
+    quantisation for quantisation in LLAMA_CPP_QUANTISATIONS if quantisation.startswith("IQ")
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_types_are_those_that_llama_cpp_chooses(shape, tmp_path):
-    mixes = [mix for mix in LLAMA_CPP_MIXES if mix not in I_QUANTS]
-    _compare_types(SHAPES[shape], mixes, tmp_path)
+    quantisations = [
+        quantisation for quantisation in LLAMA_CPP_QUANTISATIONS if quantisation not in I_QUANTS
+    ]
+    _compare_types(SHAPES[shape], quantisations, tmp_path)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -78,26 +84,26 @@ def test_the_types_of_i_quants_are_those_that_llama_cpp_chooses(shape, tmp_path)
     _compare_types(SHAPES[shape].with_layers(8), I_QUANTS, tmp_path)
 
 
-def _compare_types(shape, mixes, folder) -> None:
+def _compare_types(shape, quantisations, folder) -> None:
     from gguf import GGUFReader
 
     source = write_standin(folder / "f32.gguf", shape, "F32").path
-    for mix in mixes:
-        target = folder / f"{mix}.gguf"
-        _quantise(source, target, mix)
+    for quantisation in quantisations:
+        target = folder / f"{quantisation}.gguf"
+        _quantise(source, target, quantisation)
         stored = {t.name: t.tensor_type.name for t in GGUFReader(target).tensors}
-        predicted = {t.name: tensor_type(t, shape, mix) for t in shape.tensors()}
-        assert predicted == stored, mix
+        predicted = {t.name: tensor_type(t, shape, quantisation) for t in shape.tensors()}
+        assert predicted == stored, quantisation
 
 
-def _quantise(source, target, mix: str) -> None:
+def _quantise(source, target, quantisation: str) -> None:
     import llama_cpp.llama_cpp as C
     from gguf import LlamaFileType
 
     parameters = C.llama_model_quantize_default_params()
-    parameters.ftype = LlamaFileType[f"MOSTLY_{mix}"]
+    parameters.ftype = LlamaFileType[f"MOSTLY_{quantisation}"]
     parameters.nthread = 1
-    if mix.startswith("IQ"):
+    if quantisation.startswith("IQ"):
         parameters.imatrix = _importance_matrix(source)
     files = str(source).encode(), str(target).encode()
     assert C.llama_model_quantize(*files, ctypes.byref(parameters)) == 0
@@ -124,7 +130,7 @@ def test_qwqs_q4_k_m_has_19_845_357_568_bytes_of_weights():
 
 
 @pytest.mark.parametrize(
-    ("name", "mix", "published"),
+    ("name", "quantisation", "published"),
     [
         # Exact lengths of published files: Bartowski's QwQ, Unsloth's distilled model,
         # Bartowski's small distilled model, Qwen's own mixture.
@@ -137,8 +143,10 @@ def test_qwqs_q4_k_m_has_19_845_357_568_bytes_of_weights():
         ("qwq-32b", "IQ3_XS", 13_705_513_856),
     ],
 )
-def test_a_published_files_length_is_predicted_within_a_ten_thousandth(name, mix, published):
-    predicted = predicted_file_bytes(find_model(name).architecture, mix)
+def test_a_published_files_length_is_predicted_within_a_ten_thousandth(
+    name, quantisation, published
+):
+    predicted = predicted_file_bytes(find_model(name).architecture, quantisation)
     assert predicted == pytest.approx(published, rel=1e-4)
 
 
@@ -146,7 +154,7 @@ def test_every_rounded_size_in_the_catalogue_is_the_predicted_one():
     for model in models().values():
         for file in model.files.values():
             if file.published_gigabytes is not None:
-                predicted = predicted_file_bytes(model.architecture, file.mix) / 1e9
+                predicted = predicted_file_bytes(model.architecture, file.quantisation) / 1e9
                 assert predicted == pytest.approx(file.published_gigabytes, abs=0.055), file
 
 
@@ -169,7 +177,7 @@ def test_bytes_split_by_part_and_by_type_sum_to_the_whole():
 def test_fewer_bits_give_a_smaller_file():
     shape = find_model("qwq-32b").architecture
     order = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K"]
-    sizes = [weight_bytes(shape, mix) for mix in order]
+    sizes = [weight_bytes(shape, quantisation) for quantisation in order]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -189,6 +197,6 @@ def test_the_cache_is_read_too_as_a_conversation_grows():
 
 
 def test_a_mix_is_recognised_in_any_case_and_a_wrong_one_refused():
-    assert mix_name("q4_k_m") == "Q4_K_M"
+    assert quantisation_name("q4_k_m") == "Q4_K_M"
     with pytest.raises(OptionError, match="Q4_K_M"):
-        mix_name("Q4_K_XL")
+        quantisation_name("Q4_K_XL")

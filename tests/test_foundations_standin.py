@@ -42,9 +42,9 @@ def test_a_full_size_stand_in_is_as_long_as_planned_and_small_on_disk(name, most
     model = find_model(name)
     with standin(name, folder=tmp_path) as file:
         assert file.complete
-        header = file.file_bytes - weight_bytes(model.architecture, file.mix)
+        header = file.file_bytes - weight_bytes(model.architecture, file.quantisation)
         assert 1e6 < header < 4e6
-        planned = predicted_file_bytes(model.architecture, file.mix)
+        planned = predicted_file_bytes(model.architecture, file.quantisation)
         assert file.file_bytes == pytest.approx(planned, rel=2e-4)
         assert file.disk_bytes < most_on_disk
     assert not list(tmp_path.iterdir())

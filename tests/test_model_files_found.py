@@ -95,7 +95,7 @@ def ollama(home, name: str, contents: bytes, folder=".ollama/models"):
 def test_a_file_is_found_where_each_program_keeps_it(home, qwq_bytes, keeper, path):
     put(home / path, qwq_bytes)
     (copy,) = find_copies("qwq-32b")
-    assert (copy.keeper, copy.path, copy.mix) == (keeper, home / path, "F16")
+    assert (copy.keeper, copy.path, copy.quantisation) == (keeper, home / path, "F16")
     assert copy.size_bytes == len(qwq_bytes)
 
 
@@ -111,7 +111,7 @@ def test_a_file_is_found_where_each_program_keeps_it(home, qwq_bytes, keeper, pa
 def test_ollamas_blobs_are_found_by_their_manifests(home, qwq_bytes, name):
     blob = ollama(home, name, qwq_bytes)
     (copy,) = find_copies("qwq-32b")
-    assert (copy.keeper, copy.path, copy.mix) == ("Ollama", blob, "F16")
+    assert (copy.keeper, copy.path, copy.quantisation) == ("Ollama", blob, "F16")
 
 
 def test_the_programs_own_settings_are_followed(home, qwq_bytes, monkeypatch):

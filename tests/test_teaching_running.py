@@ -49,7 +49,7 @@ def test_the_planner_shows_what_plan_says_for_every_setting():
     here = machine(24)
     planner = teaching.capacity_planner(machine=here)
     assert planner.plan == plan("qwq-32b", machine=here)
-    planner.mix.value, planner.context.value = "Q6_K", 32768
+    planner.quantisation.value, planner.context.value = "Q6_K", 32768
     planner.cache.value, planner.repack.value = "q8_0", True
     wanted = plan("qwq-32b", 32768, "q8_0", here, "Q6_K", repack=True)
     assert planner.plan == wanted

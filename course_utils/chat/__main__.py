@@ -77,7 +77,7 @@ def _open(options: argparse.Namespace) -> Engine | None:
     if choice.copy is not None:
         print(f"Already on this machine: {choice.copy.path} ({choice.copy.keeper}).")
         if choice.larger is not None:
-            other = f"{choice.larger.model}:{choice.larger.mix}"
+            other = f"{choice.larger.model}:{choice.larger.quantisation}"
             size = choice.larger.memory.weights / 1e9
             print(f"A larger file fits too: make chat MODEL={other} ({size:.1f} GB).")
         return open_model(path_to_open(choice.copy), **choice.options)
@@ -89,7 +89,7 @@ def _open(options: argparse.Namespace) -> Engine | None:
 
 def _tell(choice: Choice) -> None:
     if choice.refused is not None:
-        print(f"{choice.refused.title} {choice.refused.mix}: {choice.refused.verdict}.")
+        print(f"{choice.refused.title} {choice.refused.quantisation}: {choice.refused.verdict}.")
     print(choice.plan)
 
 

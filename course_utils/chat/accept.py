@@ -29,7 +29,7 @@ from course_utils.model_files.capacity import Plan, plan
 from course_utils.model_files.catalogue import Model, find_model, predicted_file_bytes
 from course_utils.model_files.gguf_check import check_gguf
 from course_utils.model_files.gguf_header import GgufHeader
-from course_utils.model_files.quantisation import mix_name, tensor_type
+from course_utils.model_files.quantisation import quantisation_name, tensor_type
 from course_utils.paths import models_folder, repository_root
 from course_utils.progress import Progress
 from course_utils.terminal import show_what_can_be_shown
@@ -72,7 +72,10 @@ def accept(name: str, *, transcript: Path | None = None, max_tokens: int = 2000)
     planned = plan(name, machine=here)
     if not planned.fits:
         planned = planned.instead
-        if planned is None or (planned.model, planned.mix) != (model.name, _mix(model, header)):
+        if planned is None or (planned.model, planned.quantisation) != (
+            model.name,
+            _quantisation_of(model, header),
+        ):
             raise MachineError(
                 f"{model.title} does not fit into the memory that is free, so it cannot be asked.",
                 "Close other programs, or take a smaller file.",
@@ -122,20 +125,21 @@ def _shape(model: Model, header: GgufHeader) -> Check:
 
 
 def _types(model: Model, header: GgufHeader) -> Check:
-    mix = _mix(model, header)
+    quantisation = _quantisation_of(model, header)
     stored = Counter(tensor.type for tensor in header.tensors)
     expected = Counter(
-        tensor_type(tensor, model.architecture, mix) for tensor in model.architecture.tensors()
+        tensor_type(tensor, model.architecture, quantisation)
+        for tensor in model.architecture.tensors()
     )
     words = ", ".join(f"{count} {kind}" for kind, count in sorted(stored.items()))
     if stored == expected:
-        return Check("types", PASSED, f"{mix}: {words}")
+        return Check("types", PASSED, f"{quantisation}: {words}")
     expected_words = ", ".join(f"{count} {kind}" for kind, count in sorted(expected.items()))
-    return Check("types", FAILED, f"{mix}: {words}; predicted: {expected_words}")
+    return Check("types", FAILED, f"{quantisation}: {words}; predicted: {expected_words}")
 
 
 def _length(model: Model, header: GgufHeader) -> Check:
-    predicted = predicted_file_bytes(model.architecture, _mix(model, header))
+    predicted = predicted_file_bytes(model.architecture, _quantisation_of(model, header))
     off = header.file_bytes / predicted - 1
     # The header of a small vocabulary is not the one that the prediction is made for.
     small = model.architecture.vocabulary < QWEN_VOCABULARY
@@ -193,8 +197,8 @@ def _conversation(engine: Engine, planned: Plan, path: Path, max_tokens: int) ->
     )
 
 
-def _mix(model: Model, header: GgufHeader) -> str:
-    return mix_name(header.quantisation) if header.quantisation else model.mix
+def _quantisation_of(model: Model, header: GgufHeader) -> str:
+    return quantisation_name(header.quantisation) if header.quantisation else model.quantisation
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from course_utils.machine import Machine, this_machine
 from course_utils.model_files.capacity import Plan, plan
 from course_utils.model_files.catalogue import ModelFile, find_file, find_model
 from course_utils.model_files.found import LocalCopy, find_copies
-from course_utils.model_files.quantisation import mix_name
+from course_utils.model_files.quantisation import quantisation_name
 
 SPARE_DISK_BYTES = 10**9
 
@@ -36,7 +36,7 @@ class Choice:
     @property
     def name(self) -> str:
         """What ``download_model`` takes."""
-        return f"{self.plan.model}:{self.plan.mix}"
+        return f"{self.plan.model}:{self.plan.quantisation}"
 
     @property
     def options(self) -> dict[str, object]:
@@ -53,7 +53,7 @@ def choose(name: str, *, machine: Machine | None = None, **wanted) -> Choice | N
     """
     machine = machine or this_machine()
     asked = plan(name, machine=machine, **wanted)
-    here = {copy.mix: copy for copy in reversed(files_here(name))}
+    here = {copy.quantisation: copy for copy in reversed(files_here(name))}
     fitting = [
         (planned, copy)
         for copy in here.values()
@@ -78,19 +78,21 @@ def choose(name: str, *, machine: Machine | None = None, **wanted) -> Choice | N
     if best is None:
         return None
     refused = None if best is asked else asked
-    copies = files_here(f"{best.model}:{best.mix}")
+    copies = files_here(f"{best.model}:{best.quantisation}")
     if copies:
         return Choice(best, copy=copies[0], refused=refused)
-    return Choice(best, file=find_file(f"{best.model}:{best.mix}"), refused=refused)
+    return Choice(best, file=find_file(f"{best.model}:{best.quantisation}"), refused=refused)
 
 
 def files_here(name: str) -> list[LocalCopy]:
     """The files of a model on this machine: those the course downloaded, then those it found."""
-    title, _, mix = name.partition(":")
+    title, _, quantisation = name.partition(":")
     downloaded = [
-        LocalCopy(file.model, file.mix, file.local_path, file.size_bytes, OURS)
+        LocalCopy(file.model, file.quantisation, file.local_path, file.size_bytes, OURS)
         for file in find_model(title).files.values()
-        if file.mix == (mix_name(mix) if mix else file.mix) and file.local_path.is_file()
+        if file.quantisation
+        == (quantisation_name(quantisation) if quantisation else file.quantisation)
+        and file.local_path.is_file()
     ]
     return downloaded + find_copies(name)
 
@@ -100,15 +102,15 @@ def path_to_open(copy: LocalCopy) -> Path:
 
     Raises ModelFileError where such a file is not the one that the catalogue means.
     """
-    return model_path(f"{copy.model}:{copy.mix}") if copy.keeper == OURS else copy.path
+    return model_path(f"{copy.model}:{copy.quantisation}") if copy.keeper == OURS else copy.path
 
 
 def _smallest_change(copy: LocalCopy, machine: Machine, wanted: dict) -> Plan | None:
     """A plan that runs this very file here, if need be with less context or a smaller cache."""
-    planned = plan(f"{copy.model}:{copy.mix}", machine=machine, **wanted)
+    planned = plan(f"{copy.model}:{copy.quantisation}", machine=machine, **wanted)
     if not planned.fits:
         planned = planned.instead
-    if planned is None or (planned.model, planned.mix) != (copy.model, copy.mix):
+    if planned is None or (planned.model, planned.quantisation) != (copy.model, copy.quantisation):
         return None
     return planned
 

@@ -109,12 +109,13 @@ def find_model_file(name: str) -> FoundFile:
             f"models/downloads/{file.name} cannot be read ({error.strerror or error}).",
             "Check its permissions and its disk.",
         ) from None
-    if not is_here and (copy := _copy_of_another_program(name, file.mix)):
+    if not is_here and (copy := _copy_of_another_program(name, file.quantisation)):
         return copy
     name = str(name).strip().lower()
     if not is_here:
         raise ModelFileError(
-            f"{model.title} ({file.mix}, {file.size_bytes / 1e9:.1f} GB) is not on this machine.",
+            f"{model.title} ({file.quantisation}, {file.size_bytes / 1e9:.1f} GB) is not on this "
+            "machine.",
             f'See with rehearse("{name}") how fast it would run here, '
             f'then fetch it with download_model("{name}"); notebook 06 shows both.',
         )
@@ -145,14 +146,14 @@ def _copy_of_another_program(name: str, recommended: str | None) -> FoundFile | 
         copies,
         key=lambda copy: (
             copy.size_bytes < free,
-            copy.mix == recommended,
+            copy.quantisation == recommended,
             copy.size_bytes if copy.size_bytes < free else -copy.size_bytes,
         ),
     )
     return FoundFile(
         best.path,
-        f"it is the {best.mix} file that {best.keeper} keeps; its name and its header fit, and its "
-        "checksum was not compared.",
+        f"it is the {best.quantisation} file that {best.keeper} keeps; its name and its header "
+        "fit, and its checksum was not compared.",
     )
 
 

@@ -85,8 +85,8 @@ class Rehearsal:
     def __str__(self) -> str:
         about = "extrapolated" if self.extrapolated else "measured"
         lines = [
-            f"{self.plan.title} {self.plan.mix}, rehearsed in {self.seconds:.0f} s with a file of "
-            f"{self.disk_bytes / 1e6:.0f} MB:",
+            f"{self.plan.title} {self.plan.quantisation}, rehearsed in {self.seconds:.0f} s with a "
+            f"file of {self.disk_bytes / 1e6:.0f} MB:",
             f"  load      {self.load_seconds:8.1f} s",
             f"  memory    {self.resident_bytes / GIB:8.1f} GiB  {about}, "
             f"{self.plan.memory.total / GIB:.1f} planned",
@@ -144,7 +144,7 @@ def rehearse(
     shown, why = _layers_to_run(planned, layers, repack)
     options = {"context": planned.context, "kv_type": planned.kv_type, "repack": repack}
     wrote = time.perf_counter()
-    with standin(planned.model, planned.mix, layers=shown) as file:
+    with standin(planned.model, planned.quantisation, layers=shown) as file:
         write_seconds = time.perf_counter() - wrote
         measured = measure_in_own_process(file.path, options, on_progress)
     if bandwidths:
@@ -164,7 +164,7 @@ def measure_unpacking() -> float:
         options = {"context": 512, "threads": usable_cores(), "repack": False}
         *_, last = measure(str(file.path), **options)
         speed = last["measured"]["decode_tokens_per_second"]
-        return speed * bytes_read_per_token(file.architecture, file.mix)
+        return speed * bytes_read_per_token(file.architecture, file.quantisation)
 
 
 def compare_repacking(model: str = "qwq-32b", **options) -> dict[str, Rehearsal]:
@@ -192,7 +192,7 @@ def compare_repacking(model: str = "qwq-32b", **options) -> dict[str, Rehearsal]
 
 
 def _same_file(one: Plan, other: Plan) -> bool:
-    return (one.model, one.mix) == (other.model, other.mix)
+    return (one.model, one.quantisation) == (other.model, other.quantisation)
 
 
 def _layers_to_run(planned: Plan, asked: int | None, repack: bool) -> tuple[int, str | None]:
@@ -215,8 +215,8 @@ def _layers_to_run(planned: Plan, asked: int | None, repack: bool) -> tuple[int,
             return layers, why
     smaller = planned.instead.model if planned.instead else "nano-thinker"
     raise MachineError(
-        f"Not even one layer of {planned.title} {planned.mix} fits the memory that is free "
-        f"({readable_memory(planned.machine.available_memory_bytes)}).",
+        f"Not even one layer of {planned.title} {planned.quantisation} fits the memory that is "
+        f"free ({readable_memory(planned.machine.available_memory_bytes)}).",
         f'Rehearse a smaller model: rehearse("{smaller}").',
     )
 
@@ -229,11 +229,11 @@ def _sparse_here() -> bool:
 
 def _need(architecture: Architecture, planned: Plan, repack: bool) -> int:
     return memory_need(
-        file_bytes=predicted_file_bytes(architecture, planned.mix),
+        file_bytes=predicted_file_bytes(architecture, planned.quantisation),
         architecture=architecture,
         context=planned.context,
         kv_type=planned.kv_type,
-        repacked=repacked_bytes(architecture, planned.mix) if repack else 0,
+        repacked=repacked_bytes(architecture, planned.quantisation) if repack else 0,
     ).total
 
 
@@ -248,7 +248,7 @@ def _rehearsal(
 ) -> Rehearsal:
     """Put plan and measurement together; scale up what a few layers showed."""
     part, full = file.architecture, file.full
-    bytes_ratio = planned.bytes_per_token / bytes_read_per_token(part, planned.mix)
+    bytes_ratio = planned.bytes_per_token / bytes_read_per_token(part, planned.quantisation)
     # The output matrix works once per prompt; the layers work for each of its tokens.
     flops_ratio = _layer_flops(full) / _layer_flops(part)
     missing = planned.memory.total - _need(part, planned, repack)

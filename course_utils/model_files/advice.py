@@ -62,18 +62,22 @@ def _reason(asked: Plan, best: Plan) -> str:
             f"{find_model(best.model).title} thinks aloud too and needs "
             f"{readable_memory(best.needed_bytes)}."
         )
-    elif best.mix == asked.mix:
+    elif best.quantisation == asked.quantisation:
         why = (
-            f"{best.mix} fits into the {free} that are free with {best.context:,} tokens of "
-            f"context and a KV cache in {best.kv_type.upper()}."
+            f"{best.quantisation} fits into the {free} that are free with {best.context:,} tokens "
+            f"of context and a KV cache in {best.kv_type.upper()}."
         )
     else:
         why = (
-            f"{asked.mix} needs {readable_memory(asked.needed_bytes)}, and {free} are free; "
-            f"{best.mix} needs {readable_memory(best.needed_bytes)} with {best.context:,} tokens "
-            f"of context and a KV cache in {best.kv_type.upper()}."
+            f"{asked.quantisation} needs {readable_memory(asked.needed_bytes)}, and {free} are "
+            f"free; {best.quantisation} needs {readable_memory(best.needed_bytes)} with "
+            f"{best.context:,} tokens of context and a KV cache in {best.kv_type.upper()}."
         )
-        passed = [mix for mix, better in BETTER_OF_ITS_SIZE.items() if better == best.mix]
+        passed = [
+            quantisation
+            for quantisation, better in BETTER_OF_ITS_SIZE.items()
+            if better == best.quantisation
+        ]
         if passed:
             why += f" Of files of about this size it is the better one ({passed[0]} is worse)."
     if best.card is not None:

@@ -31,14 +31,16 @@ class Alternative(NamedTuple):
     """One thing to try: a file of a model, and how it is opened."""
 
     model: Model
-    mix: str
+    quantisation: str
     context: int
     kv_type: str
 
 
-def alternatives(model: Model, mix: str, context: int, weights: int) -> Iterator[Alternative]:
+def alternatives(
+    model: Model, quantisation: str, context: int, weights: int
+) -> Iterator[Alternative]:
     """What to try in place of a file with so many bytes of ``weights``, the best first."""
-    yield from _of_model(model, {mix: weights} | _smaller_files(model, weights), context)
+    yield from _of_model(model, {quantisation: weights} | _smaller_files(model, weights), context)
     for other in map(find_model, FALLBACK_MODELS):
         if other.name != model.name:
             yield from _of_model(other, _smaller_files(other, weights), context)
@@ -47,21 +49,21 @@ def alternatives(model: Model, mix: str, context: int, weights: int) -> Iterator
 def _smaller_files(model: Model, weights: int) -> dict[str, int]:
     """The lengths of the offered files below ``weights``, without those that have a better one."""
     return {
-        mix: file.size_bytes
-        for mix, file in model.files.items()
-        if file.size_bytes < weights and BETTER_OF_ITS_SIZE.get(mix) not in model.files
+        quantisation: file.size_bytes
+        for quantisation, file in model.files.items()
+        if file.size_bytes < weights and BETTER_OF_ITS_SIZE.get(quantisation) not in model.files
     }
 
 
 def _of_model(model: Model, files: dict[str, int], context: int) -> Iterator[Alternative]:
     short = min(context, SMALL_CONTEXT)
     by_size = sorted(files, key=files.get, reverse=True)
-    fine = [mix for mix in by_size if not mix.startswith(_COARSE)]
-    coarse = [[mix] for mix in by_size if mix.startswith(_COARSE)]
+    fine = [quantisation for quantisation in by_size if not quantisation.startswith(_COARSE)]
+    coarse = [[quantisation] for quantisation in by_size if quantisation.startswith(_COARSE)]
     for group in (fine, *coarse):
-        for mix in group:
-            yield Alternative(model, mix, context, "f16")
-            yield Alternative(model, mix, context, "q8_0")
-            yield Alternative(model, mix, short, "q8_0")
-        for mix in group:
-            yield Alternative(model, mix, short, "q4_0")
+        for quantisation in group:
+            yield Alternative(model, quantisation, context, "f16")
+            yield Alternative(model, quantisation, context, "q8_0")
+            yield Alternative(model, quantisation, short, "q8_0")
+        for quantisation in group:
+            yield Alternative(model, quantisation, short, "q4_0")

@@ -30,12 +30,12 @@ def experts_touched(experts: int, used: int, tokens: int) -> float:
     return experts * (1 - (1 - used / experts) ** tokens)
 
 
-def bytes_read_per_step(architecture: Architecture, mix: str, sequences: int = 1) -> float:
+def bytes_read_per_step(architecture: Architecture, quantisation: str, sequences: int = 1) -> float:
     """Bytes of weights that one step of so many sequences reads, each of them once.
 
     For one sequence that is ``quantisation.bytes_read_per_token``.  The KV cache comes on top.
     """
-    always, routed, row = _weights_at_work(architecture, mix)
+    always, routed, row = _weights_at_work(architecture, quantisation)
     if not routed:
         return always + sequences * row
     experts = architecture.experts
@@ -44,11 +44,11 @@ def bytes_read_per_step(architecture: Architecture, mix: str, sequences: int = 1
 
 
 @functools.cache
-def _weights_at_work(architecture: Architecture, mix: str) -> tuple[float, float, float]:
+def _weights_at_work(architecture: Architecture, quantisation: str) -> tuple[float, float, float]:
     """Bytes that every step reads, bytes of all routed experts, and of one embedding row."""
     always = routed = row = 0.0
     for tensor in architecture.tensors():
-        size = tensor_bytes(tensor, architecture, mix)
+        size = tensor_bytes(tensor, architecture, quantisation)
         if tensor.part == "routed experts":
             routed += size
         elif tensor.part == "input embedding" and not architecture.tied_embeddings:

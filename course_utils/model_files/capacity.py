@@ -22,7 +22,7 @@ from course_utils.model_files.memory import (
     repacked_bytes,
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
-from course_utils.model_files.quantisation import bytes_read_per_token, mix_name
+from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
 from course_utils.model_files.speed import decoding_bytes_per_second, seconds_per_token
 from course_utils.units import MIB, readable_memory
 
@@ -47,7 +47,7 @@ class Plan:
 
     model: str
     title: str
-    mix: str
+    quantisation: str
     context: int
     kv_type: str
     machine: Machine
@@ -61,7 +61,7 @@ class Plan:
     @property
     def name(self) -> str:
         """The file's name in the catalogue: "qwq-32b:Q4_K_M"."""
-        return f"{self.model}:{self.mix}"
+        return f"{self.model}:{self.quantisation}"
 
     @property
     def ceiling(self) -> float:
@@ -122,10 +122,10 @@ class Plan:
             return "fits"
         if self.instead is None:
             return "does not fit; the nano thinker, which comes with the course, would"
-        if (self.instead.model, self.instead.mix) == (self.model, self.mix):
+        if (self.instead.model, self.instead.quantisation) == (self.model, self.quantisation):
             return f"does not fit; it would with {self.instead._settings()}"
         settings = "" if self.instead.kv_type == "f16" else f", with {self.instead._settings()}"
-        return f"does not fit; {self.instead.title} {self.instead.mix} would{settings}"
+        return f"does not fit; {self.instead.title} {self.instead.quantisation} would{settings}"
 
     def on(self, machine: Machine) -> Plan:
         """The same plan for the same machine with its speeds measured anew."""
@@ -145,7 +145,7 @@ class Plan:
             f"{label} {readable_memory(count)}" for label, count in self.memory.parts().items()
         )
         lines = [
-            f"{self.title} {self.mix}, {self.context:,} tokens of context, "
+            f"{self.title} {self.quantisation}, {self.context:,} tokens of context, "
             f"{self.kv_type.upper()} cache: {self.verdict}.",
             f"Memory: {readable_memory(self.memory.total)} ({parts}); "
             f"free here: {readable_memory(free)} of {readable_memory(total)}.",
@@ -189,7 +189,7 @@ class Plan:
             f"Speed: about {_speed(self.tokens_per_second)} tokens per second (at most "
             f"{_speed(self.ceiling)}: {reads})."
         )
-        if self.mix.startswith("IQ") and self.card is None:
+        if self.quantisation.startswith("IQ") and self.card is None:
             line += " Weights of this kind take longer to unpack than is counted here; rehearse."
         return line
 
@@ -207,41 +207,46 @@ def plan(
     """Plan a model of the catalogue on a machine, by default this one.
 
     ``model`` may name a file, as in "qwq-32b:Q6_K"; so may ``quantisation``.  Any quantisation
-    of ``course_utils.model_files.quantisation.MIXES`` can be planned, offered for download or not.
+    of ``course_utils.model_files.quantisation.QUANTISATIONS`` can be planned, offered for download
+    or not.
     ``repack``: count llama.cpp's private copy of the weights too.  ``gpu_layers``: how many layers
     lie on the machine's graphics card: as many as fit ("auto"), a number, or "all".
 
     Raises OptionError for an unknown name, type or quantisation, a context below 1, and layers on
     a card where there is none, or more than it holds.
     """
-    name, _, named_mix = str(model).partition(":")
+    name, _, named_quantisation = str(model).partition(":")
     entry = find_model(name)
     machine = machine or this_machine()
     if not isinstance(context, int) or isinstance(context, bool) or context < 1:
         raise OptionError(f"context={context!r} is not valid.", "Give a whole number from 1.")
     cache_bytes_per_value(kv_type)
-    mix = mix_name(quantisation or named_mix or entry.mix)
-    asked = _plan(entry, mix, context, kv_type.lower(), machine, repack, gpu_layers)
+    quantisation = quantisation_name(quantisation or named_quantisation or entry.quantisation)
+    asked = _plan(entry, quantisation, context, kv_type.lower(), machine, repack, gpu_layers)
     if asked.fits:
         return asked
-    for other in alternatives(entry, mix, context, _file_bytes(entry, entry.architecture, mix)):
-        tried = _plan(other.model, other.mix, other.context, other.kv_type, machine, False, "auto")
+    for other in alternatives(
+        entry, quantisation, context, _file_bytes(entry, entry.architecture, quantisation)
+    ):
+        tried = _plan(
+            other.model, other.quantisation, other.context, other.kv_type, machine, False, "auto"
+        )
         if tried.fits:
             return replace(asked, instead=tried)
     return asked
 
 
-def _file_bytes(entry: Model, architecture: Architecture, mix: str) -> int:
+def _file_bytes(entry: Model, architecture: Architecture, quantisation: str) -> int:
     if entry.path is not None and entry.path.is_file():
         return entry.path.stat().st_size
-    if mix in entry.files:
-        return entry.files[mix].size_bytes
-    return predicted_file_bytes(architecture, mix)
+    if quantisation in entry.files:
+        return entry.files[quantisation].size_bytes
+    return predicted_file_bytes(architecture, quantisation)
 
 
 def _plan(
     entry: Model,
-    mix: str,
+    quantisation: str,
     context: int,
     kv_type: str,
     machine: Machine,
@@ -250,26 +255,26 @@ def _plan(
 ) -> Plan:
     architecture = entry.architecture
     memory = memory_need(
-        file_bytes=_file_bytes(entry, architecture, mix),
+        file_bytes=_file_bytes(entry, architecture, quantisation),
         architecture=architecture,
         context=context,
         kv_type=kv_type,
-        repacked=repacked_bytes(architecture, mix) if repack else 0,
+        repacked=repacked_bytes(architecture, quantisation) if repack else 0,
     )
-    layers = layers_that_fit(architecture, mix, memory, machine.card, gpu_layers)
-    card = on_card(architecture, mix, memory, layers) if layers else None
+    layers = layers_that_fit(architecture, quantisation, memory, machine.card, gpu_layers)
+    card = on_card(architecture, quantisation, memory, layers) if layers else None
     return Plan(
         model=entry.name,
         title=entry.title,
-        mix=mix,
+        quantisation=quantisation,
         context=context,
         kv_type=kv_type,
         machine=machine,
         memory=card.left_in(memory) if card is not None else memory,
-        bytes_per_token=bytes_read_per_token(architecture, mix),
+        bytes_per_token=bytes_read_per_token(architecture, quantisation),
         # While a thought is written, half of it is in the cache on average.
         bytes_per_thought_token=bytes_read_per_token(
-            architecture, mix, context=THOUGHT_TOKENS // 2, key_type=kv_type
+            architecture, quantisation, context=THOUGHT_TOKENS // 2, key_type=kv_type
         ),
         mixture=architecture.experts is not None,
         card=card,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from course_utils.errors import CourseError, ModelFileError, OptionError
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.quantisation import MIXES, mix_name, weight_bytes
+from course_utils.model_files.quantisation import QUANTISATIONS, quantisation_name, weight_bytes
 from course_utils.paths import downloads_folder, models_folder
 
 HEADER_BYTES_PER_VOCABULARY_ENTRY = 39.3
@@ -38,7 +38,7 @@ class ModelFile:
     """
 
     model: str
-    mix: str
+    quantisation: str
     repository: str
     revision: str
     name: str
@@ -90,7 +90,7 @@ class Model:
         return Architecture.from_config(self.config)
 
     @property
-    def mix(self) -> str:
+    def quantisation(self) -> str:
         """The quantisation of the recommended file, or of the shipped one.
 
         Q4_K_M, the usual choice, where the catalogue offers no file.
@@ -99,10 +99,15 @@ class Model:
             return self.default_file or "Q4_K_M"
         # Told by its size: what the header takes beside the tensors is small against a type's step.
         architecture, size = self.architecture, self.path.stat().st_size
-        sizes = {mix: weight_bytes(architecture, mix) for mix in MIXES}
-        return max((mix for mix in MIXES if sizes[mix] <= size), key=sizes.get)
+        sizes = {
+            quantisation: weight_bytes(architecture, quantisation) for quantisation in QUANTISATIONS
+        }
+        return max(
+            (quantisation for quantisation in QUANTISATIONS if sizes[quantisation] <= size),
+            key=sizes.get,
+        )
 
-    def file(self, mix: str | None = None) -> ModelFile:
+    def file(self, quantisation: str | None = None) -> ModelFile:
         """The file of this quantisation, or the recommended one.
 
         Raises OptionError when the catalogue offers no such file.
@@ -117,7 +122,7 @@ class Model:
                 f"The catalogue offers no file of {self.title}.",
                 "Plan or rehearse it; to run one, choose another model.",
             )
-        chosen = mix_name(mix or self.default_file)
+        chosen = quantisation_name(quantisation or self.default_file)
         if chosen not in self.files:
             raise OptionError(
                 f"The catalogue offers no {chosen} file of {self.title}.",
@@ -169,8 +174,8 @@ def find_file(name: str) -> ModelFile:
 
     Raises OptionError when the model or the quantisation is not in the catalogue.
     """
-    _, _, mix = str(name).partition(":")
-    return find_model(name).file(mix or None)
+    _, _, quantisation = str(name).partition(":")
+    return find_model(name).file(quantisation or None)
 
 
 @functools.cache
@@ -207,8 +212,8 @@ def _model(name: str, entry: Mapping) -> Model:
             ollama=tuple(entry.get("ollama", ())),
         )
         files = {
-            mix_name(mix): _file(model, mix_name(mix), facts)
-            for mix, facts in entry.get("files", {}).items()
+            quantisation_name(quantisation): _file(model, quantisation_name(quantisation), facts)
+            for quantisation, facts in entry.get("files", {}).items()
         }
     except KeyError as error:
         raise _wrong_entry(name, f"it lacks {error}") from error
@@ -224,25 +229,26 @@ def _model(name: str, entry: Mapping) -> Model:
     return model
 
 
-def _file(model: Model, mix: str, facts: Mapping) -> ModelFile:
+def _file(model: Model, quantisation: str, facts: Mapping) -> ModelFile:
     exact = facts.get("bytes")
     sha256 = facts.get("sha256")
     if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise _wrong_entry(model.name, f"the sha256 of {mix} is not 64 hexadecimal digits")
+        raise _wrong_entry(model.name, f"the sha256 of {quantisation} is not 64 hexadecimal digits")
     revision, unpinned = facts["revision"], facts.get("unpinned", "")
     if bool(re.fullmatch(r"[0-9a-f]{40}", revision)) == bool(unpinned):
         raise _wrong_entry(
             model.name,
-            f"the revision of {mix} has to be a commit (40 hexadecimal digits), or 'unpinned' has "
-            "to say why it is none",
+            f"the revision of {quantisation} has to be a commit (40 hexadecimal digits), or "
+            "'unpinned' has to say why it is none",
         )
     return ModelFile(
         model=model.name,
-        mix=mix,
+        quantisation=quantisation,
         repository=facts["repository"],
         revision=revision,
         name=facts["file"],
-        size_bytes=exact or predicted_file_bytes(Architecture.from_config(model.config), mix),
+        size_bytes=exact
+        or predicted_file_bytes(Architecture.from_config(model.config), quantisation),
         exact=exact is not None,
         source=facts["source"],
         sha256=sha256,
@@ -251,10 +257,10 @@ def _file(model: Model, mix: str, facts: Mapping) -> ModelFile:
     )
 
 
-def predicted_file_bytes(architecture: Architecture, mix: str) -> int:
+def predicted_file_bytes(architecture: Architecture, quantisation: str) -> int:
     """The length of a quantised GGUF: its tensors to the byte, and an estimate of its header."""
     header = round(architecture.vocabulary * HEADER_BYTES_PER_VOCABULARY_ENTRY)
-    return weight_bytes(architecture, mix) + header
+    return weight_bytes(architecture, quantisation) + header
 
 
 def _wrong_entry(name: str, what: str) -> ModelFileError:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from course_utils.errors import CourseError, ModelFileError
 from course_utils.model_files.catalogue import Model, find_model, models
 from course_utils.model_files.gguf_header import GgufHeader, read_header
-from course_utils.model_files.quantisation import mix_name
+from course_utils.model_files.quantisation import quantisation_name
 from course_utils.paths import downloads_folder
 
 DEEPEST_FOLDER = 5
@@ -54,7 +54,7 @@ class LocalCopy:
     """
 
     model: str
-    mix: str
+    quantisation: str
     path: Path
     size_bytes: int
     keeper: str
@@ -104,15 +104,15 @@ def find_copies(name: str, where: list[Place] | None = None) -> list[LocalCopy]:
     that cannot be read, is not complete, or is of a type that the course cannot count, is left
     out.  Raises OptionError for an unknown name.
     """
-    title, _, mix = str(name).partition(":")
+    title, _, quantisation = str(name).partition(":")
     model = find_model(title)
-    wanted = mix_name(mix) if mix else None
+    wanted = quantisation_name(quantisation) if quantisation else None
     found: dict[object, LocalCopy] = {}
     for place in places() if where is None else where:
         files = _ollama_files if place.keeper == "Ollama" else _gguf_files
         for path in files(place.folder, model):
             copy = _copy_at(path, model, place.keeper)
-            if copy is not None and wanted in (None, copy.mix):
+            if copy is not None and wanted in (None, copy.quantisation):
                 # The same file may be linked from several folders.
                 found.setdefault(_identity(copy.path), copy)
     return sorted(found.values(), key=lambda copy: (copy.keeper != "the course", -copy.size_bytes))
@@ -229,7 +229,7 @@ def _copy_at(path: Path, model: Model, keeper: str) -> LocalCopy | None:
         return None
     if facts is None or not _is_shaped_like(facts, model) or _is_named_otherwise(facts.name, model):
         return None
-    return LocalCopy(model.name, facts.mix, path, size, keeper)
+    return LocalCopy(model.name, facts.quantisation, path, size, keeper)
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -246,7 +246,7 @@ def parts_of(path: Path) -> list[Path]:
 
 class _HeaderFacts(NamedTuple):
     name: str
-    mix: str
+    quantisation: str
     family: str
     numbers: tuple[int | None, ...]
 
@@ -256,12 +256,15 @@ def _header_facts(path: Path, _size: int, _changed: int) -> _HeaderFacts | None:
     """What a file's header says that matters here; read once for each state of the file."""
     header = read_header(path)
     try:
-        mix = mix_name(header.quantisation)
+        quantisation = quantisation_name(header.quantisation)
     except CourseError:
         return None
     name = header.metadata.get("general.name")
     return _HeaderFacts(
-        name if isinstance(name, str) else "", mix, header.architecture or "", _shape(header)
+        name if isinstance(name, str) else "",
+        quantisation,
+        header.architecture or "",
+        _shape(header),
     )
 
 

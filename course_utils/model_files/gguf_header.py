@@ -113,7 +113,7 @@ class GgufHeader:
 
     @property
     def quantisation(self) -> str | None:
-        """The mix the file was made with, "Q4_K_M" for example; None where it does not say."""
+        """The file's quantisation, for example "Q4_K_M"; None where the file does not say."""
         try:
             name = LlamaFileType(self.metadata.get("general.file_type")).name
         except ValueError:

@@ -94,16 +94,16 @@ def memory_need(
 
 
 @functools.cache
-def repacked_bytes(architecture: Architecture, mix: str) -> int:
+def repacked_bytes(architecture: Architecture, quantisation: str) -> int:
     """Bytes of the private copy that llama.cpp makes of the matrices when it repacks on x86.
 
     The input embedding is only looked up, never multiplied, and stays as it is.
     """
     return sum(
-        tensor_bytes(tensor, architecture, mix)
+        tensor_bytes(tensor, architecture, quantisation)
         for tensor in architecture.tensors()
         if tensor.part != "input embedding"
-        and tensor_type(tensor, architecture, mix) in REPACKED_TYPES
+        and tensor_type(tensor, architecture, quantisation) in REPACKED_TYPES
     )
 
 

@@ -53,7 +53,7 @@ class OnCard:
 
 def layers_that_fit(
     architecture: Architecture,
-    mix: str,
+    quantisation: str,
     memory: MemoryNeed,
     card: GraphicsCard | None,
     gpu_layers: int | str,
@@ -83,7 +83,9 @@ def layers_that_fit(
         )
     room = card.free_memory_bytes - CARD_RESERVE_BYTES
     fitting = 0
-    while fitting < every and on_card(architecture, mix, memory, fitting + 1).total <= room:
+    while (
+        fitting < every and on_card(architecture, quantisation, memory, fitting + 1).total <= room
+    ):
         fitting += 1
     if wanted is not None and wanted > fitting:
         raise OptionError(
@@ -94,7 +96,9 @@ def layers_that_fit(
     return fitting if wanted is None else wanted
 
 
-def on_card(architecture: Architecture, mix: str, memory: MemoryNeed, layers: int) -> OnCard:
+def on_card(
+    architecture: Architecture, quantisation: str, memory: MemoryNeed, layers: int
+) -> OnCard:
     """What so many layers take on the card, the output first and then the last layers.
 
     ``memory``: the whole model's need, whose KV cache is shared out evenly.
@@ -102,7 +106,7 @@ def on_card(architecture: Architecture, mix: str, memory: MemoryNeed, layers: in
     first = architecture.layers + 1 - layers
     weights = read = all_read = 0
     for tensor in architecture.tensors():
-        count = tensor_bytes(tensor, architecture, mix)
+        count = tensor_bytes(tensor, architecture, quantisation)
         at_work = count
         if tensor.part == "input embedding":
             at_work = count if architecture.tied_embeddings else 0

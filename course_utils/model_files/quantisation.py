@@ -1,10 +1,10 @@
 """How many bytes does each weight take once llama.cpp has quantised a model?
 
-A mix such as Q4_K_M is a recipe: most matrices get 4-bit blocks, the more sensitive ones more
-bits.  Mixes whose name begins with IQ ("i-quants") store groups of weights as entries of a fixed
-list of patterns.  They are made with an importance matrix: for each column of a matrix, how large
-the numbers were that it was multiplied with on sample texts, so that errors go where they matter
-least.  The sizes here are those of files made with one.
+A quantisation such as Q4_K_M is a recipe: most matrices get 4-bit blocks, the more sensitive ones
+more bits.  Quantisations whose name begins with IQ ("i-quants") store groups of weights as entries
+of a fixed list of patterns.  They are made with an importance matrix: for each column of a matrix,
+how large the numbers were that it was multiplied with on sample texts, so that errors go where
+they matter least.  The sizes here are those of files made with one.
 
 The rules below follow ``llama_tensor_get_type`` and ``tensor_type_fallback`` in llama.cpp's
 ``src/llama-quant.cpp``; ``tests/test_foundations_quantisation.py`` compares them with what
@@ -22,7 +22,7 @@ from course_utils.model_files.architectures import Architecture, GroupedQueryAtt
 TENSOR_ALIGNMENT = 32
 """GGUF starts every tensor at a multiple of so many bytes (``general.alignment``'s default)."""
 
-# The type that a mix gives to a matrix about which no rule says otherwise.
+# The type that a quantisation gives to a matrix about which no rule says otherwise.
 BASE_TYPE = {
     "F32": "F32",
     "F16": "F16",
@@ -47,7 +47,7 @@ BASE_TYPE = {
     "Q2_K": "Q2_K",
     "IQ2_M": "IQ2_S",
 }
-MIXES = tuple(BASE_TYPE)
+QUANTISATIONS = tuple(BASE_TYPE)
 """The quantisations whose files this course can predict, from most to fewest bits."""
 
 # K-quants pack 256 weights of a row; rows of another length fall back to blocks of 32.
@@ -55,33 +55,38 @@ FALLBACK = {"Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_
 FALLBACK |= dict.fromkeys(("IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL")
 
 
-def mix_name(name: str) -> str:
-    """The mix's name in its usual spelling. Raises OptionError for one that is not known."""
-    known = {mix.lower(): mix for mix in MIXES}
+def quantisation_name(name: str) -> str:
+    """The quantisation's name in its usual spelling. Raises OptionError for an unknown one."""
+    known = {quantisation.lower(): quantisation for quantisation in QUANTISATIONS}
     try:
         return known[name.lower()]
     except (KeyError, AttributeError):
         raise OptionError(
-            f"{name!r} is not a quantisation this course knows.", f"Use one of: {', '.join(MIXES)}."
+            f"{name!r} is not a quantisation this course knows.",
+            f"Use one of: {', '.join(QUANTISATIONS)}.",
         ) from None
 
 
-def tensor_type(tensor: Tensor, architecture: Architecture, mix: str) -> str:
-    """The type llama.cpp stores this tensor in under this mix, for example "Q6_K".
+def tensor_type(tensor: Tensor, architecture: Architecture, quantisation: str) -> str:
+    """The type llama.cpp stores this tensor in under this quantisation, for example "Q6_K".
 
     Vectors and the router stay in F32, since they are small and matter much.
     """
-    mix = mix_name(mix)
-    base = BASE_TYPE[mix]
+    quantisation = quantisation_name(quantisation)
+    base = BASE_TYPE[quantisation]
     if len(tensor.shape) < 2 or tensor.part in ("norms", "router"):
         return "F32"
     if base in ("F32", "F16", "BF16"):
         return base
-    return _fitting_type(_preferred_type(tensor, architecture, mix, base), tensor.shape[-1])
+    return _fitting_type(
+        _preferred_type(tensor, architecture, quantisation, base), tensor.shape[-1]
+    )
 
 
-def _preferred_type(tensor: Tensor, architecture: Architecture, mix: str, base: str) -> str:
-    """What the mix wants for this tensor, before its row length is looked at."""
+def _preferred_type(
+    tensor: Tensor, architecture: Architecture, quantisation: str, base: str
+) -> str:
+    """What the quantisation wants for this tensor, before its row length is looked at."""
     name = tensor.name.split(".")[-2]
     layer, layers = tensor.layer, architecture.layers
     experts = architecture.experts.experts if architecture.experts else 0
@@ -94,52 +99,52 @@ def _preferred_type(tensor: Tensor, architecture: Architecture, mix: str, base: 
         row_fits = tensor.shape[-1] % block_weights(base) == 0
         if not row_fits or base == "Q8_0":
             return "Q8_0"
-        return "Q5_K" if mix in ("IQ3_XXS", "IQ2_M") else "Q6_K"
+        return "Q5_K" if quantisation in ("IQ3_XXS", "IQ2_M") else "Q6_K"
     if name == "token_embd":
-        return "IQ3_S" if mix in ("IQ3_XXS", "IQ2_M") else base
-    if mix == "IQ2_M":
+        return "IQ3_S" if quantisation in ("IQ3_XXS", "IQ2_M") else base
+    if quantisation == "IQ2_M":
         return _preferred_by_iq2_m(name, tensor, architecture, shared_heads)
     if name == "attn_v":
         if eight_experts:
             return "Q8_0"
-        if mix in ("IQ3_XXS", "IQ3_XS", "IQ3_S") and shared_heads:
+        if quantisation in ("IQ3_XXS", "IQ3_XS", "IQ3_S") and shared_heads:
             return "Q4_K"
-        if mix == "IQ3_M":
+        if quantisation == "IQ3_M":
             return "Q4_K"
-        if mix in ("IQ4_NL", "IQ4_XS") and shared_heads:
+        if quantisation in ("IQ4_NL", "IQ4_XS") and shared_heads:
             return "Q5_K"
-        if mix == "Q2_K":
+        if quantisation == "Q2_K":
             return "Q4_K" if shared_heads else "Q3_K"
-        if mix == "Q3_K_M":
+        if quantisation == "Q3_K_M":
             return "Q5_K" if layer < 2 else "Q4_K"
-        if mix == "Q3_K_L" or (mix == "Q4_K_S" and layer < 4):
+        if quantisation == "Q3_K_L" or (quantisation == "Q4_K_S" and layer < 4):
             return "Q5_K"
-        if mix in ("Q4_K_M", "Q5_K_M") and _gets_more_bits(layer, layers):
+        if quantisation in ("Q4_K_M", "Q5_K_M") and _gets_more_bits(layer, layers):
             return "Q6_K"
     elif name == "attn_k" and eight_experts:
         return "Q8_0"
     elif name in ("attn_q", "attn_k"):
-        return {"IQ3_XS": "IQ3_XXS", "IQ3_XXS": "IQ2_S"}.get(mix, base)
+        return {"IQ3_XS": "IQ3_XXS", "IQ3_XXS": "IQ2_S"}.get(quantisation, base)
     elif name.startswith(("ffn_gate", "ffn_up")):
-        if mix == "IQ3_XS" and layers // 8 <= layer < 7 * layers // 8:
+        if quantisation == "IQ3_XS" and layers // 8 <= layer < 7 * layers // 8:
             return "IQ3_XXS"
     elif name.startswith("ffn_down"):
-        if mix == "IQ3_M" and (
+        if quantisation == "IQ3_M" and (
             layer < layers // 8 or (eight_experts and _gets_more_bits(layer, layers))
         ):
             return "Q4_K"
-        if mix == "Q2_K":
+        if quantisation == "Q2_K":
             return "Q3_K"
-        if mix == "Q3_K_M":
+        if quantisation == "Q3_K_M":
             return "Q5_K" if layer < layers // 16 else "Q4_K"
-        if mix == "Q3_K_L" or (mix == "Q4_K_S" and layer < layers // 8):
+        if quantisation == "Q3_K_L" or (quantisation == "Q4_K_S" and layer < layers // 8):
             return "Q5_K"
-        if mix in ("Q4_K_M", "Q5_K_M") and _gets_more_bits(layer, layers):
+        if quantisation in ("Q4_K_M", "Q5_K_M") and _gets_more_bits(layer, layers):
             return "Q6_K"
     elif name == "attn_output":
         if eight_experts:
-            return "Q5_K" if mix in EIGHT_EXPERT_OUTPUT_MIXES else base
-        return ATTENTION_OUTPUT_TYPES.get(mix, base)
+            return "Q5_K" if quantisation in EIGHT_EXPERT_OUTPUT_QUANTISATIONS else base
+        return ATTENTION_OUTPUT_TYPES.get(quantisation, base)
     return base
 
 
@@ -166,7 +171,7 @@ ATTENTION_OUTPUT_TYPES = {
     **{"Q2_K": "Q3_K", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K"},
     **{"IQ3_XXS": "IQ3_S", "IQ3_M": "Q4_K"},
 }
-EIGHT_EXPERT_OUTPUT_MIXES = (
+EIGHT_EXPERT_OUTPUT_QUANTISATIONS = (
     *("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M"),
     *("IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M", "IQ4_NL", "IQ4_XS"),
 )
@@ -212,9 +217,9 @@ def stored_bytes(shape: tuple[int, ...], kind: str) -> int:
     return math.prod(shape) // block_weights(kind) * block_bytes(kind)
 
 
-def tensor_bytes(tensor: Tensor, architecture: Architecture, mix: str) -> int:
-    """Bytes of this tensor under this mix, without padding."""
-    return stored_bytes(tensor.shape, tensor_type(tensor, architecture, mix))
+def tensor_bytes(tensor: Tensor, architecture: Architecture, quantisation: str) -> int:
+    """Bytes of this tensor under this quantisation, without padding."""
+    return stored_bytes(tensor.shape, tensor_type(tensor, architecture, quantisation))
 
 
 def padded(count: int) -> int:
@@ -223,35 +228,35 @@ def padded(count: int) -> int:
 
 
 @functools.cache
-def weight_bytes(architecture: Architecture, mix: str) -> int:
+def weight_bytes(architecture: Architecture, quantisation: str) -> int:
     """Bytes of all tensors of a quantised file, each padded to GGUF's alignment.
 
     The header (metadata, vocabulary, tensor list) comes on top: a few MB.
     """
-    return sum(padded(tensor_bytes(t, architecture, mix)) for t in architecture.tensors())
+    return sum(padded(tensor_bytes(t, architecture, quantisation)) for t in architecture.tensors())
 
 
-def weight_bytes_by_part(architecture: Architecture, mix: str) -> dict[str, int]:
+def weight_bytes_by_part(architecture: Architecture, quantisation: str) -> dict[str, int]:
     """The same bytes, split into the parts of ``Architecture.parameters_by_part``."""
     found: dict[str, int] = {}
     for tensor in architecture.tensors():
-        size = padded(tensor_bytes(tensor, architecture, mix))
+        size = padded(tensor_bytes(tensor, architecture, quantisation))
         found[tensor.part] = found.get(tensor.part, 0) + size
     return found
 
 
-def weight_bytes_by_type(architecture: Architecture, mix: str) -> dict[str, int]:
+def weight_bytes_by_type(architecture: Architecture, quantisation: str) -> dict[str, int]:
     """The same bytes, split by the type they are stored in, for example Q4_K, Q6_K and F32."""
     found: dict[str, int] = {}
     for tensor in architecture.tensors():
-        kind = tensor_type(tensor, architecture, mix)
+        kind = tensor_type(tensor, architecture, quantisation)
         found[kind] = found.get(kind, 0) + padded(stored_bytes(tensor.shape, kind))
     return found
 
 
 def bytes_read_per_token(
     architecture: Architecture,
-    mix: str,
+    quantisation: str,
     *,
     context: int = 0,
     key_type: str = "F16",
@@ -263,14 +268,14 @@ def bytes_read_per_token(
     that reads B bytes per second can therefore not write more than B / this tokens per second.
     """
     cache = context * architecture.cache_bytes_per_token(key_type, value_type)
-    return round(_weight_bytes_at_work(architecture, mix) + cache)
+    return round(_weight_bytes_at_work(architecture, quantisation) + cache)
 
 
 @functools.cache
-def _weight_bytes_at_work(architecture: Architecture, mix: str) -> float:
+def _weight_bytes_at_work(architecture: Architecture, quantisation: str) -> float:
     total = 0.0
     for tensor in architecture.tensors():
-        size = tensor_bytes(tensor, architecture, mix)
+        size = tensor_bytes(tensor, architecture, quantisation)
         if tensor.part == "input embedding" and not architecture.tied_embeddings:
             size = size / architecture.vocabulary
         elif tensor.part == "routed experts":

@@ -32,8 +32,8 @@ from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.quantisation import (
     block_bytes,
     block_weights,
-    mix_name,
     padded,
+    quantisation_name,
     stored_bytes,
     tensor_type,
     weight_bytes,
@@ -74,7 +74,7 @@ class Standin:
 
     path: Path
     name: str
-    mix: str
+    quantisation: str
     architecture: Architecture
     full: Architecture
     file_bytes: int
@@ -93,24 +93,28 @@ def standins_folder() -> Path:
 
 @contextlib.contextmanager
 def standin(
-    name: str, mix: str | None = None, *, layers: int | None = None, folder: Path | None = None
+    name: str,
+    quantisation: str | None = None,
+    *,
+    layers: int | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Standin]:
     """A stand-in of a catalogue's model, removed again at the end, whatever happens inside.
 
-    ``mix``: a quantisation, by default the one the catalogue recommends.  ``layers``: write only
-    the first so many layers.  Raises OptionError for an unknown name, MachineError where the disk
+    ``quantisation``: by default the one the catalogue recommends.  ``layers``: write only the first
+    so many layers.  Raises OptionError for an unknown name, MachineError where the disk
     has no room.  What a killed process left behind is removed first.
     """
     model = find_model(name)
-    mix = mix_name(mix or model.mix)
+    quantisation = quantisation_name(quantisation or model.quantisation)
     full = model.architecture
     shown = full if layers is None else full.with_layers(min(layers, full.layers))
     folder = folder or standins_folder()
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    path = folder / f"{model.name}-{mix}-{shown.layers}-layers{_suffix(os.getpid())}"
+    path = folder / f"{model.name}-{quantisation}-{shown.layers}-layers{_suffix(os.getpid())}"
     try:
-        yield write_standin(path, shown, mix, title=model.title, full=full)
+        yield write_standin(path, shown, quantisation, title=model.title, full=full)
     finally:
         path.unlink(missing_ok=True)
 
@@ -118,7 +122,7 @@ def standin(
 def write_standin(
     path: Path,
     architecture: Architecture,
-    mix: str,
+    quantisation: str,
     *,
     title: str = "a model",
     full: Architecture | None = None,
@@ -127,8 +131,8 @@ def write_standin(
 
     Raises MachineError when the disk cannot hold it, which matters only without sparse files.
     """
-    mix = mix_name(mix)
-    weights = weight_bytes(architecture, mix)
+    quantisation = quantisation_name(quantisation)
+    weights = weight_bytes(architecture, quantisation)
     if not sparse_files_work(path.parent) and free_disk_bytes(path.parent) < 1.1 * weights:
         raise MachineError(
             f"The disk has no room for {weights / 1e9:.1f} GB, "
@@ -136,12 +140,12 @@ def write_standin(
             "Rehearse fewer layers, or put the course on another disk.",
         )
     try:
-        _write_header(path, architecture, mix, title)
+        _write_header(path, architecture, quantisation, title)
         start = padded(path.stat().st_size)
         with path.open("r+b") as file:
             file.truncate(start + weights)
             if architecture.experts is not None:
-                _write_live_tensors(file, start, architecture, mix)
+                _write_live_tensors(file, start, architecture, quantisation)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -149,7 +153,7 @@ def write_standin(
     return Standin(
         path=path,
         name=title,
-        mix=mix,
+        quantisation=quantisation,
         architecture=architecture,
         full=full or architecture,
         file_bytes=facts.st_size,
@@ -198,14 +202,14 @@ def _suffix(process: int) -> str:
 # ---- the header ------------------------------------------------------------------------------
 
 
-def _write_header(path: Path, architecture: Architecture, mix: str, title: str) -> None:
+def _write_header(path: Path, architecture: Architecture, quantisation: str, title: str) -> None:
     """Metadata, a vocabulary of made-up tokens, and the list of tensors."""
     from gguf import GGUFWriter, LlamaFileType, TokenType
     from gguf.constants import GGMLQuantizationType
 
     writer = GGUFWriter(path, architecture.family)
     writer.add_name(f"{title} (stand-in: true shape, zero weights)")
-    writer.add_file_type(_file_type(LlamaFileType, mix))
+    writer.add_file_type(_file_type(LlamaFileType, quantisation))
     _add_shape(writer, architecture)
     tokens = _vocabulary(architecture.vocabulary)
     writer.add_tokenizer_model("gpt2")
@@ -217,7 +221,7 @@ def _write_header(path: Path, architecture: Architecture, mix: str, title: str) 
     writer.add_eos_token_id(len(tokens) - 1)
     writer.add_add_bos_token(False)
     for tensor in architecture.tensors():
-        kind = tensor_type(tensor, architecture, mix)
+        kind = tensor_type(tensor, architecture, quantisation)
         size = stored_bytes(tensor.shape, kind)
         rows = (*tensor.shape[:-1], tensor.shape[-1] // block_weights(kind) * block_bytes(kind))
         dtype = np.dtype(np.uint8)
@@ -228,8 +232,8 @@ def _write_header(path: Path, architecture: Architecture, mix: str, title: str) 
     writer.close()
 
 
-def _file_type(known, mix: str) -> int:
-    return known["ALL_F32" if mix == "F32" else f"MOSTLY_{mix}"]
+def _file_type(known, quantisation: str) -> int:
+    return known["ALL_F32" if quantisation == "F32" else f"MOSTLY_{quantisation}"]
 
 
 def _vocabulary(size: int) -> list[str]:
@@ -286,12 +290,12 @@ def _add_shape(writer, architecture: Architecture) -> None:
 # ---- weights that are not zero -----------------------------------------------------------------
 
 
-def _write_live_tensors(file, start: int, architecture: Architecture, mix: str) -> None:
+def _write_live_tensors(file, start: int, architecture: Architecture, quantisation: str) -> None:
     """Give a mixture's routers something to choose by: see the module's docstring."""
     random = np.random.default_rng(0)
     position = start
     for tensor in architecture.tensors():
-        kind = tensor_type(tensor, architecture, mix)
+        kind = tensor_type(tensor, architecture, quantisation)
         data = _live_bytes(tensor, kind, random)
         if data is not None:
             file.seek(position)

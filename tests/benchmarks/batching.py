@@ -117,20 +117,20 @@ def _row(
     name: str, file: Standin, sequences: int, times: list[float], touched: float | None
 ) -> dict[str, object]:
     experts = file.full.experts
-    ratio = bytes_read_per_step(file.full, file.mix, sequences) / bytes_read_per_step(
-        file.architecture, file.mix, sequences
+    ratio = bytes_read_per_step(file.full, file.quantisation, sequences) / bytes_read_per_step(
+        file.architecture, file.quantisation, sequences
     )
     seconds = median(times)
     return {
         "model": name,
-        "quantisation": file.mix,
+        "quantisation": file.quantisation,
         "layers_run": file.architecture.layers,
         "all_layers": file.full.layers,
         "sequences": sequences,
         "steps": len(times),
         "seconds_per_step_run": round(seconds, 4),
         "slowest_step_run": round(max(times), 4),
-        "gb_per_step": round(bytes_read_per_step(file.full, file.mix, sequences) / 1e9, 3),
+        "gb_per_step": round(bytes_read_per_step(file.full, file.quantisation, sequences) / 1e9, 3),
         "tokens_per_second": round(sequences / (seconds * ratio), 3),
         "experts_touched": "" if touched is None else round(touched, 1),
         "experts_expected": ""

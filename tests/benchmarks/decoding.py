@@ -64,7 +64,7 @@ def main() -> None:
         }
         times, found = by_turns(loops, TOKENS)
         bandwidths = found[None]
-        per_token = bytes_read_per_token(file.architecture, file.mix)
+        per_token = bytes_read_per_token(file.architecture, file.quantisation)
         engine.close()
     read = statistics.median(bandwidths)
     speeds = {name: 1 / statistics.median(values) for name, values in times.items()}
@@ -77,7 +77,7 @@ def main() -> None:
         {
             "loop": name,
             "model": MODEL,
-            "quantisation": file.mix,
+            "quantisation": file.quantisation,
             "layers_run": file.architecture.layers,
             "tokens": TOKENS,
             "tokens_per_second": round(speed, 3),

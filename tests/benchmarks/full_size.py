@@ -39,7 +39,7 @@ def row(runs: list[Rehearsal], shared: list[Rehearsal] | None = None) -> dict[st
     return {
         "bandwidth_gb_per_second": round(bandwidth / 1e9, 2),
         "model": planned.model,
-        "quantisation": planned.mix,
+        "quantisation": planned.quantisation,
         "layers": first.layers,
         "all_layers": first.all_layers,
         "context": planned.context,

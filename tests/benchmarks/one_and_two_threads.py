@@ -63,7 +63,7 @@ def main() -> None:
         prefill = prefill_speeds(engines)
         loops = {settings: streamed(engine) for settings, engine in engines.items()}
         times, bandwidths = by_turns(loops, TOKENS, THREADS)
-        per_token = bytes_read_per_token(file.architecture, file.mix)
+        per_token = bytes_read_per_token(file.architecture, file.quantisation)
         for engine in engines.values():
             engine.close()
     for (threads, repack), seconds in times.items():
@@ -72,7 +72,7 @@ def main() -> None:
             {
                 "bandwidth_gb_per_second": round(bandwidth / 1e9, 2),
                 "model": MODEL,
-                "quantisation": file.mix,
+                "quantisation": file.quantisation,
                 "layers_run": LAYERS,
                 "threads": threads,
                 "repack": repack,

@@ -36,13 +36,13 @@ def measure(layers: int) -> dict[str, object]:
         finally:
             writer.close()
     bandwidths.append(measure_memory_bandwidth(0.5))
-    read = bytes_read_per_token(file.architecture, file.mix)
-    whole = bytes_read_per_token(file.full, file.mix)
+    read = bytes_read_per_token(file.architecture, file.quantisation)
+    whole = bytes_read_per_token(file.full, file.quantisation)
     bandwidth, seconds = median(bandwidths), median(times)
     row = {
         "bandwidth_gb_per_second": round(bandwidth / 1e9, 2),
         "model": MODEL,
-        "quantisation": file.mix,
+        "quantisation": file.quantisation,
         "layers_run": layers,
         "dense_layers_run": file.architecture.experts.dense_layers,
         "all_layers": file.full.layers,

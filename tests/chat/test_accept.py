@@ -42,15 +42,15 @@ def real(monkeypatch, tmp_path):
         "num_key_value_heads": 2,
     }
     file = dataclasses.replace(model.file(), sha256=None)
-    entry = dataclasses.replace(model, config=config, files={file.mix: file})
+    entry = dataclasses.replace(model, config=config, files={file.quantisation: file})
     changed = known | {"qwq-32b": entry}
     for module in (catalogue, found):
         monkeypatch.setattr(module, "models", lambda: changed)
     monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path)
     monkeypatch.setattr(found, "places", lambda: [])
-    standin = write_standin(tmp_path / file.name, entry.architecture, file.mix)
+    standin = write_standin(tmp_path / file.name, entry.architecture, file.quantisation)
     exact = dataclasses.replace(file, size_bytes=standin.file_bytes, exact=True)
-    entry = dataclasses.replace(entry, files={file.mix: exact})
+    entry = dataclasses.replace(entry, files={file.quantisation: exact})
     changed["qwq-32b"] = entry
     return tmp_path / file.name
 

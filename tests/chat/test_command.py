@@ -40,7 +40,7 @@ def test_what_is_chosen_fits_on_every_machine():
             assert choice is None or (choice.plan.fits and choice.file is not None)
             assert (choice is None) == (gib <= 4)
             if choice is not None and choice.refused is not None:
-                assert choice.name != f"{choice.refused.model}:{choice.refused.mix}" or (
+                assert choice.name != f"{choice.refused.model}:{choice.refused.quantisation}" or (
                     choice.options != {"context": 8192, "kv_type": "f16"}
                 )
 
@@ -49,7 +49,7 @@ def keep(monkeypatch, *copies):
     monkeypatch.setattr(
         choosing,
         "find_copies",
-        lambda name: [c for c in copies if name in (c.model, f"{c.model}:{c.mix}")],
+        lambda name: [c for c in copies if name in (c.model, f"{c.model}:{c.quantisation}")],
     )
 
 
@@ -59,13 +59,13 @@ def test_a_file_that_is_here_and_fits_is_taken_before_any_download(monkeypatch, 
     keep(monkeypatch, small, large)
     assert choose("qwq-32b", machine=machine(64)).copy == large
     on_32 = choose("qwq-32b", machine=machine(32))
-    assert on_32.copy == small and on_32.larger.mix == "Q4_K_M" and on_32.refused is None
+    assert on_32.copy == small and on_32.larger.quantisation == "Q4_K_M" and on_32.refused is None
     on_8 = choose("qwq-32b", machine=machine(8))
     assert on_8.copy is None and on_8.plan.model == "r1-distill-qwen-1.5b"
-    keep(monkeypatch, dataclasses.replace(large, mix="Q4_K_M"))
+    keep(monkeypatch, dataclasses.replace(large, quantisation="Q4_K_M"))
     choice = choose("qwq-32b", machine=machine(24))
-    assert choice.copy.mix == "Q4_K_M" and choice.options["kv_type"] == "q8_0"
-    assert choice.refused.mix == "Q4_K_M" and choice.plan.fits
+    assert choice.copy.quantisation == "Q4_K_M" and choice.options["kv_type"] == "q8_0"
+    assert choice.refused.quantisation == "Q4_K_M" and choice.plan.fits
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def offered(monkeypatch, tmp_path):
     }
     file = dataclasses.replace(
         model.file(),
-        mix="F16",
+        quantisation="F16",
         revision=COMMIT,
         size_bytes=len(NANO),
         exact=True,

@@ -30,8 +30,10 @@ def offer(monkeypatch, folder):
             "revision": "main",
         }
         file = dataclasses.replace(model.file(), **(known | facts))
-        files = {file.mix: file}
-        small = dataclasses.replace(model, config=config, files=files, default_file=file.mix)
+        files = {file.quantisation: file}
+        small = dataclasses.replace(
+            model, config=config, files=files, default_file=file.quantisation
+        )
         monkeypatch.setattr(catalogue, "models", lambda: {MODEL: small})
         monkeypatch.setattr(catalogue, "downloads_folder", lambda: folder)
         return file

@@ -25,7 +25,7 @@ from course_utils.model_files.memory import (
     refuse_if_swapping,
 )
 from course_utils.model_files.offloading import layers_that_fit, on_card
-from course_utils.model_files.quantisation import mix_name
+from course_utils.model_files.quantisation import quantisation_name
 from course_utils.units import GIB, MIB
 
 # What takes less than this is not worth a look at the machine's memory.
@@ -142,7 +142,7 @@ def _with_layers_on_card(
     card = graphics_card()
     architecture = architecture_of(header)
     try:
-        mix = mix_name(header.quantisation)
+        quantisation = quantisation_name(header.quantisation)
     except CourseError:
         architecture = None
     if architecture is None:
@@ -150,9 +150,9 @@ def _with_layers_on_card(
         if gpu_layers == "auto" or card is None:
             return loading
         return loading._replace(gpu_layers=MOST_LAYERS if gpu_layers == "all" else gpu_layers)
-    layers = layers_that_fit(architecture, mix, loading.need, card, gpu_layers)
+    layers = layers_that_fit(architecture, quantisation, loading.need, card, gpu_layers)
     if layers and not card.shares_memory:
-        taken = on_card(architecture, mix, loading.need, layers)
+        taken = on_card(architecture, quantisation, loading.need, layers)
         loading = loading._replace(need=taken.left_in(loading.need))
     return loading._replace(gpu_layers=layers)
 

@@ -117,7 +117,7 @@ def _check_attention_parameters(answer) -> str | None:
             compare_number(value, weights - queries * hidden + extra, relative=1e-9) is None
             for extra in (0, biases)
         ):
-            return "The output matrix is missing: it mixes the heads' results."
+            return "The output matrix is missing: it quantisations the heads' results."
         if compare_number(value, weights + biases + hidden, relative=1e-9) is None:
             return "The output projection has no bias in this architecture."
         full = 4 * hidden * queries

@@ -10,7 +10,7 @@ from course_utils.errors import OptionError
 from course_utils.machine import Machine, this_machine
 from course_utils.model_files.capacity import DEFAULT_CONTEXT, Plan, plan
 from course_utils.model_files.catalogue import find_model
-from course_utils.model_files.quantisation import MIXES, mix_name
+from course_utils.model_files.quantisation import QUANTISATIONS, quantisation_name
 from course_utils.teaching.figures.memory import describe_memory, memory_bars
 from course_utils.teaching.page import image_html
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
@@ -19,7 +19,7 @@ from course_utils.units import GIB
 LONGEST_CONTEXT = 131072
 
 # From the fewest bits to the most, the quantisations that people really use.
-_COMMON_MIXES = (
+_COMMON_QUANTISATIONS = (
     *("IQ2_M", "Q2_K", "IQ3_XXS", "IQ3_M", "Q3_K_M", "IQ4_XS"),
     *("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16"),
 )
@@ -55,7 +55,7 @@ class CapacityPlanner(Panel):
 
     def __init__(self, model: str, context: int, quantisation: str | None, machine: Machine):
         entry = find_model(model)
-        chosen = mix_name(quantisation or entry.mix)
+        chosen = quantisation_name(quantisation or entry.quantisation)
         if not isinstance(context, int) or not 1 <= context <= LONGEST_CONTEXT:
             raise OptionError(
                 f"context={context!r} is not valid.",
@@ -66,10 +66,14 @@ class CapacityPlanner(Panel):
             f"{size} GiB": _machine_of(size, machine) for size in _SIZES_GIB
         }
         contexts = sorted({context, *(2**power for power in range(10, 18))})
-        mixes = [mix for mix in reversed(MIXES) if mix in {*_COMMON_MIXES, chosen}]
+        quantisations = [
+            quantisation
+            for quantisation in reversed(QUANTISATIONS)
+            if quantisation in {*_COMMON_QUANTISATIONS, chosen}
+        ]
         label = {"style": {"description_width": "7em"}, "layout": {"width": "34em"}}
-        self.mix = ipywidgets.SelectionSlider(
-            options=mixes, value=chosen, description="Quantisation:", **label
+        self.quantisation = ipywidgets.SelectionSlider(
+            options=quantisations, value=chosen, description="Quantisation:", **label
         )
         self.context = ipywidgets.SelectionSlider(
             options=[(f"{tokens:,} tokens", tokens) for tokens in contexts],
@@ -96,7 +100,7 @@ class CapacityPlanner(Panel):
         self.words = ipywidgets.HTML()
         self.error = ErrorLine()
         redraw = self.error.guard(self._redraw)
-        controls = [self.mix, self.context, self.cache, self.repack, self.machine]
+        controls = [self.quantisation, self.context, self.cache, self.repack, self.machine]
         for control in controls:
             control.observe(lambda _: redraw(), names="value")
         super().__init__(
@@ -115,13 +119,13 @@ class CapacityPlanner(Panel):
             self.context.value,
             self.cache.value,
             self._machines[self.machine.value],
-            self.mix.value,
+            self.quantisation.value,
             repack=self.repack.value,
         )
 
     def _redraw(self) -> None:
         planned = self.plan
-        bars = {f"{planned.title} {planned.mix}": planned.memory.parts()}
+        bars = {f"{planned.title} {planned.quantisation}": planned.memory.parts()}
         total = planned.machine.total_memory_bytes
         free = planned.machine.available_memory_bytes
         self.chart.value = image_html(

@@ -63,7 +63,7 @@ class DecisionChart(Panel):
         self.benchmark = ipywidgets.Dropdown(
             options=list(load_benchmarks()), value=benchmark, description="Quality by:", **wide
         )
-        self.mix = ipywidgets.Dropdown(
+        self.quantisation = ipywidgets.Dropdown(
             options=["Q2_K", "Q3_K_M", "Q4_K_M", "Q6_K", "Q8_0"],
             value="Q4_K_M",
             description="Quantisation:",
@@ -88,14 +88,14 @@ class DecisionChart(Panel):
         self.error = ErrorLine()
         self._redraw_safely = self.error.guard(self._redraw)
         self.place.observe(lambda _: self._take_place(), names="value")
-        for control in (self.benchmark, self.mix, *self.numbers.values()):
+        for control in (self.benchmark, self.quantisation, *self.numbers.values()):
             control.observe(lambda _: self._redraw_safely(), names="value")
         super().__init__(
             ipywidgets.VBox(
                 [
                     self.place,
                     self.benchmark,
-                    self.mix,
+                    self.quantisation,
                     *self.numbers.values(),
                     self.error,
                     self.chart,
@@ -126,7 +126,7 @@ class DecisionChart(Panel):
             tokens=int(self.numbers["tokens"].value),
             euros_per_kwh=self.numbers["euros_per_kwh"].value,
         )
-        return [choose(name, self.chosen_place, lesson, self.mix.value) for name in MODELS]
+        return [choose(name, self.chosen_place, lesson, self.quantisation.value) for name in MODELS]
 
     def _take_place(self) -> None:
         place = self._places[self.place.value]
