@@ -169,7 +169,9 @@ def _question(source: str) -> str | None:
                 return None
             first, *rest = (html.escape(text) for text in texts)
             items = "".join(f"<li>{each}</li>" for each in rest)
-            return f"<p><strong>Your guess, before you read on:</strong> {first}</p><ul>{items}</ul>"
+            return (
+                f"<p><strong>Your guess, before you read on:</strong> {first}</p><ul>{items}</ul>"
+            )
     return None
 
 
