@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from course_utils.engines.thinking import (
+from course_utils.engines.reply import (
     ThinkingSplitter,
     opens_thinking,
     split_thinking,

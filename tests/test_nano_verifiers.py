@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import split_thinking
 from course_utils.errors import OptionError
 from course_utils.nano import tokenizer, verifiers
 from course_utils.nano.tasks import Problem
