@@ -84,7 +84,8 @@ def test_pretraining_learns_the_form_of_a_sum_in_a_few_steps(tokenizer):
     settings = sums.pretraining("0.2M", steps=12, seed=1)
     model = pretrain.new_model(sums.SIZES["0.2M"].shape, 1)
     losses = [
-        r["train_loss"] for r in pretrain.pretrain(model, tokenizer, settings, document=sums.document)
+        r["train_loss"]
+        for r in pretrain.pretrain(model, tokenizer, settings, document=sums.document)
     ]
     assert losses[-1] < losses[0] - 0.5
 

@@ -76,7 +76,9 @@ def run(variant: str, seed: int, *, steps: int = STEPS, exam: int = EXAM) -> lis
         "reply": reply(model),
     }
     rows = []
-    for record in grpo.train(model, tokenizer, sums.problem, settings, watch=works, held_out=held_out):
+    for record in grpo.train(
+        model, tokenizer, sums.problem, settings, watch=works, held_out=held_out
+    ):
         own = {k: v for k, v in record.items() if k not in ("question", "completion", "seconds")}
         rows.append(facts | own | {"reply": reply(model)})
     return [dict.fromkeys(rows[0], "") | facts | before, *rows]

@@ -158,7 +158,10 @@ def reinforce(
 
 
 def sit_exam(
-    model: Transformer, tokenizer: Tokenizer, code: CodeVerifier, asked: dict[str, int] | None = None
+    model: Transformer,
+    tokenizer: Tokenizer,
+    code: CodeVerifier,
+    asked: dict[str, int] | None = None,
 ) -> list[dict]:
     """One row per kind: how many answers were ``right`` of those ``asked``, and the ``marks``.
 
