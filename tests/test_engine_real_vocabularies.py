@@ -60,6 +60,14 @@ def test_an_engine_agrees_with_every_vector_of_its_vocabulary(folder, tmp_path, 
         for text, ids in vectors(folder, name):
             if text:
                 assert [token.id for token in model.tokenize(text)] == ids, text
+        _check_controls(model._vocabulary)
+
+
+def _check_controls(vocabulary):
+    """Each control token is one that llama.cpp reads as such, alone and within a text."""
+    for control in sorted(vocabulary.controls)[:50]:
+        for text in (control, f"a{control}b"):
+            assert vocabulary.tokenize(text, True) != vocabulary.tokenize(text, False), control
 
 
 def test_the_nano_models_cut_texts_where_qwen2_does(folder, nano):

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 import torch
 
-from course_utils.nano import grpo, pretrain
+from course_utils.nano import grpo, pretrain, tokenizer
 from course_utils.nano.experiments import (
     chains,
     chains_corpus,
@@ -20,14 +20,14 @@ from course_utils.nano.experiments import (
     sums,
 )
 from course_utils.nano.experiments.chains_task import Chain, judge
-from course_utils.nano.tokenizer import END_OF_TEXT, load, render
+from course_utils.nano.tokenizer import END_OF_TEXT, render
 
 CHAIN = Chain(7, (8, 3, 9))
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return load()
+def pieces():
+    return tokenizer.load()
 
 
 @pytest.fixture
@@ -52,23 +52,23 @@ def test_a_lucky_answer_is_right_but_not_sound():
 
 @pytest.mark.parametrize("worked", [True, False])
 @pytest.mark.parametrize("asked", [True, False])
-def test_documents_are_spelt_as_the_tokenizer_spells_them(tokenizer, worked, asked):
+def test_documents_are_spelt_as_the_tokenizer_spells_them(pieces, worked, asked):
     for steps in (1, 3, 8):
         chain = chains_task.draw(Random(steps), steps)
         request = chains_task.REQUEST if asked else ""
         text = render(request + chain.question) + chain.completion(worked) + END_OF_TEXT
         spelt = chains_corpus.prompt(chain, asked) + chains_corpus.solution(chain, worked)
-        assert spelt + chains_corpus.spelling()[1]["stop"] == tokenizer.encode(text).ids
+        assert spelt + chains_corpus.spelling()[1]["stop"] == pieces.encode(text).ids
 
 
-def test_a_page_of_single_turns_is_right_and_spelt_as_text(tokenizer):
+def test_a_page_of_single_turns_is_right_and_spelt_as_text(pieces):
     tokens, weights = chains_corpus.page(Random(1))
-    text = tokenizer.decode(tokens, skip_special_tokens=False)
-    assert tokenizer.encode(text).ids == tokens and len(weights) == len(tokens)
+    text = pieces.decode(tokens, skip_special_tokens=False)
+    assert pieces.encode(text).ids == tokens and len(weights) == len(tokens)
     for line in text.removesuffix(END_OF_TEXT).split("\n"):
         turn, result = line.split("=")
         assert sum(map(int, turn.split("+"))) % 10 == int(result)
-    counted = [tokenizer.decode([t]) for t, w in zip(tokens, weights, strict=True) if w]
+    counted = [pieces.decode([t]) for t, w in zip(tokens, weights, strict=True) if w]
     assert len(counted) == 20 and all(t.isdigit() for t in counted)
 
 
@@ -153,14 +153,14 @@ def test_a_branch_of_the_reading_leaves_the_trunk_as_it_was(model):
     assert learner.learn(*batch, 1e-3).item() == pytest.approx(first, abs=1e-6)
 
 
-def test_twelve_prompts_fit_and_end_where_a_reply_begins(tokenizer):
+def test_twelve_prompts_fit_and_end_where_a_reply_begins(pieces):
     assert len(chains_prompts.PROMPTS) == 12
     for name in chains_prompts.PROMPTS:
         text = chains_prompts.PROMPTS[name](CHAIN)
         assert CHAIN.question in text
         assert text.endswith("<think>\n" + chains_prompts.begun(name)(CHAIN))
         longest = chains_task.draw(Random(3), 8)
-        assert len(tokenizer.encode(chains_prompts.PROMPTS[name](longest)).ids) <= 330
+        assert len(pieces.encode(chains_prompts.PROMPTS[name](longest)).ids) <= 330
 
 
 def test_every_size_has_a_plan_that_begins_with_its_bases():

@@ -37,11 +37,11 @@ def main() -> None:
     torch.set_num_threads(1)
     states = repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)
-    model, tokenizer = pretrain.new_model(SHAPE, SETTINGS.seed), load()
+    model, pieces = pretrain.new_model(SHAPE, SETTINGS.seed), load()
     files = {kind: states / f"{NAME}.{kind}" for kind in ("pt", "csv")}
     run = pretrain.pretrain(
         model,
-        tokenizer,
+        pieces,
         SETTINGS,
         document=errands.document,
         state_file=files["pt"],
@@ -49,7 +49,7 @@ def main() -> None:
     )
     seconds = follow(run, NAME, files["csv"])
     about = export.About("nano caller", "A very small model that calls a tool.")
-    export.to_gguf(model, tokenizer, path, about, half=True, template=errands.CHAT_TEMPLATE)
+    export.to_gguf(model, pieces, path, about, half=True, template=errands.CHAT_TEMPLATE)
     facts = {
         "title": "nano caller",
         "summary": "Has read errands: requests, the calls of a tool for the weather that they "
