@@ -159,7 +159,7 @@ def mark_thinking(
     reply: Reply,
     opened: bool | None,
     budget: int | None = None,
-    end_thought: Callable[[], None] | None = None,
+    end_thought: Callable[[], None] = lambda: None,
 ) -> Generator[Piece, None, None]:
     """The pieces of a text as it is generated, those of its thought marked; ``reply`` grows along.
 
