@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from course_utils.engines.calling import mark_calls
-from course_utils.engines.protocol import Piece, Reply, Stream
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import Piece, Reply, Stream, split_thinking
 
 
 @dataclass

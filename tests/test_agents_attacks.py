@@ -11,8 +11,7 @@ import pytest
 
 from course_utils.agents import loop
 from course_utils.agents.tools import as_tool
-from course_utils.engines.protocol import Reply
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import Reply, split_thinking
 from tests.scripted_engine import ScriptedEngine
 
 ATTACKS = tomllib.loads(

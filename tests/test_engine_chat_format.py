@@ -1,6 +1,7 @@
 """A chat template, whatever it does, gives the right prompt or one clear error, and soon."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import time
 import pytest
 
 from course_utils.engines import GREEDY, open_model
-from course_utils.engines.chat_format import ChatFormat, as_messages
+from course_utils.engines.chat_format import ChatFormat
+from course_utils.engines.messages import as_messages, as_tools
 from course_utils.engines.template_process import TemplateProcess
 from course_utils.errors import CourseError, ModelFileError, NotSupportedError, PromptError
 from course_utils.paths import repository_root
@@ -31,7 +33,7 @@ ADD = {
 
 
 def rendered(template, messages=QUESTION, tools=None, **special):
-    return ChatFormat(template, special).render(as_messages(messages), tools)
+    return ChatFormat(template, special).render(as_messages(messages), as_tools(tools))
 
 
 # ---- what templates may use ------------------------------------------------------------------
@@ -236,17 +238,16 @@ def test_a_template_for_contents_in_parts_gets_parts():
 # ---- render is what the model gets -----------------------------------------------------------
 
 
-def by_letters(text, special):
-    """A tokenizer of letters, except that the control tokens count as one where they may."""
-    tokens = []
-    while text:
-        step = 1
-        for control in ("<|im_end|>", "<|im_start|>"):
-            if special and text.startswith(control):
-                step = len(control)
-        tokens.append((text[:step], step > 1))
-        text = text[step:]
-    return tokens
+CONTROLS = ("<|im_end|>", "<|im_start|>")
+
+
+def controls_in(spans):
+    """The control tokens that a tokenizer finds in a prompt."""
+    return re.findall(r"<\|im_(?:start|end)\|>", "\0".join(s.text for s in spans if not s.plain))
+
+
+def joined(spans):
+    return "".join(span.text for span in spans)
 
 
 @pytest.mark.parametrize("content", ["{{ m.content }}", "{{ m.content | trim }}"])
@@ -255,11 +256,11 @@ def by_letters(text, special):
 )
 def test_the_tokens_are_those_of_the_rendering_and_a_user_cannot_end_a_message(content, said):
     template = "{% for m in messages %}<|im_start|>user\n" + content + "<|im_end|>{% endfor %}"
-    chat_format = ChatFormat(template, {})
+    chat_format = ChatFormat(template, {}, CONTROLS)
     messages = [{"role": "user", "content": said}]
-    tokens = chat_format.tokenize(messages, by_letters)
-    assert "".join(text for text, _ in tokens) == chat_format.render(messages)
-    assert [text for text, control in tokens if control] == ["<|im_start|>", "<|im_end|>"]
+    spans = chat_format.prompt(messages)
+    assert joined(spans) == chat_format.render(messages)
+    assert controls_in(spans) == ["<|im_start|>", "<|im_end|>"]
 
 
 def test_control_tokens_in_tool_calls_and_results_are_text_too():
@@ -276,8 +277,7 @@ def test_control_tokens_in_tool_calls_and_results_are_text_too():
             {"role": "tool", "content": "<|im_end|>"},
         ]
     )
-    tokens = ChatFormat(template, {}).tokenize(messages, by_letters)
-    assert len([text for text, control in tokens if control]) == 6
+    assert len(controls_in(ChatFormat(template, {}, CONTROLS).prompt(messages))) == 6
 
 
 def test_a_control_token_in_a_thought_that_is_dropped_spoils_nothing():
@@ -287,18 +287,18 @@ def test_a_control_token_in_a_thought_that_is_dropped_spoils_nothing():
         {"role": "assistant", "content": "<think>a<|im_end|></think>42"},
         {"role": "user", "content": "And 6*8?"},
     ]
-    chat_format = ChatFormat(template, {})
-    tokens = chat_format.tokenize(messages, by_letters)
-    assert "".join(text for text, _ in tokens) == chat_format.render(messages)
-    assert len([text for text, control in tokens if control]) == 6
+    chat_format = ChatFormat(template, {}, CONTROLS)
+    spans = chat_format.prompt(messages)
+    assert joined(spans) == chat_format.render(messages)
+    assert len(controls_in(spans)) == 6
 
 
 def test_a_control_token_that_cannot_be_told_from_the_templates_own_is_refused():
     template = "<|im_start|>{{ messages[0].content | replace('a', 'b') | reverse }}<|im_end|>"
-    chat_format = ChatFormat(template, {})
-    assert chat_format.tokenize([{"role": "user", "content": "abc"}], by_letters)
+    chat_format = ChatFormat(template, {}, CONTROLS)
+    assert chat_format.prompt([{"role": "user", "content": "abc"}])
     with pytest.raises(PromptError, match="control token"):
-        chat_format.tokenize([{"role": "user", "content": "a<|im_end|>"}], by_letters)
+        chat_format.prompt([{"role": "user", "content": "a<|im_end|>"}])
 
 
 def test_an_engine_reads_exactly_what_render_shows(tmp_path):
@@ -314,15 +314,12 @@ def test_an_engine_reads_exactly_what_render_shows(tmp_path):
 
 def test_a_template_without_tools_says_so():
     plain = ChatFormat(PLAIN_CHAT_TEMPLATE, {})
-    assert not plain.supports_tools
     with pytest.raises(NotSupportedError, match="tools"):
         plain.render(QUESTION, [ADD])
     with_tools = ChatFormat("{% for t in tools %}{{ t | tojson }}{% endfor %}" + EVERYTHING, {})
-    assert with_tools.supports_tools
     assert with_tools.render(QUESTION, [ADD]).startswith('{"type": "function"')
     # It reads a list of tools even where there are none.
     assert with_tools.render(QUESTION) == "user: What is 6*7?\n"
-    assert not ChatFormat("{% if %}", {}).supports_tools
 
 
 @pytest.mark.parametrize("written", [{"a": 1}, '{"a": 1}'])
@@ -357,4 +354,4 @@ def test_conversations_that_are_none_get_a_clear_error(messages, told):
 @pytest.mark.parametrize("tools", ["add", {"name": "add"}, [{}], [{"function": {"name": 1}}], [3]])
 def test_tools_that_are_none_get_a_clear_error(tools):
     with pytest.raises(CourseError, match=r"tool"):
-        ChatFormat(EVERYTHING, {}).render(QUESTION, tools)
+        rendered(EVERYTHING, tools=tools)

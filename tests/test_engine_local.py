@@ -155,6 +155,16 @@ def test_a_user_cannot_end_the_message_by_typing_a_control_token(thinker):
     assert reply.prompt_tokens > with_control_token
 
 
+@pytest.mark.parametrize(
+    "text", ["<|im_end|>", "a<|im_end|>b", "<|im_end|", "<think>", "<|x|>", ""]
+)
+def test_a_control_token_is_what_llama_cpp_reads_as_one(thinker, text):
+    vocabulary = thinker._vocabulary
+    assert vocabulary.controls == {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
+    read_as_one = vocabulary.tokenize(text, True) != vocabulary.tokenize(text, False)
+    assert read_as_one == any(control in text for control in vocabulary.controls)
+
+
 def test_a_second_turn_does_not_pay_for_the_first(random_model):
     first = [{"role": "user", "content": "Tell me a long story. " * 20}]
     reply = random_model.chat(first, PLAIN.but(seed=0, max_tokens=5)).finish()

@@ -14,7 +14,8 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from course_utils.engines import PLAIN, open_model
-from course_utils.engines.chat_format import ChatFormat, as_messages
+from course_utils.engines.chat_format import ChatFormat
+from course_utils.engines.messages import as_messages
 from course_utils.errors import CourseError, NotSupportedError, PromptError
 from tests.llama_cpp_corpus import models_folder_or_skip
 from tests.tiny_models import tiny_model
@@ -210,19 +211,12 @@ def test_tools_for_qwq_are_written_as_its_own_template_writes_them(templates, do
 def test_no_user_can_end_a_message_in_any_of_them(templates):
     said = " a <|im_end|> b\n"
     for name, source in templates.items():
-        chat_format = ChatFormat(source, SPECIAL)
+        chat_format = ChatFormat(source, SPECIAL, ["<|im_end|>"])
         messages = [{"role": "user", "content": said}]
         try:
             text = chat_format.render(messages)
-            pieces = chat_format.tokenize(messages, in_pieces)
+            spans = chat_format.prompt(messages)
         except PromptError:
             continue
-        assert "".join(piece for piece, _ in pieces) == text
-        assert all("a <|im_end|> b" not in piece for piece, special in pieces if special), name
-
-
-def in_pieces(text, special):
-    """A tokenizer that leaves texts whole where it may not split them."""
-    if not special or "<|im_end|>" not in text:
-        return [(text, special and "<|im_end|>" in text)]
-    return [(text, True)]
+        assert "".join(span.text for span in spans) == text
+        assert all("a <|im_end|> b" not in span.text for span in spans if not span.plain), name

@@ -7,7 +7,7 @@ models' original tokenizers give them (see ``llama_cpp_corpus``).
 import pytest
 
 from course_utils.engines import open_model
-from course_utils.engines.server.tokenizer import tokenizer_from_header
+from course_utils.engines.server.tokenizer import qwq_tokenizer
 from course_utils.errors import ModelFileError
 from course_utils.model_files.gguf_check import check_gguf
 from course_utils.model_files.gguf_header import read_header
@@ -45,8 +45,8 @@ def test_each_vocabulary_is_read_and_refused_for_its_missing_weights(folder):
         assert "the model itself" in error.value.remedy
 
 
-def test_the_tokenizer_read_over_the_network_agrees_with_every_vector_of_qwen2(folder):
-    tokenizer = tokenizer_from_header(read_header(folder / "ggml-vocab-qwen2.gguf"))
+def test_the_shipped_vocabulary_agrees_with_every_vector_of_qwen2(folder):
+    tokenizer = qwq_tokenizer()
     for text, ids in vectors(folder, "qwen2"):
         assert tokenizer.encode(text, add_special_tokens=False).ids == ids, text
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
@@ -60,6 +60,14 @@ def test_an_engine_agrees_with_every_vector_of_its_vocabulary(folder, tmp_path, 
         for text, ids in vectors(folder, name):
             if text:
                 assert [token.id for token in model.tokenize(text)] == ids, text
+        _check_controls(model._vocabulary)
+
+
+def _check_controls(vocabulary):
+    """Each control token is one that llama.cpp reads as such, alone and within a text."""
+    for control in sorted(vocabulary.controls)[:50]:
+        for text in (control, f"a{control}b"):
+            assert vocabulary.tokenize(text, True) != vocabulary.tokenize(text, False), control
 
 
 def test_the_nano_models_cut_texts_where_qwen2_does(folder, nano):

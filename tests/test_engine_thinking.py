@@ -4,8 +4,11 @@ import random
 
 import pytest
 
-from course_utils.engines.thinking import (
+from course_utils.engines.reply import (
+    Piece,
+    Reply,
     ThinkingSplitter,
+    mark_thinking,
     opens_thinking,
     split_thinking,
     without_thinking,
@@ -116,3 +119,19 @@ def test_a_prompt_shows_whether_its_template_opened_the_thought():
     assert opens_thinking("<|im_start|>assistant\n<think>\n")
     assert not opens_thinking("<|im_start|>assistant\n<think>\n</think>\n\n")
     assert not opens_thinking("<|im_start|>assistant\n")
+
+
+def test_a_reply_that_is_left_at_its_border_keeps_both_sides():
+    reply = Reply()
+    pieces = (piece for piece in [Piece("answer", "Let me add.</think>\n\n42", 9, 0.0)])
+    marked = mark_thinking(pieces, reply, opened=True)
+    assert next(marked).text == "Let me add."
+    marked.close()
+    assert (reply.thinking, reply.answer) == ("Let me add.", "42")
+
+
+def test_a_text_without_thoughts_to_look_for_is_all_answer():
+    reply = Reply()
+    pieces = (Piece("answer", letter, 1, 0.0) for letter in "<think>a</think>")
+    assert {piece.kind for piece in mark_thinking(pieces, reply, opened=None)} == {"answer"}
+    assert (reply.answer, reply.answer_tokens) == ("<think>a</think>", 16)

@@ -277,3 +277,10 @@ def test_a_server_without_tools_says_how_to_start_it(fake, status, words):
         assert words[:30] in error.value.problem
         with pytest.raises(ServerError):  # without tools, it is no matter of tools
             engine.chat("6 * 7?").finish()
+
+
+def test_a_tool_that_holds_itself_is_refused(local):
+    function = {"name": "f", "parameters": {}}
+    function["parameters"]["again"] = function
+    with pytest.raises(PromptError, match="nested without end"):
+        local.chat("Hi", tools=[{"type": "function", "function": function}])

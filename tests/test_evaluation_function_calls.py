@@ -4,13 +4,9 @@ import pytest
 
 from course_utils.engines.protocol import Reply
 from course_utils.engines.tool_calls import BrokenCall, ToolCall
-from course_utils.evaluation.function_calls import (
-    FunctionCall,
-    grade_function_calls,
-    parse_function_calls,
-)
+from course_utils.evaluation.function_calls import grade_function_calls, parse_function_calls
 
-ROME = FunctionCall("time", {"city": "Rome"})
+ROME = ToolCall("time", {"city": "Rome"})
 JSON = '{"name": "time", "arguments": {"city": "Rome"}}'
 
 
@@ -46,14 +42,14 @@ def test_a_call_whose_meaning_is_certain_is_read(reply):
 def test_a_text_in_a_call_may_hold_anything(text):
     inside = text.replace('"', '\\"')  # a raw line end stays: models write it so
     reply = f'<tool_call>{{"name": "say", "arguments": {{"text": "{inside}"}}}}</tool_call>'
-    assert parse_function_calls(reply) == [FunctionCall("say", {"text": text})]
+    assert parse_function_calls(reply) == [ToolCall("say", {"text": text})]
     without_tags = reply.removeprefix("<tool_call>").removesuffix("</tool_call>")
     assert parse_function_calls(f"So: {without_tags}") == parse_function_calls(reply)
 
 
 @pytest.mark.parametrize("between", ["</tool_call>\n<tool_call>", "\n<tool_call>", "\n", ",\n"])
 def test_several_calls_are_read_in_order(between):
-    other = FunctionCall("time", {"city": "Oslo"})
+    other = ToolCall("time", {"city": "Oslo"})
     reply = f"<tool_call>{JSON}{between}{JSON.replace('Rome', 'Oslo')}</tool_call>"
     assert parse_function_calls(reply) == [ROME, other]
 
@@ -83,7 +79,7 @@ def test_a_broken_call_is_not_the_same_as_none():
 
 
 def test_feet_are_not_inches_but_curly_quotation_marks_are_quotation_marks():
-    wanted = [FunctionCall("say", {"text": '5\' "tall"'})]
+    wanted = [ToolCall("say", {"text": '5\' "tall"'})]
     assert grade_function_calls(Reply(answer="say(text='5\u2019 \u201ctall\u201d')"), wanted)
     assert not grade_function_calls('say(text="5\\" \\"tall\\"")', wanted)
 

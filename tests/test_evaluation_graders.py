@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.engines.protocol import Reply
+from course_utils.engines.reply import Reply
+from course_utils.engines.tool_calls import ToolCall
 from course_utils.errors import OptionError
 from course_utils.evaluation import function_calls, graders, instructions
 from tests.fuzz.graders import fuzz
@@ -32,7 +33,7 @@ def grade(row):
                 wanted.append(instructions.Instruction(kind, item))
             return instructions.prompt_followed(reply, wanted)
         case "function call":
-            expected = [function_calls.FunctionCall(**call) for call in json.loads(truth)]
+            expected = [ToolCall(**call) for call in json.loads(truth)]
             return function_calls.grade_function_calls(reply, expected).correct
     raise AssertionError(f"no grader called {row['grader']}")
 
@@ -183,7 +184,7 @@ def test_a_wrong_answer_key_is_one_clear_error(call):
 
 def test_an_expected_argument_may_have_alternatives_or_be_left_out():
     expected = [
-        function_calls.FunctionCall(
+        ToolCall(
             "weather",
             {
                 "city": function_calls.AnyOf("London", "London, UK"),

@@ -5,7 +5,7 @@ import pytest
 from course_utils.engines import open_model
 from course_utils.hashing import hash_file
 from course_utils.logs import read_log
-from course_utils.nano import cards, export, grpo, pretrain, tokenizer
+from course_utils.nano import cards, export, grpo, pretrain
 from course_utils.nano.experiments import (
     elicitation,
     objectives,
@@ -14,6 +14,7 @@ from course_utils.nano.experiments import (
     sums,
 )
 from course_utils.nano.model import qwen3
+from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
 from course_utils.teaching import describe_watched, group_chart, watched_chart
 from course_utils.teaching.widgets import training_live as live
@@ -21,8 +22,8 @@ from tests.shares import agree
 
 
 @pytest.fixture(scope="module")
-def pieces():
-    return tokenizer.load()
+def tokenizer():
+    return load()
 
 
 @pytest.fixture
@@ -79,11 +80,12 @@ def test_the_clip_acts_only_on_a_policy_that_has_moved():
     assert sum(by_name["8 updates"]) > sum(by_name["clip-higher"]) > 0
 
 
-def test_pretraining_learns_the_form_of_a_sum_in_a_few_steps(pieces):
+def test_pretraining_learns_the_form_of_a_sum_in_a_few_steps(tokenizer):
     settings = sums.pretraining("0.2M", steps=12, seed=1)
     model = pretrain.new_model(sums.SIZES["0.2M"].shape, 1)
     losses = [
-        r["train_loss"] for r in pretrain.pretrain(model, pieces, settings, document=sums.document)
+        r["train_loss"]
+        for r in pretrain.pretrain(model, tokenizer, settings, document=sums.document)
     ]
     assert losses[-1] < losses[0] - 0.5
 

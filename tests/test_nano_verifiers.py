@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import split_thinking
 from course_utils.errors import OptionError
 from course_utils.nano import tokenizer, verifiers
 from course_utils.nano.tasks import Problem
@@ -120,13 +120,13 @@ def test_language_consistency(question, language, thought, share):
 
 
 def test_length_is_free_up_to_a_point_and_then_costs():
-    pieces = tokenizer.load()
-    long = len(pieces.encode(RIGHT).ids)
-    assert verifiers.length_aware(pieces, free=long, limit=long + 10)(SUM, RIGHT) == 1
-    assert verifiers.length_aware(pieces, free=long - 5, limit=long + 5)(SUM, RIGHT) == 0.5
-    assert verifiers.length_aware(pieces, free=0, limit=long)(SUM, RIGHT) == 0
+    shipped = tokenizer.load()
+    long = len(shipped.encode(RIGHT).ids)
+    assert verifiers.length_aware(shipped, free=long, limit=long + 10)(SUM, RIGHT) == 1
+    assert verifiers.length_aware(shipped, free=long - 5, limit=long + 5)(SUM, RIGHT) == 0.5
+    assert verifiers.length_aware(shipped, free=0, limit=long)(SUM, RIGHT) == 0
     with pytest.raises(OptionError, match="no room"):
-        verifiers.length_aware(pieces, free=10, limit=10)
+        verifiers.length_aware(shipped, free=10, limit=10)
 
 
 def test_rewards_combine_by_weight_or_by_product():

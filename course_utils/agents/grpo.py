@@ -124,8 +124,8 @@ def objective(
     new = own_log_probabilities(model, rollouts, own)
     shared = turn.clamp(0, advantage.shape[1] - 1)  # where a rollout has one advantage for all
     of_token = advantage.to(model.device).gather(1, shared)[own]
-    gain = clipped_objective(new, old[own], of_token, settings.clip_low, settings.clip_high)
-    return torch.zeros_like(old).masked_scatter(own, gain)
+    surrogate = clipped_objective(new, old[own], of_token, settings.clip_low, settings.clip_high)
+    return torch.zeros_like(old).masked_scatter(own, surrogate)
 
 
 def own_log_probabilities(model: Transformer, rollouts: Sequence[Rollout], own: Tensor) -> Tensor:
@@ -154,13 +154,13 @@ def update(
     for start in range(settings.updates):
         part = list(range(start, len(rollouts), settings.updates))
         own_tokens = sum(sum(rollouts[row].own) for row in part)
-        telling = [row for row in part if advantage[row].any()]
-        telling.sort(key=lambda row: len(rollouts[row].tokens))  # little padding
+        trained = [row for row in part if advantage[row].any()]
+        trained.sort(key=lambda row: len(rollouts[row].tokens))  # little padding
         optimizer.zero_grad()
-        for first in range(0, len(telling), settings.micro_batch):
-            rows = telling[first : first + settings.micro_batch]
-            gain = objective(model, [rollouts[row] for row in rows], advantage[rows], settings)
-            (-gain.sum() / own_tokens).backward()
+        for first in range(0, len(trained), settings.micro_batch):
+            rows = trained[first : first + settings.micro_batch]
+            surrogate = objective(model, [rollouts[row] for row in rows], advantage[rows], settings)
+            (-surrogate.sum() / own_tokens).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 

@@ -17,12 +17,11 @@ from pathlib import Path
 from course_utils.download import hub, store, transfer
 from course_utils.download.hub import RemoteFile, RetryPolicy
 from course_utils.errors import DownloadError, OptionError
-from course_utils.units import MIB, readable_size
+from course_utils.units import readable_size
 
 logger = logging.getLogger("course_utils.download")
 
 ProgressOption = Callable[[int, int], None] | bool | None
-MOST_RANGE_BYTES = 256 * MIB
 # How often a new description is asked for before the hub counts as contradictory.
 MOST_RESTARTS = 3
 
@@ -79,16 +78,6 @@ def download(
         raise _disk_error(error, wanted) from None
 
 
-def find_downloaded(
-    repository: str, filename: str, *, revision: str = "main", sha256: str | None = None
-) -> Path | None:
-    """The verified copy of a file that ``download`` brought here or found here, or None.
-
-    Asks neither the hub nor reads the file: only its size, inode and time of change are compared.
-    """
-    return store.verified_before(store.checked(repository, filename, revision, sha256, None))
-
-
 def describe_remote(
     repository: str, filename: str, *, revision: str = "main", retry: RetryPolicy | None = None
 ) -> RemoteFile:
@@ -103,52 +92,6 @@ def describe_remote(
     client, remote = hub.find(repository, filename, revision, patience)
     client.close()
     return remote
-
-
-def read_range(
-    repository: str,
-    filename: str,
-    start: int,
-    length: int,
-    *,
-    revision: str = "main",
-    retry: RetryPolicy | None = None,
-) -> bytes:
-    """Read ``length`` bytes of a file on the hub from offset ``start``, without the rest.
-
-    Returns fewer bytes where the file ends before.  Reads the file on this machine if it was
-    downloaded before.  What comes over the network is not verified: the checksum is that of the
-    whole file.  Raises DownloadError if the hub refuses, cannot be reached, or HF_HUB_OFFLINE is
-    set, and OptionError for a range that is none or is longer than 256 MiB.
-    """
-    wanted = store.checked(repository, filename, revision, None, None)
-    for value in (start, length):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise OptionError(
-                f"A range starts at {start!r} and is {length!r} bytes long: that cannot be.",
-                "Give both as whole numbers of bytes, from 0 upwards.",
-            )
-    if length > MOST_RANGE_BYTES:
-        raise OptionError(
-            f"{readable_size(length)} are too much to read into memory at once.",
-            "Use download() for a whole file.",
-        )
-    if found := store.verified_before(wanted):
-        with found.open("rb") as file:
-            file.seek(start)
-            return file.read(length)
-    if hub.is_offline():
-        raise _offline(f"{filename} of {repository} is not on this machine")
-    patience = hub.Patience(retry or RetryPolicy(), logger.info)
-    for _ in range(MOST_RESTARTS):
-        client, remote = hub.find(repository, filename, revision, patience)
-        stop = min(start + length, remote.size)
-        with contextlib.closing(client):
-            try:
-                return b"".join(transfer.read_remote(client, remote, start, stop, patience))
-            except transfer.RemoteChanged:
-                continue
-    raise _contradiction(wanted)
 
 
 def _fetch(

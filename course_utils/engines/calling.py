@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
-from course_utils.engines.protocol import Message, Piece, Reply, ToolSchema
+from course_utils.engines.messages import Message, ToolSchema
+from course_utils.engines.reply import Piece, Reply
 from course_utils.engines.tool_calls import (
     Call,
     CallSplitter,

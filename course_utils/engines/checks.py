@@ -1,4 +1,4 @@
-"""Checks of what engines are asked: numbers, settings, texts and places, all in one place."""
+"""Checks of numbers, tokens and places that engines are given, and how messages show them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from course_utils.errors import MachineError, OptionError, PromptError
+from course_utils.errors import MachineError, OptionError
 
 # Numbers travel to llama.cpp and to servers in 32 bits.
 MOST = 2**31 - 1
@@ -47,38 +47,6 @@ def token_list(tokens: object) -> list:
             f"tokens={shown(tokens)} is not valid.", "Give a list of tokens or of their numbers."
         )
     return list(tokens)
-
-
-def thinking_budget(value: object) -> int | None:
-    """A thinking budget in tokens; None is no limit."""
-    if value is None:
-        return None
-    return whole_number("thinking_budget", value, 0, unit="tokens")
-
-
-def prompt_text(value: object) -> str:
-    """A raw text for a model. Raises PromptError unless it is one, and not empty."""
-    if not isinstance(value, str):
-        raise PromptError(
-            f"This is not a text: {shown(value)}.", "Give a string; render() makes one of messages."
-        )
-    if not value:
-        raise PromptError("The text is empty.", "Give the model at least one character.")
-    encoded(value)
-    return value
-
-
-def encoded(text: str) -> bytes:
-    """A text in UTF-8. Raises PromptError for half of a surrogate pair, which is no character."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise PromptError(
-            f"Character {error.start + 1} of the text is half of a surrogate pair "
-            f"(\\u{ord(text[error.start]):04x}), which no text can hold.",
-            "It is left of an emoji that was cut in two, or of bytes that were read wrongly: take "
-            "it out, or write the emoji again.",
-        ) from None
 
 
 def as_path(path: object) -> Path:

@@ -1,37 +1,40 @@
 """The ``Engine`` protocol: what every model in this course can do, wherever it runs.
 
 It is the one way the notebooks speak to a model.  ``local`` keeps the promise with llama.cpp in
-this process, ``server`` with any OpenAI-compatible server.  What both are asked for is checked in
-``checks.py``.
+this process, ``server`` with any OpenAI-compatible server.  What goes in is checked in ``messages``
+and ``sampling``; what comes out is a ``reply``.  All types of the promise can be had from here.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from course_utils.engines.messages import Message, Tools, ToolSchema
+from course_utils.engines.reply import Kind, Piece, Reply, StopReason, Stream
 from course_utils.engines.sampling import Sampling
-from course_utils.engines.tool_calls import BrokenCall, Call, ToolCall
 
-Kind = Literal["thinking", "answer", "call"]
-"""What a piece of a reply belongs to; there are calls only where tools were offered."""
-
-StopReason = Literal["end", "length", "context", "interrupted"]
-
-Message = dict[str, Any]
-"""A chat message, as in OpenAI's API: {"role": ..., "content": text}, by "system", "user",
-"assistant" or "tool"; one of the assistant may hold ``tool_calls``."""
-
-ToolSchema = Mapping[str, object]
-"""A function the model may call, as in OpenAI's API: {"type": "function", "function": {...}}."""
-
-Tools = Sequence[ToolSchema] | None
-"""What a model is told it may call; None is nothing."""
+__all__ = [
+    "Attention",
+    "Engine",
+    "Kind",
+    "Message",
+    "ModelInfo",
+    "NextToken",
+    "Piece",
+    "Reply",
+    "Routing",
+    "ScoredToken",
+    "StopReason",
+    "Stream",
+    "Token",
+    "ToolSchema",
+    "Tools",
+]
 
 
 class Token(NamedTuple):
@@ -65,121 +68,6 @@ class ScoredToken(NamedTuple):
 
     token: Token
     log_probability: float | None
-
-
-class Piece(NamedTuple):
-    """A piece of a streamed reply: its text, and whether it is thought, answer or tool call.
-
-    ``tokens`` counts the tokens of this piece (0 when only held-back text is released), and
-    ``seconds`` is the time since the request.
-    """
-
-    kind: Kind
-    text: str
-    tokens: int
-    seconds: float
-
-
-@dataclass
-class Reply:
-    """A finished reply: thought, answer and tool calls apart, with what they cost.
-
-    ``tool_calls`` are those of a reply that was offered tools, in order; ``answer`` is then the
-    text outside of them, but their tokens count as the answer's.
-
-    ``prompt_tokens`` counts the whole prompt, ``cached_tokens`` the part of it that was already
-    in the KV cache and cost nothing; each is None where a server does not say.
-    ``tokens_estimated`` is True where a server does not count the tokens of thought and answer,
-    so that they had to be counted by the pieces it sent.  ``thinking_cut`` is True when the
-    thinking budget ended the thought.  Times are in seconds since the request.
-    """
-
-    thinking: str = ""
-    answer: str = ""
-    prompt_tokens: int | None = 0
-    cached_tokens: int | None = 0
-    thinking_tokens: int = 0
-    answer_tokens: int = 0
-    tokens_estimated: bool = False
-    seconds_to_first_token: float = 0.0
-    seconds: float = 0.0
-    stop_reason: StopReason = "end"
-    thinking_cut: bool = False
-    tool_calls: list[Call] = field(default_factory=list)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens generated, thought and answer together."""
-        return self.thinking_tokens + self.answer_tokens
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Decoding speed: tokens after the first, per second after the first."""
-        decoding = self.seconds - self.seconds_to_first_token
-        return (self.tokens - 1) / decoding if self.tokens > 1 and decoding > 0 else 0.0
-
-    def add(self, kind: Kind, text: str) -> None:
-        """Append text that has arrived."""
-        if kind == "thinking":
-            self.thinking += text
-        else:
-            self.answer += text
-
-    def message(self) -> Message:
-        """This reply as a message for the history: without the thought, as QwQ's card asks.
-
-        Tool calls stay, so that their results can follow; what could not be read as a call stays
-        in the text as it was written.
-        Source: https://huggingface.co/Qwen/QwQ-32B, usage guidelines.
-        """
-        broken = [call.as_text() for call in self.tool_calls if isinstance(call, BrokenCall)]
-        made = [call.as_json() for call in self.tool_calls if isinstance(call, ToolCall)]
-        content = "\n".join(filter(None, [self.answer, *broken]))
-        message: Message = {"role": "assistant", "content": content}
-        return message | {"tool_calls": made} if made else message
-
-
-class Stream:
-    """A reply while it is being written: iterate over it for pieces, then read ``reply``.
-
-    ``finish()`` runs it to its end and returns the ``Reply``.  Leaving the loop early is fine;
-    ``reply`` then holds what had arrived.  ``stop()`` ends it from any thread, for stop buttons;
-    ``stopping`` is the event behind it, which an engine may watch during long computations.
-    """
-
-    def __init__(
-        self,
-        pieces: Generator[Piece, None, None],
-        reply: Reply,
-        stopping: threading.Event | None = None,
-    ):
-        self._pieces = pieces
-        self._reading = threading.Lock()
-        self.reply = reply
-        self.stopping = stopping or threading.Event()
-
-    def __iter__(self) -> Iterator[Piece]:
-        return self
-
-    def __next__(self) -> Piece:
-        with self._reading:  # each piece goes to one reader
-            if self.stopping.is_set():
-                self._pieces.close()
-            return next(self._pieces)
-
-    def finish(self) -> Reply:
-        for _ in self:
-            pass
-        return self.reply
-
-    def stop(self) -> None:
-        """Ask the reply to end early. Safe from any thread; returns at once."""
-        self.stopping.set()
-
-    def close(self) -> None:
-        """End the reply and let others use the engine; waits for a piece that is on its way."""
-        with self._reading:
-            self._pieces.close()
 
 
 @dataclass(frozen=True)

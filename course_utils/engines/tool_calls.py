@@ -6,6 +6,9 @@ Qwen's form, which QwQ-32B was trained on, is one JSON object between ``<tool_ca
 the closing tag, wrap the JSON in a code fence, write Python's ``None``, quote the arguments twice.
 Where there is one way to read such a call it is read; where there is none, the call comes back as
 a ``BrokenCall`` that says why, so that the model can be told.  Nothing is ever executed.
+
+An engine reads calls in their tags only.  A grader reads more (``evaluation.function_calls``), with
+the same ``calls_in`` for what the data of a call means.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -61,19 +65,22 @@ class BrokenCall:
 Call = ToolCall | BrokenCall
 
 
-def read_tool_calls(answer: str, *, whole: bool = True) -> tuple[str, list[Call]]:
+def read_tool_calls(
+    answer: str, *, whole: bool = True, repair: bool = True
+) -> tuple[str, list[Call]]:
     """Split an answer into (its text outside of calls, the calls in order).
 
     ``answer`` is what follows ``</think>``: a call inside the thought is a plan, not a call.
     Where it is not ``whole``, cut off at a limit, a call without its closing tag is broken, however
-    well it reads: its last argument may lack its end.
+    well it reads: its last argument may lack its end.  ``repair``: whether braces too few or too
+    many are put right.
     """
     outside: list[str] = []
     calls: list[Call] = []
     at = 0
     while (start := answer.find(OPENING, at)) >= 0 and len(calls) <= MOST:
         outside.append(answer[at:start])
-        found, at = _read_block(answer, start + len(OPENING))
+        found, at = _read_block(answer, start + len(OPENING), repair)
         if not whole and at == len(answer) and not answer.endswith(CLOSING):
             found = [BrokenCall(answer[start + len(OPENING) :], CUT_OFF)]
         calls += found
@@ -90,8 +97,8 @@ def read_json_calls(text: str) -> list[ToolCall]:
     Empty where the text is anything else.
     """
     try:
-        return _calls_in(_value(text))
-    except _UnreadableError:
+        return calls_in(_value(text))
+    except UnreadableError:
         return []
 
 
@@ -104,8 +111,8 @@ def call_of(name: str, arguments: str, identifier: str = "", *, whole: bool = Tr
     if not whole:
         return BrokenCall(written, CUT_OFF)
     try:
-        (call,) = _calls_in({"name": name, "arguments": arguments})
-    except _UnreadableError as error:
+        (call,) = calls_in({"name": name, "arguments": arguments})
+    except UnreadableError as error:
         return BrokenCall(written[:LONGEST], str(error))
     return replace(call, id=identifier)
 
@@ -155,35 +162,37 @@ class CallSplitter:
         return held
 
 
-class _UnreadableError(Exception):
-    """Says in words why a text is no call."""
+class UnreadableError(Exception):
+    """Says in words why a text or its data is no call."""
 
 
-def _read_block(answer: str, start: int) -> tuple[list[Call], int]:
+def _read_block(answer: str, start: int, repair: bool) -> tuple[list[Call], int]:
     """The calls of the block whose content begins at ``start``, and where the block ends."""
+    # A brace too many is a common slip.
+    between = r"[\s,;}]*" if repair else r"[\s,;]*"
     try:
         # A closing tag may stand inside an argument, so the JSON itself says where it ends.
-        values, end = [], _skip(r"\s*(?:```\w*\s*)?", answer, start)
+        values, end = [], _skip(r"\s*(?:(?:```|~~~)\w*\s*)?", answer, start)
         while not values or answer.startswith("{", end):
-            value, end = _DECODER.raw_decode(answer, end)
+            value, end = DECODER.raw_decode(answer, end)
             values.append(value)
-            end = _skip(r"[\s}]*", answer, end)  # a brace too many is a common slip
-        end = _skip(r"(?:```)?\s*", answer, end)
+            end = _skip(between, answer, end)
+        end = _skip(r"(?:```|~~~)?\s*", answer, end)
         closed = answer.startswith(CLOSING, end)
         if (closed or end == len(answer) or answer.startswith(OPENING, end)) and (
             end - start <= LONGEST
         ):
-            calls = [call for value in values for call in _calls_in(value)]
+            calls = [call for value in values for call in calls_in(value)]
             return list(calls), end + len(CLOSING) * closed
-    except (ValueError, RecursionError, _UnreadableError):
+    except (ValueError, RecursionError, UnreadableError):
         pass
     ends = (answer.find(CLOSING, start), answer.find(OPENING, start), len(answer))
     end = min(found for found in ends if found >= 0)
     text = answer[start:end]
     end += len(CLOSING) * answer.startswith(CLOSING, end)
     try:
-        return list(_calls_in(_value(text))), end
-    except _UnreadableError as error:
+        return list(calls_in(_value(text, repair))), end
+    except UnreadableError as error:
         return [BrokenCall(text.strip()[:LONGEST], str(error))], end
 
 
@@ -193,48 +202,58 @@ def _skip(pattern: str, text: str, start: int) -> int:
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len({name for name, _ in pairs}) < len(pairs):
-        raise _UnreadableError("a name stands there twice")
+        raise UnreadableError("a name stands there twice")
     return dict(pairs)
 
 
 def _no_constant(name: str) -> None:
-    raise _UnreadableError(f"{name} is not JSON")
+    raise UnreadableError(f"{name} is not JSON")
 
 
 # Not strict: a line end inside a string is an honest slip, and can be read in one way only.
-_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_unique, parse_constant=_no_constant)
+DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
-def _value(text: str) -> object:
+def _value(text: str, repair: bool = True) -> object:
     """The data that a text writes in JSON, or in Python's notation for it."""
     if len(text) > LONGEST:
-        raise _UnreadableError(f"the call is longer than {LONGEST:,} characters")
+        raise UnreadableError(f"the call is longer than {LONGEST:,} characters")
     text = re.sub(r"\A\s*```\w*\s*|\s*```\s*\Z", "", text).strip()
     if not text:
-        raise _UnreadableError("there is nothing in it")
+        raise UnreadableError("there is nothing in it")
     problem = ""
-    for missing in ("", "}", "}}"):  # a brace too few is the other common slip
+    for missing in ("", "}", "}}") if repair else ("",):  # too few braces are the other slip
         try:
-            return _DECODER.decode(text + missing)
+            return DECODER.decode(text + missing)
         except (ValueError, RecursionError) as error:
             problem = problem or f"it is not JSON ({error})"
     try:
-        return ast.literal_eval(text)
+        return python_value(text)
+    except UnreadableError:
+        raise UnreadableError(problem) from None
+
+
+def python_value(text: str) -> object:
+    """The data that a text writes in Python's notation. Raises UnreadableError for any other."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about backslashes in the model's texts
+            return ast.literal_eval(text)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        raise _UnreadableError(problem) from None
+        raise UnreadableError("it is not data in Python's notation") from None
 
 
-def _calls_in(value: object) -> list[ToolCall]:
-    """The calls that this data stands for."""
-    if isinstance(value, list) and value:
-        return [call for item in value for call in _calls_in(item)]
+def calls_in(value: object) -> list[ToolCall]:
+    """The calls that this data stands for. Raises UnreadableError where it stands for none."""
+    if isinstance(value, list | tuple) and value:
+        return [call for item in value for call in calls_in(item)]
     if not isinstance(value, dict):
-        raise _UnreadableError("it is not an object with a name and arguments")
+        raise UnreadableError("it is not an object with a name and arguments")
     if isinstance(value.get("function"), dict):  # OpenAI's form wraps the call once more
         value = value["function"]
     name = value.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise _UnreadableError("it does not name a tool")
+        raise UnreadableError("it does not name a tool")
     # Llama's form says "parameters"; a tool without any needs neither.
     arguments = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):  # quoted twice, as in OpenAI's API
@@ -242,11 +261,11 @@ def _calls_in(value: object) -> list[ToolCall]:
     if arguments is None:
         arguments = {}
     if not isinstance(arguments, dict):
-        raise _UnreadableError("its arguments are not an object with names")
+        raise UnreadableError("its arguments are not an object with names")
     try:
         # What Python's notation or a number such as 1e999 may bring in, JSON cannot send on.
         written = json.dumps([name, arguments], allow_nan=False, ensure_ascii=False)
         name, arguments = json.loads(written.encode())
     except (TypeError, ValueError, RecursionError):
-        raise _UnreadableError("its arguments hold something that is not in JSON") from None
+        raise UnreadableError("its arguments hold something that is not in JSON") from None
     return [ToolCall(name.strip(), arguments)]

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course_utils import machine
-from course_utils.engines.chat_format import as_messages
 from course_utils.engines.checks import (
     as_path,
     finite_number,
@@ -25,6 +24,7 @@ from course_utils.engines.checks import (
     shown_path,
     why,
 )
+from course_utils.engines.messages import as_messages
 from course_utils.engines.protocol import Engine, Message, Piece, Reply, Stream
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.errors import MachineError, ModelFileError, OptionError

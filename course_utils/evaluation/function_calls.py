@@ -16,7 +16,9 @@ What counts as a call:
 * without any of these, a reply that is Python calls with named arguments and nothing else.
 
 A call that begins and cannot be read to its end (cut off, or not JSON) is not guessed at, and is
-not the same as no call.
+not the same as no call.  Calls in tags are read, and what data means as a call is decided, by the
+engines' own ``tool_calls``; without repairs, since those are a kindness to the model.  Only the
+forms without tags are read here: an engine that ran whatever looks like a call would run examples.
 """
 
 from __future__ import annotations
@@ -26,10 +28,20 @@ import json
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
-from course_utils.engines.protocol import Reply
-from course_utils.engines.tool_calls import ToolCall
+from course_utils.engines.reply import Reply
+from course_utils.engines.tool_calls import (
+    DECODER,
+    OPENING,
+    Call,
+    ToolCall,
+    UnreadableError,
+    calls_in,
+    python_value,
+    read_tool_calls,
+)
 from course_utils.evaluation.graders import Grade, final_part, read_json, unfenced
 
 LONGEST_CALL = 20_000
@@ -52,14 +64,6 @@ class AnyOf:
     def __init__(self, *values: object, omitted: bool = False):
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "omitted", omitted)
-
-
-@dataclass(frozen=True)
-class FunctionCall:
-    """A function's name and its arguments by name. In an expected call a value may be ``AnyOf``."""
-
-    name: str
-    arguments: dict[str, object] = field(default_factory=dict)
 
 
 def offer_functions(
@@ -87,7 +91,7 @@ def offer_functions(
     return [{"role": "system", "content": f"{first['content']}\n\n{offer}"}, *messages[1:]]
 
 
-def parse_function_calls(reply: str | Reply) -> list[FunctionCall]:
+def parse_function_calls(reply: str | Reply) -> list[ToolCall]:
     """All function calls in a reply, its thought set aside; empty if there are none to be read.
 
     Where the engine was offered tools (``Reply.tool_calls``), they are what it has read.
@@ -95,12 +99,13 @@ def parse_function_calls(reply: str | Reply) -> list[FunctionCall]:
     return _calls_of(reply)[0]
 
 
-def grade_function_calls(reply: str | Reply, expected: Sequence[FunctionCall]) -> Grade:
+def grade_function_calls(reply: str | Reply, expected: Sequence[ToolCall]) -> Grade:
     """Does the reply make exactly the expected calls, in any order?
 
     A number may be written 3 or 3.0 but not "3"; texts are compared without regard to case,
     the number of spaces, and whether quotation marks are curly; lists keep their order.  Expecting
-    no call at all is a fair test too: not every question needs a function.
+    no call at all is a fair test too: not every question needs a function.  In an expected call a
+    value may be ``AnyOf``.
     """
     calls, unreadable = _calls_of(reply)
     shown = "; ".join(f"{c.name}({c.arguments!r})" for c in calls) or None
@@ -119,13 +124,16 @@ def grade_function_calls(reply: str | Reply, expected: Sequence[FunctionCall]) -
     return Grade(True, shown, "equal")
 
 
-def _calls_of(reply: str | Reply) -> tuple[list[FunctionCall], bool]:
+def _calls_of(reply: str | Reply) -> tuple[list[ToolCall], bool]:
     """The calls of a reply, and whether there is one that cannot be read."""
     if isinstance(reply, Reply) and reply.tool_calls:
-        made = [call for call in reply.tool_calls if isinstance(call, ToolCall)]
-        found = [FunctionCall(call.name, call.arguments) for call in made]
-        return found, len(made) < len(reply.tool_calls)
+        return _readable(reply.tool_calls)
     return _read_calls(final_part(reply).strip())
+
+
+def _readable(calls: Sequence[Call]) -> tuple[list[ToolCall], bool]:
+    made = [call for call in calls if isinstance(call, ToolCall)]
+    return made, len(made) < len(calls)
 
 
 def _without_none(value: object) -> object:
@@ -138,76 +146,42 @@ def _without_none(value: object) -> object:
 _START = re.compile(
     r"""<tool_call>|[\[{]\s*\{?\s*["'](?:name|function|type|id|arguments|parameters)["']\s*:"""
 )
-_BETWEEN_CALLS = re.compile(r"(?:\s|,|;|```\w*|~~~\w*)*")
 
 
-def _read_calls(answer: str) -> tuple[list[FunctionCall], bool]:
+def _read_calls(answer: str) -> tuple[list[ToolCall], bool]:
     """The calls in an answer, and whether there is one that cannot be read."""
-    calls = _from_json(read_json(answer))
-    if calls:
-        return calls, False
+    with suppress(UnreadableError):
+        return calls_in(read_json(answer)), False
+    calls: list[ToolCall] = []
     start = _START.search(answer)
     if start is None:
         return _from_python(answer), False
     while start and len(calls) < MOST_CALLS:
-        tagged = start[0] == "<tool_call>"
-        position = _BETWEEN_CALLS.match(answer, start.end()).end() if tagged else start.start()
-        value, end = _read_value(answer, position)
-        read = _from_json(value)
-        if not read:
+        if start[0] == OPENING:
+            tagged = read_tool_calls(answer[start.start() :], repair=False)[1]
+            return _readable([*calls, *tagged])
+        try:
+            value, end = _read_value(answer, start.start())
+            calls += calls_in(value)
+        except UnreadableError:
             return calls, True
-        calls += read
-        # One tag may hold several calls: then the next begins here, and begins like any other.
-        position = _BETWEEN_CALLS.match(answer, end).end() if tagged else end
-        if (
-            tagged
-            and answer.startswith(("{", "["), position)
-            and not _START.match(answer, position)
-        ):
-            return calls, True
-        start = _START.search(answer, position)
+        start = _START.search(answer, end)
     return calls, start is not None
 
 
-_JSON = json.JSONDecoder(strict=False)
-
-
-def _read_value(text: str, start: int) -> tuple[object | None, int]:
+def _read_value(text: str, start: int) -> tuple[object, int]:
     """The JSON value or Python dictionary that begins at ``start``, and where it ends."""
-    try:
-        return _JSON.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        pass
+    with suppress(ValueError, RecursionError):
+        return DECODER.raw_decode(text, start)
     # A dictionary in Python's syntax ends with a brace; the last few of them are tried.
-    piece = text[start : start + LONGEST_CALL].split("</tool_call>")[0]
-    ends = [m.end() for m in re.finditer(r"[}\]]", piece)]
-    for end in ends[-3:][::-1] if piece[:1] in ("{", "[") else []:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about backslashes in the model's texts
-                return ast.literal_eval(piece[:end]), start + end
-        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-            continue
-    return None, start
+    piece = text[start : start + LONGEST_CALL]
+    for end in [m.end() for m in re.finditer(r"[}\]]", piece)][-3:][::-1]:
+        with suppress(UnreadableError):
+            return python_value(piece[:end]), start + end
+    raise UnreadableError("it does not come to an end")
 
 
-def _from_json(value: object) -> list[FunctionCall]:
-    if isinstance(value, list | tuple):
-        calls = [_from_json(item) for item in value]
-        return [call for found in calls for call in found] if all(calls) else []
-    if not isinstance(value, dict):
-        return []
-    if isinstance(value.get("function"), dict):  # OpenAI's form wraps the call once more.
-        value = value["function"]
-    name, arguments = value.get("name"), value.get("arguments", value.get("parameters"))
-    if isinstance(arguments, str):
-        arguments = read_json(arguments)
-    if isinstance(name, str) and isinstance(arguments, dict):
-        return [FunctionCall(name, arguments)]
-    return []
-
-
-def _from_python(text: str) -> list[FunctionCall]:
+def _from_python(text: str) -> list[ToolCall]:
     source = unfenced(text)
     if len(source) > LONGEST_CALL:
         return []
@@ -226,18 +200,18 @@ def _from_python(text: str) -> list[FunctionCall]:
         return []
 
 
-def _python_call(node: ast.expr) -> FunctionCall:
+def _python_call(node: ast.expr) -> ToolCall:
     if not isinstance(node, ast.Call) or node.args or any(k.arg is None for k in node.keywords):
         raise ValueError("not a call with named arguments")
     arguments = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
-    return FunctionCall(ast.unparse(node.func), arguments)
+    return ToolCall(ast.unparse(node.func), arguments)
 
 
-def _same_call(call: FunctionCall, wanted: FunctionCall) -> bool:
+def _same_call(call: ToolCall, wanted: ToolCall) -> bool:
     return call.name == wanted.name and not _difference(call, wanted)
 
 
-def _difference(call: FunctionCall, wanted: FunctionCall) -> str:
+def _difference(call: ToolCall, wanted: ToolCall) -> str:
     """The first thing that is different, in words; empty if nothing is."""
     for name, value in wanted.arguments.items():
         allowed = value if isinstance(value, AnyOf) else AnyOf(value)

@@ -12,8 +12,7 @@ import re
 from dataclasses import dataclass
 
 from course_utils.code_blocks import code_blocks, python_blocks
-from course_utils.engines.protocol import Reply
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import Reply, split_thinking
 from course_utils.errors import OptionError
 from course_utils.evaluation.letters import read_letter, stated_letters
 from course_utils.evaluation.mathematics import compare

@@ -143,24 +143,14 @@ def read_header(path: str | os.PathLike) -> GgufHeader:
     size = size_of_file(path)
     try:
         with open(path, "rb") as file:
-            return parse_header(file, path, size)
+            refuse_other_formats(path, file.read(START_BYTES), size)
+            file.seek(0)
+            return _HeaderReader(path, file, size).read()
     except OSError as error:
         raise ModelFileError(
             f"{path} cannot be read: {error.strerror or error}.",
             "Check that you may read this file and that its disk is still connected.",
         ) from error
-
-
-def parse_header(file: BinaryIO, name: str | os.PathLike, file_bytes: int) -> GgufHeader:
-    """Read a GGUF header from a seekable stream, whose later bytes may be far away, on a server.
-
-    Only the header is read.  ``name`` is what errors call the file, ``file_bytes`` the length of
-    all of it.  Raises ModelFileError as ``read_header`` does.
-    """
-    name = Path(name)
-    refuse_other_formats(name, file.read(START_BYTES), file_bytes)
-    file.seek(0)
-    return _HeaderReader(name, file, file_bytes).read()
 
 
 class _HeaderReader:

@@ -20,10 +20,11 @@ from tqdm import tqdm
 from course_utils.logs import read_log
 from course_utils.machine import usable_cores
 from course_utils.nano import cards, corpus, export, grpo, measure, moe_training, pretrain, tasks
+from course_utils.nano.experiments.runs import cache_folder
 from course_utils.nano.model import Shape, Transformer, qwen3
 from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.nano.tokenizer import train as train_tokenizer
-from course_utils.paths import nano_folder, repository_root
+from course_utils.paths import nano_folder
 
 COMMAND = "python -m course_utils.nano.make --only {}"
 CARD_PROBLEMS = {test: 1000 if test == measure.HEADLINE else 500 for test in measure.TESTS}
@@ -52,7 +53,7 @@ def make_tokenizer(folder: Path) -> None:
 def make_base(folder: Path) -> None:
     """Pretrain the base model."""
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    state, log_file = _state_file("base"), folder / "base-pretraining.csv"
+    state, log_file = cache_folder() / "base.pt", folder / "base-pretraining.csv"
     model = pretrain.new_model(BASE_SHAPE, BASE_SETTINGS.seed)
     run = pretrain.pretrain(
         model,
@@ -93,7 +94,7 @@ def make_thinker(folder: Path) -> None:
     """Train the base model with GRPO, on rewards for right answers alone."""
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     model = export.from_gguf(folder / "base.gguf")
-    state, log_file = _state_file("thinker"), folder / "thinker-grpo.csv"
+    state, log_file = cache_folder() / "thinker.pt", folder / "thinker-grpo.csv"
     # Other held-out problems than those the card is measured on.
     held_out = [
         problem
@@ -137,7 +138,7 @@ def make_thinker(folder: Path) -> None:
 def make_moe(folder: Path) -> None:
     """Pretrain the mixture of experts on the base model's documents."""
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    state, log_file = _state_file("moe"), folder / "moe-pretraining.csv"
+    state, log_file = cache_folder() / "moe.pt", folder / "moe-pretraining.csv"
     model = pretrain.new_model(MOE_SHAPE, MOE_SETTINGS.seed)
     run = moe_training.train(
         model,
@@ -203,12 +204,6 @@ def _ship(
     export.to_gguf(model, tokenizer, path, about, half=True)
     facts = {"title": about.name} | facts | {"cores": usable_cores()}
     cards.write_card(path, facts, CARD_PROBLEMS)
-
-
-def _state_file(name: str) -> Path:
-    folder = repository_root() / ".cache" / "nano"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}.pt"
 
 
 def main() -> None:

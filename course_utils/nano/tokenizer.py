@@ -18,7 +18,7 @@ from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import split_thinking
 from course_utils.engines.word_splitting import QWEN2_SPLIT
 from course_utils.errors import ModelFileError, PromptError
 from course_utils.paths import nano_folder

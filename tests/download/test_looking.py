@@ -2,12 +2,10 @@
 
 import io
 
-import pytest
 import tqdm.auto
 
-from course_utils.download import describe_remote, download, find_downloaded, read_range, store
-from course_utils.errors import OptionError
-from tests.download.helpers import HASTY, NAME, REPOSITORY, SMALL, fetch, leave_a_part
+from course_utils.download import describe_remote
+from tests.download.helpers import NAME, REPOSITORY, SMALL, fetch, leave_a_part
 from tests.loopback_hub import Fault
 
 
@@ -34,29 +32,6 @@ def test_the_bar_starts_where_the_part_ended_so_that_its_speed_is_true(hub, fold
     assert (checked.initial, checked.n, checked.total) == (0, 60_000, 60_000)
     assert (arrived.initial, arrived.n, arrived.total) == (60_000, 150_000, 150_000)
     assert "150k/150k" in arrived.fp.getvalue() and "B/s" in arrived.fp.getvalue()
-
-
-def test_a_range_can_be_read_without_the_rest(hub, folder):
-    hub.faults.append(Fault("cut", 500))
-    assert read_range(REPOSITORY, NAME, 1_000, 2_000, retry=HASTY) == SMALL[1_000:3_000]
-    assert hub.ranges() == ["bytes=1000-2999", "bytes=1500-2999"]
-    assert read_range(REPOSITORY, NAME, 149_990, 50, retry=HASTY) == SMALL[149_990:]
-    assert read_range(REPOSITORY, NAME, 200_000, 50, retry=HASTY) == b""
-
-
-@pytest.mark.parametrize(("start", "length"), [(-1, 5), (0, -5), (0.5, 1), (0, 1 << 40), ("0", 1)])
-def test_a_range_that_is_none_is_refused(hub, start, length):
-    with pytest.raises(OptionError):
-        read_range(REPOSITORY, NAME, start, length)
-
-
-def test_a_range_of_a_downloaded_file_needs_no_network(hub, folder, monkeypatch):
-    monkeypatch.setattr(store, "DOWNLOADS", folder)
-    assert find_downloaded(REPOSITORY, NAME) is None
-    path = download(REPOSITORY, NAME, progress=False)
-    assert find_downloaded(REPOSITORY, NAME) == path == folder / NAME
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert read_range(REPOSITORY, NAME, 5, 10) == SMALL[5:15]
 
 
 def test_the_description_agrees_with_huggingface_hubs_own(hub):

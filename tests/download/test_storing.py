@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.download import download, read_range, store, transfer
+from course_utils.download import describe_remote, download, store, transfer
 from course_utils.errors import DownloadError, OptionError
 from tests.download.helpers import (
     NAME,
@@ -35,7 +35,7 @@ def test_offline_means_that_nothing_is_asked(hub, folder, monkeypatch):
     with pytest.raises(DownloadError, match="HF_HUB_OFFLINE"):
         download(REPOSITORY, "another.gguf", destination=folder, progress=False)
     with pytest.raises(DownloadError, match="HF_HUB_OFFLINE"):
-        read_range(REPOSITORY, "another.gguf", 0, 10)
+        describe_remote(REPOSITORY, "another.gguf")
     assert not hub.requests
 
 

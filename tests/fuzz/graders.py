@@ -15,7 +15,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from random import Random
 
-from course_utils.evaluation.function_calls import FunctionCall, parse_function_calls
+from course_utils.engines.tool_calls import ToolCall
+from course_utils.evaluation.function_calls import parse_function_calls
 from course_utils.evaluation.graders import grade_choice, grade_integer
 from course_utils.evaluation.mathematics import compare
 from course_utils.evaluation.whole_numbers import read_whole_number
@@ -242,7 +243,7 @@ def _call(random: Random, seed: int) -> str:
         )
         for name in random.sample("abc", random.randint(0, 3))
     }
-    call = FunctionCall("f", arguments)
+    call = ToolCall("f", arguments)
     value = {"name": "f", "arguments": arguments}
     body = random.choice([json.dumps(value), json.dumps(value, indent=1), json.dumps([value])])
     if random.random() < 0.3:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 from course_utils.engines.checks import place_to_write, shown_path, why
@@ -48,12 +49,15 @@ class KVCache:
             self.context.clear()
             kept = 0
         del self.tokens[kept:]
-        with Progress("reading the prompt", len(tokens), " tokens") as progress:
-            while len(self.tokens) < len(tokens):
-                start = len(self.tokens)
+        parts = range(kept, len(tokens), self.context.batch)
+        # The bar moves from one batch to the next, so a prompt of one batch needs none.
+        long = Progress("reading the prompt", len(tokens), " tokens") if len(parts) > 1 else None
+        with long or nullcontext():
+            for start in parts:
                 part = tokens[start : start + self.context.batch]
                 self._compute(part, len(tokens) - 1, stopping)
-                progress.reach(len(self.tokens))
+                if long:
+                    long.reach(len(self.tokens))
         return kept
 
     def append(self, token: int, stopping: threading.Event | None = None) -> None:

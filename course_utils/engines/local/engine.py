@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
+from collections.abc import Generator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from course_utils.engines import checks
 from course_utils.engines.calling import mark_calls
-from course_utils.engines.chat_format import ChatFormat, as_messages, as_tools
+from course_utils.engines.chat_format import ChatFormat
 from course_utils.engines.local import cache, observation, probabilities, sequences
 from course_utils.engines.local.decoding import Request, decode
 from course_utils.engines.local.library import closed_error
@@ -26,26 +26,26 @@ from course_utils.engines.local.options import LocalOptions
 from course_utils.engines.local.prompts import Prompts
 from course_utils.engines.local.runtime import Context, Model, repacking_crashes
 from course_utils.engines.local.turns import Turns
+from course_utils.engines.messages import Message, Tools, as_messages, as_tools, prompt_text
 from course_utils.engines.protocol import (
     Attention,
-    Message,
     ModelInfo,
     NextToken,
-    Piece,
-    Reply,
     Routing,
     ScoredToken,
-    Stream,
     Token,
-    Tools,
 )
-from course_utils.engines.sampling import QWQ, Sampling, chosen
-from course_utils.engines.thinking import (
+from course_utils.engines.reply import (
     CLOSING,
     END_OF_THOUGHT,
-    ThinkingSplitter,
+    Piece,
+    Reply,
+    Stream,
+    checked_budget,
+    mark_thinking,
     opens_thinking,
 )
+from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.errors import NotSupportedError
 from course_utils.model_files.gguf_check import check_gguf
 from course_utils.progress import Progress
@@ -108,10 +108,9 @@ class LocalEngine:
         self._cache = cache.KVCache(held)
         self._turns = Turns()
         self._prompts = Prompts(self._vocabulary, self._cache.context.size)
-        template = self._model.metadata("tokenizer.chat_template")
-        self._chat_format = template and ChatFormat(template, self._vocabulary.special)
+        self._template = self._model.metadata("tokenizer.chat_template")
         # Every template of a reasoning model handles the end of a thought.
-        reasoning = template is not None and CLOSING in template
+        reasoning = self._template is not None and CLOSING in self._template
         self.info = ModelInfo(
             name=name or header.metadata.get("general.name") or checks.shown_path(path.stem),
             source=str(path),
@@ -191,14 +190,15 @@ class LocalEngine:
         Raises PromptError for an empty conversation or one that does not fit the context, and
         NotSupportedError where there are tools and the model's template has no place for them.
         """
-        budget = checks.thinking_budget(thinking_budget)
+        messages, tools = self._conversation(messages, tools)
         sampling = chosen(sampling, self.default_sampling)
-        chat_format, messages, tools = self._conversation(messages, tools)
-        text = chat_format.render(messages, tools)
-        splitter = ThinkingSplitter(opens_thinking(text))
-        prompt = self._prompts.of_messages(chat_format, messages, tools, text)
-        calling = partial(mark_calls, messages=messages, tools=tools) if tools else None
-        return self._stream(prompt, sampling, splitter, budget, calling)
+        spans = self._chat_format.prompt(messages, tools)
+        request = Request(self._prompts.of_spans(spans), sampling)
+        opened = opens_thinking("".join(span.text for span in spans))
+        pieces = self._generate(request, opened, checked_budget(thinking_budget))
+        if tools:
+            pieces = mark_calls(pieces, request.reply, messages, tools)
+        return Stream(pieces, request.reply, request.stopping)
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
         """Stream the continuation of a raw text; all of it counts as answer.
@@ -206,7 +206,8 @@ class LocalEngine:
         Raises PromptError for an empty text or one that does not fit the context.
         """
         sampling = chosen(sampling, self.default_sampling)
-        return self._stream(self._prompt(text), sampling, None, None)
+        request = Request(self._prompt(text), sampling)
+        return Stream(self._generate(request, None), request.reply, request.stopping)
 
     def sample_many(self, prompt: str, n: int, sampling: Sampling | None = None) -> list[Reply]:
         """Draw n completions of one raw prompt, all at once, sharing its keys and values.
@@ -234,35 +235,33 @@ class LocalEngine:
 
     def render(self, messages: str | Sequence[Message], tools: Tools = None) -> str:
         """The exact text the model is given for these messages, its chat template applied."""
-        chat_format, messages, tools = self._conversation(messages, tools)
-        return chat_format.render(messages, tools)
+        messages, tools = self._conversation(messages, tools)
+        return self._chat_format.render(messages, tools)
 
     def _conversation(
         self, messages: str | Sequence[Message], tools: Tools
-    ) -> tuple[ChatFormat, list[Message], list[dict] | None]:
-        """The model's chat format, and the messages and tools, checked."""
+    ) -> tuple[list[Message], list[dict] | None]:
+        """The messages and tools, checked."""
         self._check_open()
-        if self._chat_format is None:
+        checked = as_messages(messages), as_tools(tools)
+        self._prompts.check_lengths(*checked)
+        return checked
+
+    @cached_property
+    def _chat_format(self) -> ChatFormat:
+        """The model's chat template. Raises NotSupportedError where it has none."""
+        if self._template is None:
             raise NotSupportedError(
                 f"{self.info.name} has no chat template, so it cannot hold a conversation.",
                 "Use complete() with a raw text, or open an instruction-tuned model.",
             )
-        messages, tools = as_messages(messages), as_tools(tools)
-        self._prompts.check_lengths(messages, tools)
-        return self._chat_format, messages, tools
+        return ChatFormat(self._template, self._vocabulary.special, self._vocabulary.controls)
 
-    def _stream(
-        self,
-        prompt: list[int],
-        sampling: Sampling,
-        splitter: ThinkingSplitter | None,
-        thinking_budget: int | None,
-        calling: Callable[[Iterator[Piece], Reply], Generator[Piece, None, None]] | None = None,
-    ) -> Stream:
-        reply = Reply(prompt_tokens=len(prompt), stop_reason="interrupted")
-        request = Request(prompt, sampling, reply, splitter, thinking_budget)
-        if thinking_budget is not None:
-            request.end_of_thought = self._vocabulary.tokenize(END_OF_THOUGHT, True)
+    def _generate(
+        self, request: Request, opened: bool | None, budget: int | None = None
+    ) -> Generator[Piece, None, None]:
+        """A reply's pieces as the model writes them, its thought marked (see ``mark_thinking``)."""
+        end = [] if budget is None else self._vocabulary.tokenize(END_OF_THOUGHT, special=True)
         pieces = decode(
             request,
             model=self._model,
@@ -270,7 +269,9 @@ class LocalEngine:
             turns=self._turns,
             check_open=self._check_open,
         )
-        return Stream(calling(pieces, reply) if calling else pieces, reply, request.stopping)
+        return mark_thinking(
+            pieces, request.reply, opened, budget, partial(request.forced.extend, end)
+        )
 
     # ---- looking at probabilities ------------------------------------------------------------
 
@@ -305,9 +306,7 @@ class LocalEngine:
         """
         tokens = self._short_prompt(text, maps=True)
         with self._turns.one():
-            return observation.attention(
-                self._model, tokens, [self._token(token) for token in tokens]
-            )
+            return observation.attention(self._model, tokens, list(map(self._token, tokens)))
 
     def routing(self, text: str) -> Routing:
         """The router's choices over a raw text, of every layer of a mixture of experts.
@@ -316,9 +315,7 @@ class LocalEngine:
         """
         tokens = self._short_prompt(text)
         with self._turns.one():
-            return observation.routing(
-                self._model, tokens, [self._token(token) for token in tokens]
-            )
+            return observation.routing(self._model, tokens, list(map(self._token, tokens)))
 
     def activations(self, text: str, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Intermediate results by llama.cpp's names, such as "l_out-0" or "result_norm".
@@ -353,7 +350,7 @@ class LocalEngine:
         self._check_open()
         if text == "":
             return []
-        tokens = self._vocabulary.tokenize(checks.prompt_text(text), special=True)
+        tokens = self._vocabulary.tokenize(prompt_text(text), special=True)
         return list(map(self._token, tokens))
 
     def detokenize(self, tokens: Sequence[Token | int]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from course_utils.engines.chat_format import ChatFormat, texts_in
-from course_utils.engines.checks import encoded, prompt_text
+from course_utils.engines.chat_format import Span
 from course_utils.engines.local.vocabulary import Vocabulary
-from course_utils.engines.protocol import Message
+from course_utils.engines.messages import encoded, prompt_text, texts_in
 from course_utils.errors import PromptError
 
 # Texts of fewer bytes for each token of the context are simply split and counted.
@@ -24,29 +24,21 @@ class Prompts:
     def of_text(self, text: str) -> list[int]:
         """The tokens of a raw text. Raises PromptError if it is empty, no text, or too long."""
         self.check_length(prompt_text(text))
-        return self.fitting(self.vocabulary.tokenize(text, special=True))
+        return self.of_spans([Span(text, plain=False)])
 
-    def of_messages(
-        self,
-        chat_format: ChatFormat,
-        messages: list[Message],
-        tools: list[dict] | None,
-        text: str,
-    ) -> list[int]:
-        """The tokens of a conversation, which ``text`` renders. Raises PromptError likewise."""
-        tokens = chat_format.tokenize(messages, self.vocabulary.tokenize, tools, text=text)
-        if not tokens:
-            raise PromptError(
-                "The model's chat template drops the message: it writes nothing for it.",
-                "Use complete() with a prompt of your own, or another copy of the model.",
-            )
-        return self.fitting(tokens)
-
-    def fitting(self, tokens: list[int]) -> list[int]:
-        """The tokens with the beginning-of-text token that the model may want.
+    def of_spans(self, spans: Sequence[Span]) -> list[int]:
+        """The tokens of a text in spans, with the beginning-of-text token that the model may want.
 
         Raises PromptError unless they leave room for a reply.
         """
+        tokens: list[int] = []
+        for span in spans:
+            tokens += self.vocabulary.tokenize(span.text, special=not span.plain)
+        if not tokens:
+            raise PromptError(
+                "The text has no tokens: the model's tokenizer drops all of it.",
+                "Give the model another text, or take another copy of the model.",
+            )
         prompt = self.vocabulary.with_beginning(tokens)
         if len(prompt) > self.context - 1:
             raise PromptError(
@@ -59,8 +51,14 @@ class Prompts:
 
     def check_lengths(self, *data: object) -> None:
         """``check_length`` for every text in nested plain data."""
-        for text in texts_in(data):
-            self.check_length(text)
+        try:
+            for text in texts_in(data):
+                self.check_length(text)
+        except RecursionError:
+            raise PromptError(
+                "The messages or tools are nested without end.",
+                "Build them of texts, numbers, lists and dictionaries that do not hold themselves.",
+            ) from None
 
     def check_length(self, text: str) -> None:
         """Refuse, before it is split, a text that has too many bytes whatever its tokens are.

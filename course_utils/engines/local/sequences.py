@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import codecs
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from course_utils.engines.local.loading import context_bytes, refuse_unless_room, room_for
 from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.local.samplers import Sampler
-from course_utils.engines.protocol import Reply
+from course_utils.engines.reply import Piece, Reply, mark_thinking
 from course_utils.engines.sampling import Sampling
-from course_utils.engines.thinking import ThinkingSplitter
 from course_utils.model_files.architectures import Architecture
 from course_utils.progress import Progress
 
@@ -163,15 +163,12 @@ def _with_seed(sampling: Sampling, number: int) -> Sampling:
 
 def _write(reply: Reply, tokens: list[int], model: Model, opened: bool) -> None:
     """Fill in a reply's texts and token counts from its tokens."""
-    splitter = ThinkingSplitter(opened)
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    pieces = []
-    for token in tokens:
-        if splitter.kind == "thinking":
-            reply.thinking_tokens += 1
-        else:
-            reply.answer_tokens += 1
-        pieces += splitter.feed(decoder.decode(model.vocabulary.bytes_of(token)))
-    pieces += splitter.feed(decoder.decode(b"", final=True)) + splitter.close()
-    reply.thinking = "".join(text for kind, text in pieces if kind == "thinking")
-    reply.answer = "".join(text for kind, text in pieces if kind == "answer")
+    as_text = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def pieces() -> Generator[Piece, None, None]:
+        for token in tokens:
+            yield Piece("answer", as_text(model.vocabulary.bytes_of(token)), 1, reply.seconds)
+        yield Piece("answer", as_text(b"", True), 0, reply.seconds)
+
+    for _ in mark_thinking(pieces(), reply, opened):
+        pass

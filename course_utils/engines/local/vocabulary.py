@@ -15,8 +15,9 @@ from typing import TypeVar
 
 import llama_cpp.llama_cpp as C
 
-from course_utils.engines.checks import encoded, token_list, whole_number
+from course_utils.engines.checks import token_list, whole_number
 from course_utils.engines.local.library import Handle
+from course_utils.engines.messages import encoded
 from course_utils.engines.protocol import Token
 from course_utils.errors import MachineError, PromptError
 from course_utils.units import MIB
@@ -94,6 +95,18 @@ class Vocabulary:
             return tokens
         rest = itertools.dropwhile(lambda token: token == self.beginning, tokens)
         return [self.beginning, *rest]
+
+    @functools.cached_property
+    def controls(self) -> frozenset[str]:
+        """The control tokens, as they are written: what no text of a user may be read as."""
+        hidden = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_UNKNOWN
+        with self._model:
+            tokens = [
+                token
+                for token in range(self.size)
+                if C.llama_vocab_get_attr(self._pointer, token) & hidden
+            ]
+        return frozenset(filter(None, map(self._name, tokens)))
 
     @functools.cached_property
     def longest(self) -> int:

@@ -20,18 +20,23 @@ import numpy as np
 
 from course_utils.engines import checks
 from course_utils.engines.calling import mark_calls
+from course_utils.engines.messages import Message, Tools, prompt_text
 from course_utils.engines.protocol import (
     Attention,
-    Message,
     ModelInfo,
     NextToken,
-    Piece,
-    Reply,
     Routing,
     ScoredToken,
-    Stream,
     Token,
-    Tools,
+)
+from course_utils.engines.reply import (
+    END_OF_THOUGHT,
+    OPENING,
+    Piece,
+    Reply,
+    Stream,
+    checked_budget,
+    opens_thinking,
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.engines.server.connection import Connection, encoded
@@ -61,11 +66,6 @@ from course_utils.engines.server.requests import (
     with_seed,
 )
 from course_utils.engines.server.stream import Chunk, as_count
-from course_utils.engines.thinking import (
-    END_OF_THOUGHT,
-    OPENING,
-    opens_thinking,
-)
 from course_utils.errors import NotSupportedError, ServerError
 
 # Requests at once where a server cannot draw several completions in one.
@@ -138,7 +138,7 @@ class EndpointEngine:
         Raises PromptError for an empty or too long conversation, ServerError where the server
         fails; what had arrived by then is in the stream's and in the error's ``reply``.
         """
-        budget = checks.thinking_budget(thinking_budget)
+        budget = checked_budget(thinking_budget)
         asked = Conversation.of(messages, tools)
         encoded(asked.body())  # rather now than when the stream is read
         settings = self._settings(sampling)
@@ -153,7 +153,7 @@ class EndpointEngine:
 
     def complete(self, text: str, sampling: Sampling | None = None) -> Stream:
         """Stream the continuation of a raw text; all of it counts as answer."""
-        checks.prompt_text(text)
+        prompt_text(text)
         settings = self._settings(sampling)
         return self._stream(
             lambda reply, stopping: read_reply(
@@ -170,7 +170,7 @@ class EndpointEngine:
         Completion number i draws with ``sampling.seed + i``.
         """
         n = checks.whole_number("n", n, 1, checks.MOST_COMPLETIONS, unit="completions")
-        checks.prompt_text(prompt)
+        prompt_text(prompt)
         settings = self._settings(sampling)
         with self._connection.explaining():
             return self._sample(prompt, n, settings)
@@ -323,7 +323,7 @@ class EndpointEngine:
         Servers other than llama-server do not reveal the tokens' ids either (-1), and give a few
         tokens only: OptionError says how many.
         """
-        checks.prompt_text(text)
+        prompt_text(text)
         k = checks.whole_number("k", k, 1, unit="tokens")
         with self._connection.explaining():
             return self._next_tokens(text, k)
@@ -333,7 +333,7 @@ class EndpointEngine:
 
     def score(self, text: str) -> list[ScoredToken]:
         """The log-probability of each token, where the server can echo a prompt (vLLM can)."""
-        checks.prompt_text(text)
+        prompt_text(text)
         with self._connection.explaining():
             return score(self._connection, self._model, text)
 

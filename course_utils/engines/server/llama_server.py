@@ -13,15 +13,16 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from course_utils.engines import checks
-from course_utils.engines.protocol import (
-    Message,
-    ModelInfo,
-    NextToken,
+from course_utils.engines.messages import Message, Tools
+from course_utils.engines.protocol import ModelInfo, NextToken, ScoredToken, Token
+from course_utils.engines.reply import (
+    CLOSING,
+    END_OF_THOUGHT,
+    OPENING,
     Piece,
     Reply,
-    ScoredToken,
-    Token,
-    Tools,
+    opens_thinking,
+    split_thinking,
 )
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.engines.server.endpoint import EndpointEngine
@@ -34,13 +35,6 @@ from course_utils.engines.server.requests import (
     with_seed,
 )
 from course_utils.engines.server.stream import Chunk, as_count, choices_of, chunk_of
-from course_utils.engines.thinking import (
-    CLOSING,
-    END_OF_THOUGHT,
-    OPENING,
-    opens_thinking,
-    split_thinking,
-)
 
 
 class LlamaServerEngine(EndpointEngine):

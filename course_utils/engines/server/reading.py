@@ -1,7 +1,7 @@
 """Replies from a server's chunks: sorted into thought and answer, and counted.
 
 Where the server itself says what is thought and what is answer, that is so, and a tag in either is
-ordinary text.  Where it leaves the tags in, they are read as in ``thinking``.
+ordinary text.  Where it leaves the tags in, they are read as in ``reply``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 
-from course_utils.engines.protocol import Kind, Piece, Reply, StopReason
+from course_utils.engines.reply import (
+    CLOSING,
+    Kind,
+    Piece,
+    Reply,
+    StopReason,
+    ThinkingSplitter,
+    split_thinking,
+)
 from course_utils.engines.server.stream import Chunk, Usage
 from course_utils.engines.server.tool_calls import CallCollector
-from course_utils.engines.thinking import CLOSING, ThinkingSplitter, split_thinking
 
 # A server that counts nothing sends a token a chunk, or else long chunks, counted by their length.
 LONGEST_TOKEN = 24

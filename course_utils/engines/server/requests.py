@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from course_utils.engines.chat_format import as_messages, as_tools, with_json_arguments
-from course_utils.engines.protocol import Message, Tools
+from course_utils.engines.chat_format import with_json_arguments
+from course_utils.engines.messages import Message, Tools, as_messages, as_tools
+from course_utils.engines.reply import without_thinking
 from course_utils.engines.sampling import Sampling
-from course_utils.engines.thinking import without_thinking
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import json
 import re
 from random import Random
 
-from course_utils.engines.protocol import Reply
-from course_utils.evaluation.function_calls import FunctionCall, grade_function_calls
+from course_utils.engines.reply import Reply
+from course_utils.engines.tool_calls import ToolCall
+from course_utils.evaluation.function_calls import grade_function_calls
 from course_utils.evaluation.graders import Grade, final_part
 
 LEVELS = 5
@@ -86,7 +87,7 @@ def grade(key: dict, reply: str | Reply, sandbox=None) -> Grade:
         return _grade_question(key["ask"], reply)
     if not key["calls"] and "[]" not in final_part(reply):
         return Grade(False, None, "an empty list was asked for where no function fits")
-    return grade_function_calls(reply, [FunctionCall(n, a) for n, a in key["calls"]])
+    return grade_function_calls(reply, [ToolCall(n, a) for n, a in key["calls"]])
 
 
 def _grade_question(words: list[str], reply: str | Reply) -> Grade:

@@ -74,11 +74,11 @@ def many(
 ) -> list[dict]:
     """Many replies to each chain, for pass@k: a row with counts for each chain."""
     problems = [c for steps in lengths for c in chains_task.exam(steps, chains, "many")]
-    owners = [c for c in problems for _ in range(replies)]
+    repeated = [c for c in problems for _ in range(replies)]
     verdicts: list[Verdict] = []
-    for start in range(0, len(owners), drawing.rows):
-        some = owners[start : start + drawing.rows]
-        some += owners[: drawing.rows - len(some)]  # a last batch is filled up, and cut again
+    for start in range(0, len(repeated), drawing.rows):
+        some = repeated[start : start + drawing.rows]
+        some += repeated[: drawing.rows - len(some)]  # a last batch is filled up, and cut again
         replied = texts(drawing.draw([ask(c) for c in some], seed=start))
         verdicts += [chains_task.judge(c, t) for c, t in zip(some, replied, strict=True)]
     return [

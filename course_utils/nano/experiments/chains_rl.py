@@ -67,8 +67,8 @@ def reinforce(model: Transformer, settings: Settings, spent: Spent) -> Iterator[
         optimizer.zero_grad()
         logits = model(rows[:, :-1]).float().flatten(0, 1)
         new = -F.cross_entropy(logits, rows[:, 1:].flatten(), reduction="none").view_as(old)
-        gain = grpo.clipped_objective(new, old, advantage[:, None], s.clip_low, s.clip_high)
-        (-(gain * weights).sum()).backward()
+        surrogate = grpo.clipped_objective(new, old, advantage[:, None], s.clip_low, s.clip_high)
+        (-(surrogate * weights).sum()).backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         return norm
@@ -79,9 +79,9 @@ def reinforce(model: Transformer, settings: Settings, spent: Spent) -> Iterator[
         problems = [chains_task.draw(random, random.choice(s.steps)) for _ in range(s.problems)]
         prompts = [chains_corpus.prompt(problem) for problem in problems for _ in range(s.group)]
         samples = sampler.draw(prompts, seed=random.getrandbits(62))
-        owners = [problem for problem in problems for _ in range(s.group)]
+        repeated = [problem for problem in problems for _ in range(s.group)]
         replies = texts(samples)
-        verdicts = [chains_task.judge(p, text) for p, text in zip(owners, replies, strict=True)]
+        verdicts = [chains_task.judge(p, text) for p, text in zip(repeated, replies, strict=True)]
         rewards = torch.tensor([float(v.right) for v in verdicts], device=model.device)
         rewards = rewards.view(s.problems, s.group)
         advantage = grpo.advantages(rewards).flatten()
@@ -103,9 +103,9 @@ def reinforce(model: Transformer, settings: Settings, spent: Spent) -> Iterator[
             norms.append(recorded(*inputs).clone())
         spent.drawn += int(samples.lengths.sum())
         spent.read += sum(len(prompt) for prompt in prompts[:: s.group])
-        telling = (advantage != 0).nonzero()[:, 0].tolist()
+        trained = (advantage != 0).nonzero()[:, 0].tolist()
         lengths = samples.lengths.tolist()
-        spent.trained += sum(lengths[row] + len(prompts[row]) for row in telling)
+        spent.trained += sum(lengths[row] + len(prompts[row]) for row in trained)
         yield {
             "step": number,
             "reward": rewards.mean().item(),

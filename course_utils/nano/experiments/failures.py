@@ -8,6 +8,9 @@ sums are asked.
 
 ``python -m course_utils.nano.experiments.failures --only loops --seed 1`` runs one failure with one
 seed and writes ``models/nano/runs/failure-loops-*.csv``.  A run that was stopped goes on.
+
+The module is long because a failure is told in one place: what is read, how it shows, what cures
+it, and the stages and the exam that all four go through alike.
 """
 
 from __future__ import annotations

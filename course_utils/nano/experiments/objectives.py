@@ -64,7 +64,7 @@ def run(variant: str, seed: int, *, steps: int = STEPS, exam: int = EXAM) -> lis
 
     ``accuracy``: on held-out sums, with the likeliest tokens, every fifth step.
     """
-    model, pieces = export.from_gguf(nano_folder() / "small-base.gguf"), load()
+    model, tokenizer = export.from_gguf(nano_folder() / "small-base.gguf"), load()
     held_out = sums.exam(exam)
     settings = sums.reinforcement(
         steps=steps, seed=seed, learning_rate=LEARNING_RATE, **VARIANTS[variant]
@@ -72,11 +72,13 @@ def run(variant: str, seed: int, *, steps: int = STEPS, exam: int = EXAM) -> lis
     facts = {"variant": variant, "seed": seed}
     before = {
         "step": 0,
-        "accuracy": grpo.accuracy(model, pieces, held_out, sums.MAX_TOKENS),
+        "accuracy": grpo.accuracy(model, tokenizer, held_out, sums.MAX_TOKENS),
         "reply": reply(model),
     }
     rows = []
-    for record in grpo.train(model, pieces, sums.problem, settings, watch=works, held_out=held_out):
+    for record in grpo.train(
+        model, tokenizer, sums.problem, settings, watch=works, held_out=held_out
+    ):
         own = {k: v for k, v in record.items() if k not in ("question", "completion", "seconds")}
         rows.append(facts | own | {"reply": reply(model)})
     return [dict.fromkeys(rows[0], "") | facts | before, *rows]

@@ -21,11 +21,13 @@ import torch
 from tokenizers import Tokenizer
 
 from course_utils import logs
-from course_utils.nano import grpo, pretrain, tokenizer
+from course_utils.nano import grpo, pretrain
 from course_utils.nano.experiments import recipe_tasks, reward_model, runs, sums, talk
 from course_utils.nano.experiments.recipe_tasks import AREAS, Task
 from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
+from course_utils.nano.tokenizer import END, END_OF_TEXT, render, split_reply
+from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.nano.verifiers import CodeVerifier
 
 SHAPE = sums.SIZES["0.7M"].shape
@@ -87,28 +89,28 @@ def log_name(stage: str, seed: int) -> str:
     return f"recipe-{stage}-{seed}"
 
 
-def pretrained(seed: int, pieces: Tokenizer, **files: Path) -> Transformer:
+def pretrained(seed: int, tokenizer: Tokenizer, **files: Path) -> Transformer:
     """The base model of one seed; ``files`` are ``pretrain.pretrain``'s."""
     model = pretrain.new_model(SHAPE, seed)
     settings = replace(PRETRAINING, seed=seed)
-    runs.read_corpus(model, pieces, settings, recipe_tasks.document, **files)
+    runs.read_corpus(model, tokenizer, settings, recipe_tasks.document, **files)
     return model
 
 
-def cold_start(model: Transformer, pieces: Tokenizer, seed: int) -> None:
+def cold_start(model: Transformer, tokenizer: Tokenizer, seed: int) -> None:
     """Show ``model`` the same few careful solutions in maths and code; nothing general."""
 
     def document(random: Random) -> str:
         task = recipe_tasks.draw_from(random, DRAWS["stage1"])
         reply = recipe_tasks.careful(task, random)
-        return tokenizer.render(task.question) + reply + tokenizer.END_OF_TEXT
+        return render(task.question) + reply + END_OF_TEXT
 
-    runs.cold_start(model, pieces, replace(COLD_START, seed=seed), document, COLD_DOCUMENTS)
+    runs.cold_start(model, tokenizer, replace(COLD_START, seed=seed), document, COLD_DOCUMENTS)
 
 
 def reinforce(
     model: Transformer,
-    pieces: Tokenizer,
+    tokenizer: Tokenizer,
     stage: str,
     seed: int,
     code: CodeVerifier,
@@ -127,7 +129,7 @@ def reinforce(
 
     def reward(task: Task, text: str) -> float:
         if task.kind == "talk":
-            return preferences.reward(task, text) if text.endswith(tokenizer.END) else 0.0
+            return preferences.reward(task, text) if text.endswith(END) else 0.0
         return recipe_tasks.right(task, text, code)
 
     def watch(problems: Sequence[Task], texts: Sequence[str]) -> dict[str, float]:
@@ -137,7 +139,7 @@ def reinforce(
         columns = {
             "talk_reward": [reward(*both) for both in small],
             "talk_good": [recipe_tasks.follows(*both) for both in small],
-            "gushing": [talk.is_gushing(tokenizer.split_reply(text)[1]) for _, text in small],
+            "gushing": [talk.is_gushing(split_reply(text)[1]) for _, text in small],
         }
         return {
             name: round(sum(values) / len(values), 4) if values else ""
@@ -146,7 +148,7 @@ def reinforce(
 
     yield from grpo.train(
         model,
-        pieces,
+        tokenizer,
         lambda random: recipe_tasks.draw_from(random, DRAWS[stage]),
         replace(settings, seed=seed),
         reward=reward,
@@ -156,7 +158,10 @@ def reinforce(
 
 
 def sit_exam(
-    model: Transformer, pieces: Tokenizer, code: CodeVerifier, asked: dict[str, int] | None = None
+    model: Transformer,
+    tokenizer: Tokenizer,
+    code: CodeVerifier,
+    asked: dict[str, int] | None = None,
 ) -> list[dict]:
     """One row per kind: how many answers were ``right`` of those ``asked``, and the ``marks``.
 
@@ -169,7 +174,7 @@ def sit_exam(
         exam = recipe_tasks.exam(kind, n)
         texts, _ = runs.replies(
             model,
-            pieces,
+            tokenizer,
             exam,
             max_tokens=recipe_tasks.MAX_TOKENS,
             temperature=TEMPERATURE,
@@ -183,7 +188,7 @@ def sit_exam(
 
 def run(seed: int, *, folder: Path, cache: Path) -> None:
     """All stages with one seed; what is in ``cache`` already is not done again."""
-    pieces, rows = tokenizer.load(), []
+    tokenizer, rows = load_tokenizer(), []
     with CodeVerifier() as code:
         for stage in STAGES:
             started = time.perf_counter()
@@ -196,26 +201,26 @@ def run(seed: int, *, folder: Path, cache: Path) -> None:
                     "log_file": runs.log_path(log_name("pretraining", seed), folder),
                     "state_file": cache / f"recipe-pretraining-{seed}.pt",
                 }
-                model = pretrained(seed, pieces, **files)
+                model = pretrained(seed, tokenizer, **files)
             else:
                 before = {"cold": "base", "stage1": "cold"}.get(stage, "stage1")
                 model.load_state_dict(torch.load(cache / f"recipe-{before}-{seed}.pt"))
-                _train_stage(model, pieces, stage, seed, code, folder, cache)
+                _train_stage(model, tokenizer, stage, seed, code, folder, cache)
             torch.save(model.state_dict(), saved)
-            exam = sit_exam(model, pieces, code)
+            exam = sit_exam(model, tokenizer, code)
             rows += [{"seed": seed, "stage": stage} | row for row in exam]
             logs.write_log(runs.log_path(log_name("stages", seed), folder), rows)
             shares = {row["kind"]: round(row["right"] / row["asked"], 2) for row in exam}
             print(f"{seed} {stage} {time.perf_counter() - started:.0f} s {shares}", flush=True)
 
 
-def _train_stage(model, pieces, stage, seed, code, folder, cache) -> None:
+def _train_stage(model, tokenizer, stage, seed, code, folder, cache) -> None:
     if stage == "cold":
-        cold_start(model, pieces, seed)
+        cold_start(model, tokenizer, seed)
         return
     preferences = None
     if stage != "stage1":
-        preferences = reward_model.train(model, pieces, reward_model.WORSE, seed)
+        preferences = reward_model.train(model, tokenizer, reward_model.WORSE, seed)
         if stage == "stage2":  # the other second stage has the same reward model
             rows = []
             for way in reward_model.WORSE:
@@ -227,7 +232,7 @@ def _train_stage(model, pieces, stage, seed, code, folder, cache) -> None:
         "log_file": runs.log_path(log_name(stage, seed), folder),
         "state_file": cache / f"recipe-{stage}-{seed}-state.pt",
     }
-    for _ in reinforce(model, pieces, stage, seed, code, preferences, **files):
+    for _ in reinforce(model, tokenizer, stage, seed, code, preferences, **files):
         pass
     files["state_file"].unlink()
 

@@ -20,19 +20,19 @@ SIZE, SEED = "0.7M", 3
 
 def main() -> None:
     torch.set_num_threads(1)
-    pieces = load()
+    tokenizer = load()
     settings = sums.pretraining(SIZE, seed=SEED)
     model = pretrain.new_model(sums.SIZES[SIZE].shape, SEED)
     state = runs.cache_folder() / "small-base-state.pt"
     for record in pretrain.pretrain(
-        model, pieces, settings, document=sums.document, state_file=state
+        model, tokenizer, settings, document=sums.document, state_file=state
     ):
         if record["step"] % 100 == 0:
             print(record, flush=True)
     state.unlink(missing_ok=True)
     path = nano_folder() / "small-base.gguf"
     about = export.About("nano small base", "A very small base model that has read sums only.")
-    export.to_gguf(model, pieces, path, about, half=True)
+    export.to_gguf(model, tokenizer, path, about, half=True)
     worked = (1 - sums.SMALL_SHARE) * (1 - sums.TEXTBOOK_SHARE)
     facts = {
         "title": "nano small base",

@@ -155,7 +155,7 @@ def thinks(text: str) -> bool:
 
 def ask(
     model: Transformer,
-    pieces: Tokenizer,
+    tokenizer: Tokenizer,
     problems: Sequence[tasks.Problem],
     *,
     temperature: float = 1.0,
@@ -164,7 +164,7 @@ def ask(
     """Let ``model`` answer each problem once; the same seed draws the same replies."""
     texts, samples = runs.replies(
         model,
-        pieces,
+        tokenizer,
         problems,
         max_tokens=MAX_TOKENS,
         temperature=temperature,
