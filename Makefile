@@ -10,7 +10,7 @@ PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup rebuild lab check chat accept test lint unit notebook-tests fuzz nano evaluate \
-	bench notebooks environment requirements clean
+	bench notebooks site pictures environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ notebooks: setup ## run all notebooks and keep their fresh outputs
 		--ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.store_widget_state=False $(NOTEBOOKS)
 
+site: setup ## build the course as a site in _site/, with its models running in the page
+	$(BIN)/python docs/build.py
+
+pictures: setup ## make the README's pictures again, from the site
+	$(BIN)/python docs/pictures.py
+
 environment: setup ## write environment.yml (conda) from pyproject.toml
 	$(BIN)/python -m course_utils.installation.environment
 
@@ -70,7 +76,7 @@ environment: setup ## write environment.yml (conda) from pyproject.toml
 # The CUDA packages of PyTorch's default build on Linux are left out: the course runs on the CPU.
 requirements: setup ## pin every package in requirements.txt, for all systems
 	$(BIN)/python -m uv pip compile $(UPGRADE) --universal --python-version 3.11 \
-		--group test --group setup --group evaluation --no-annotate --no-header --quiet \
+		--group test --group setup --group evaluation --group site --no-annotate --no-header --quiet \
 		--output-file requirements.txt pyproject.toml
 	sed -i.old -E "/^(nvidia-|cuda-|triton=)|== 'emscripten'/d" requirements.txt
 	rm requirements.txt.old

@@ -7,7 +7,7 @@ author = "The authors of the course"
 copyright = "the authors of the course, Apache-2.0"
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_design"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["**/.ipynb_checkpoints"]
 
 # The committed outputs are shown as they are: every number on the site was compared by the tests.

@@ -1,0 +1,61 @@
+"""Make the README's pictures from the site itself: ``python docs/pictures.py`` (``make pictures``).
+
+The models answer and the recorded run is replayed in headless Chromium; nothing is drawn by hand.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+from build import DOCS, build
+from playwright.sync_api import Page, expect
+
+from tests import jupyterlab_browser as lab
+
+WIDTH, HEIGHT = 760, 900
+PATIENCE = 120_000
+# What invites to try in the page only distracts in a picture.
+PICTURE_STYLE = ".play-examples, .play-slider, .play-status { display: none !important }"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "site"
+        build(folder)
+        handler = functools.partial(
+            http.server.SimpleHTTPRequestHandler, directory=os.fspath(folder)
+        )
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            with lab.browser(WIDTH, HEIGHT) as context:
+                page = context.new_page()
+                address = f"http://127.0.0.1:{server.server_port}"
+                _conversation(page, address, DOCS / "chat.png")
+                _training(page, address, DOCS / "grpo.png")
+            server.shutdown()
+
+
+def _conversation(page: Page, address: str, target: Path) -> None:
+    page.goto(f"{address}/playground/base_and_thinker.html")
+    play = page.locator(".play")
+    play.get_by_role("button", name="What is 347 + 285?").click()
+    expect(play.locator(".play-status")).to_have_text("Done.", timeout=PATIENCE)
+    page.add_style_tag(content=PICTURE_STYLE)
+    play.screenshot(path=target)
+
+
+def _training(page: Page, address: str, target: Path) -> None:
+    page.goto(f"{address}/playground/grpo.html")
+    step = page.get_by_role("slider", name="Step")
+    step.press("End")
+    page.add_style_tag(content=PICTURE_STYLE)
+    page.locator(".play").screenshot(path=target)
+
+
+if __name__ == "__main__":
+    main()
