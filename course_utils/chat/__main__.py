@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from course_utils import command_line
 from course_utils.chat.choosing import (
     Choice,
     check_disk,
@@ -104,8 +105,8 @@ def _agreed(choice: Choice) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils.chat", description="Talk to a model in the terminal."
+    parser = command_line.parser(
+        "Talk to a model in the terminal.", prog="python -m course_utils.chat"
     )
     parser.add_argument(
         "model",
@@ -116,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--question", help="ask this one question, and end")
     parser.add_argument("--budget", default="off", help="tokens that a thought may take")
     parser.add_argument(
-        "--context", type=int, help="tokens that the conversation may have together"
+        "--context",
+        type=command_line.whole(),
+        help="tokens that the conversation may have together",
     )
     parser.add_argument("--kv-type", help="how keys and values are stored: f16, q8_0 or q4_0")
     parser.add_argument("--yes", action="store_true", help="download without asking")
