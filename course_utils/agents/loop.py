@@ -8,6 +8,8 @@ limits, and the trace says what happened.
 from __future__ import annotations
 
 import json
+import math
+import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from course_utils.agents.run_tool import Allow, Result, run_call
 from course_utils.agents.tools import Tool, as_tools
 from course_utils.agents.trace import Event, Trace
+from course_utils.engines.checks import MOST, shown_short
 from course_utils.engines.protocol import Engine, Message, Reply
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.engines.tool_calls import OPENING, BrokenCall, Call, ToolCall
@@ -42,10 +45,31 @@ class Limits:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            whole = self.__dataclass_fields__[name].type == "int"
-            if not isinstance(value, int if whole else int | float) or not value > 0:
+            whole, most = self.__dataclass_fields__[name].type == "int", MOST_OF[name]
+            good = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+            # No clock can count a whole number that no float holds.
+            if (
+                not good
+                or not 0 < value <= most
+                or (value > sys.float_info.max and value != math.inf)
+            ):
                 kind = "a whole number" if whole else "a number"
-                raise OptionError(f"{name}={value!r} is not a limit.", f"Give {kind} above 0.")
+                upto = "" if most == math.inf else f" and up to {most:,}"
+                raise OptionError(
+                    f"{name}={shown_short(value)} is not a limit.", f"Give {kind} above 0{upto}."
+                )
+
+
+MOST_OF = {
+    "turns": 10_000,
+    "tokens": MOST,
+    "seconds": math.inf,
+    "repeats": 10_000,
+    "calls": 1_000,
+    "tool_seconds": math.inf,
+    "result_characters": 1_000_000,
+}
+"""A limit beyond these limits nothing: a tool's result, for one, has to fit a context."""
 
 
 def run(
