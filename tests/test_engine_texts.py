@@ -160,6 +160,30 @@ def test_every_road_reads_the_same_tokens_and_never_two_beginnings(folder, add_b
     assert model.complete(prompt, one).finish().cached_tokens == counts[0] - 1
 
 
+@pytest.mark.parametrize("blank", ["\n", "  ", "\ufeff", "\r\n\t\n", "{{ '\\n' }} "], ids=ascii)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_blank_before_the_templates_own_beginning_makes_no_second_one(tmp_path, blank, times):
+    """Editors put a line's end, or the invisible mark of a Unicode file, before a template."""
+    beginning = "<|endoftext|>"
+    path = model_with(
+        tmp_path / "blank.gguf",
+        add_bos=True,
+        chat_template=times * (blank + beginning) + CHAT_TEMPLATE,
+    )
+    model = open_model(path)
+    prompt = model.render("Hi")
+    scored = [each.token.text for each in model.score(prompt)]
+    assert scored[0] == beginning and scored.count(beginning) == 1
+    assert model.chat("Hi").reply.prompt_tokens == len(scored)
+    assert len(model.attention(prompt).tokens) == len(scored)
+
+
+def test_a_blank_text_that_begins_nothing_stays_as_it_is(folder):
+    model = open_model(model_with(folder / "no-blank.gguf", add_bos=True))
+    scored = [each.token.text for each in model.score("\n\nHi")]
+    assert scored.count("<|endoftext|>") == 1 and "".join(scored[1:]) == "\n\nHi"
+
+
 # ---- what the model computes -------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -31,6 +30,9 @@ LONGEST_TEXT = 1_000_000
 # (llama.cpp's issues 15594, 21919, 26965 and 27783).
 _STACK_BYTES_PER_CHARACTER = 1024
 _STACK_BYTES_TO_SPARE = MIB
+
+LONGEST_PREAMBLE = 64
+"""Tokens at a prompt's start among which a template's own beginning-of-text token may stand."""
 
 # So much text fits the stack that any thread has, with a factor of more than ten.
 _SHORT_TEXT = 1000
@@ -89,12 +91,20 @@ class Vocabulary:
     def with_beginning(self, tokens: list[int]) -> list[int]:
         """A prompt as the model expects it: one beginning-of-text token first, if it wants one.
 
-        Chat templates often write it themselves, some twice; a second one would spoil the prompt.
+        Chat templates often write it themselves, some twice, some after a blank line or the mark
+        that editors put before a file; a second one would spoil the prompt.
         """
         if self.beginning is None:
             return tokens
-        rest = itertools.dropwhile(lambda token: token == self.beginning, tokens)
-        return [self.beginning, *rest]
+        start = 0
+        for place, token in enumerate(tokens[:LONGEST_PREAMBLE]):
+            if token == self.beginning and self._is_blank(tokens[start:place]):
+                start = place + 1
+        return [self.beginning, *tokens[start:]]
+
+    def _is_blank(self, tokens: list[int]) -> bool:
+        text = b"".join(map(self.bytes_of, tokens)).decode("utf-8", errors="replace")
+        return not text.replace("\ufeff", "").strip()
 
     @functools.cached_property
     def controls(self) -> frozenset[str]:
