@@ -83,7 +83,6 @@ def test_every_command_refuses_an_option_it_does_not_have(start, command):
         "agents.experiments.guessing_rl --threads 0",
         "agents.experiments.guessing_rl --threads 100000",
         "agents.experiments.calculator --seed 9",
-        "chat --context 0",
         "chat --context many",
         "evaluation --per-level 0",
         "evaluation --samples -1",

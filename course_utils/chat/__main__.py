@@ -117,9 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--question", help="ask this one question, and end")
     parser.add_argument("--budget", default="off", help="tokens that a thought may take")
     parser.add_argument(
-        "--context",
-        type=command_line.whole(),
-        help="tokens that the conversation may have together",
+        "--context", type=int, help="tokens that the conversation may have together"
     )
     parser.add_argument("--kv-type", help="how keys and values are stored: f16, q8_0 or q4_0")
     parser.add_argument("--yes", action="store_true", help="download without asking")

@@ -66,10 +66,12 @@ def open_model(model: str | Path | None = None, /, **options) -> Engine:
     from course_utils.engines.local import LocalEngine, LocalOptions
 
     if "model" in options:
+        from course_utils.model_files.catalogue import models
+
+        named = options["model"] if options["model"] in list(models()) else "nano-thinker"
         raise OptionError(
             "Only a server has several models to choose from with model=...",
-            "Give the name or the path of a model on this machine alone, as in "
-            'open_model("nano-thinker").',
+            f"Name a model of this machine first: open_model({named!r}).",
         )
     _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
     local_options = LocalOptions(**options)

@@ -51,13 +51,16 @@ class Vocabulary:
             self._pointer = C.llama_model_get_vocab(pointer)
             self.size = C.llama_vocab_n_tokens(self._pointer)
             adds = C.llama_vocab_get_add_bos(self._pointer)
-            beginning = C.llama_vocab_bos(self._pointer)
-            end = C.llama_vocab_eos(self._pointer)
+            guesses = {C.llama_vocab_bos(self._pointer), C.llama_vocab_eos(self._pointer)}
+            beginning = self._meant(pointer, "bos", C.llama_vocab_bos(self._pointer))
+            end = self._meant(pointer, "eos", C.llama_vocab_eos(self._pointer))
             self.end_tokens = frozenset(
-                token for token in range(self.size) if C.llama_vocab_is_eog(self._pointer, token)
+                token
+                for token in range(self.size)
+                if C.llama_vocab_is_eog(self._pointer, token)
+                and (token not in guesses or token in (beginning, end))
             )
-        # Files without such a token store a number that is none of theirs.
-        self.beginning = beginning if adds and 0 <= beginning < self.size else None
+        self.beginning = beginning if adds else None
         self._bytes_of: dict[int, bytes] = {}
         self.special = {"bos_token": self._name(beginning), "eos_token": self._name(end)}
         """The special tokens that chat templates use, by the names they use."""
@@ -147,10 +150,21 @@ class Vocabulary:
                 return buffer.raw[:count]
             room = -count
 
-    def _name(self, token: int) -> str:
+    def _meant(self, model: C.llama_model_p, name: str, token: int) -> int | None:
+        """A special token by llama.cpp's word, unless that is a guess about a file without one.
+
+        The guess is the number that Falcon's vocabulary has for it, a comma in Qwen's.
+        """
         if not 0 <= token < self.size:
-            return ""
-        return self.bytes_of(token).decode("utf-8", errors="replace")
+            return None
+        written = ctypes.create_string_buffer(16)
+        key = f"tokenizer.ggml.{name}_token_id".encode()
+        C.llama_model_meta_val_str(model, key, written, len(written))
+        named = written.value == str(token).encode()
+        return token if named or C.llama_vocab_is_control(self._pointer, token) else None
+
+    def _name(self, token: int | None) -> str:
+        return "" if token is None else self.bytes_of(token).decode("utf-8", errors="replace")
 
 
 def _on_a_stack_of(size: int, work: Callable[[], Result]) -> Result:
