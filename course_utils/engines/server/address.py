@@ -6,7 +6,6 @@ import os
 
 from course_utils.errors import OptionError
 from course_utils.network import checked_address, is_loopback
-from course_utils.secret import Secret
 
 LOCAL_ADDRESS = "http://localhost:8080/v1"
 
@@ -22,13 +21,13 @@ def checked_url(url: str) -> str:
     return url if "/" in url.partition("://")[2] else f"{url}/v1"
 
 
-def choose_key(given: str | Secret | None, url: str) -> Secret:
-    """The key to send; an empty one where there is none.
+def choose_key(given: str | None, url: str) -> str:
+    """The key to send, "" for none. Whoever keeps it makes a ``Secret`` of it.
 
     Raises OptionError, which names its source and does not show it, for a key that no header can
     hold.
     """
-    key, source = given.reveal() if isinstance(given, Secret) else given, "api_key=..."
+    key, source = given, "api_key=..."
     if key is None:
         key, source = os.environ.get("COURSE_API_KEY"), "the environment variable COURSE_API_KEY"
     # A key for OpenAI may be lying around for other purposes: never show it to the network.
@@ -40,7 +39,7 @@ def choose_key(given: str | Secret | None, url: str) -> Secret:
             f"The API key in {source} contains characters that no key has.",
             "Copy it again, without spaces or line breaks.",
         )
-    return Secret(key)
+    return key
 
 
 def _can_be_sent(key: str) -> bool:

@@ -27,7 +27,7 @@ class Connection:
     Raises OptionError for an address, a key or a timeout that cannot be used.
     """
 
-    def __init__(self, url: str, key: str | Secret | None, model: str | None, timeout: float):
+    def __init__(self, url: str, key: str | None, model: str | None, timeout: float):
         url = checked_url(url)
         seconds = finite_number(timeout)
         if seconds is None or not 0 < seconds <= LONGEST_TIMEOUT:
@@ -35,7 +35,7 @@ class Connection:
                 f"timeout={shown_short(timeout)} is not valid.",
                 "Give seconds: more than 0, and a week at most.",
             )
-        secret = choose_key(key, url)
+        secret = Secret(choose_key(key, url))
         self._base = Secret(url)  # a key may stand in its path
         self.url = network.shown_address(url, secrets=[secret])
         self.closed = False
