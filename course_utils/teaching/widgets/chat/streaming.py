@@ -11,6 +11,7 @@ from IPython.display import display
 
 from course_utils.engines.protocol import Reply, Stream
 from course_utils.teaching.page import OnPage
+from course_utils.teaching.stopping import uninterrupted
 from course_utils.teaching.widgets.chat.panes import panes_html, panes_text
 from course_utils.teaching.widgets.panel import Panel
 
@@ -29,8 +30,9 @@ def stream_to_page(stream: Stream, heading: str = "") -> Reply:
     try:
         follow(stream, lambda reply: _set(live, panes_html(reply, heading=heading, live=True)))
     finally:
-        live.layout.display = "none"
-        display(reply_on_page(stream.reply, heading))
+        with uninterrupted():
+            live.layout.display = "none"
+            display(reply_on_page(stream.reply, heading))
     return stream.reply
 
 
@@ -48,8 +50,9 @@ def follow(stream: Stream, update: Callable[[Reply], None]) -> Reply:
                 update(stream.reply)
                 shown = now
     except KeyboardInterrupt:
-        stream.close()
-        stream.reply.stop_reason = "interrupted"
+        with uninterrupted():
+            stream.close()
+            stream.reply.stop_reason = "interrupted"
     return stream.reply
 
 
