@@ -18,6 +18,10 @@ from course_utils.teaching.widgets.panel import Panel
 # Ten times a second looks live; sending every token would slow down a fast model.
 SECONDS_BETWEEN_UPDATES = 0.1
 
+LETTERS_AT_ONCE = 20_000
+"""Longer replies are shown less often, in proportion: each update sends all of the text, and a page
+that is written anew faster than it can be laid out stops answering (Chainlit#2604)."""
+
 
 def stream_to_page(stream: Stream, heading: str = "") -> Reply:
     """Show a reply in two panes while it is written; return it when it is finished.
@@ -46,7 +50,8 @@ def follow(stream: Stream, update: Callable[[Reply], None]) -> Reply:
     try:
         for _ in stream:
             now = time.monotonic()
-            if now - shown >= SECONDS_BETWEEN_UPDATES:
+            letters = len(stream.reply.thinking) + len(stream.reply.answer)
+            if now - shown >= SECONDS_BETWEEN_UPDATES * max(1.0, letters / LETTERS_AT_ONCE):
                 update(stream.reply)
                 shown = now
     except KeyboardInterrupt:
