@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from course_utils.agents.run_tool import Allow, Result, run_call
 from course_utils.agents.tools import Tool, as_tools
 from course_utils.agents.trace import Event, Trace
-from course_utils.engines.checks import MOST, shown_short
+from course_utils.engines.checks import MOST, finite_number, shown_short
 from course_utils.engines.protocol import Engine, Message, Reply
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.engines.tool_calls import OPENING, BrokenCall, Call, ToolCall
@@ -45,31 +44,27 @@ class Limits:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            whole, most = self.__dataclass_fields__[name].type == "int", MOST_OF[name]
-            good = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-            # No clock can count a whole number that no float holds.
-            if (
-                not good
-                or not 0 < value <= most
-                or (value > sys.float_info.max and value != math.inf)
-            ):
-                kind = "a whole number" if whole else "a number"
-                upto = "" if most == math.inf else f" and up to {most:,}"
+            most = MOST_OF.get(name)
+            if most is None and not (value == math.inf or (finite_number(value) or 0) > 0):
                 raise OptionError(
-                    f"{name}={shown_short(value)} is not a limit.", f"Give {kind} above 0{upto}."
+                    f"{name}={shown_short(value)} is not a limit.", "Give a number above 0."
+                )
+            good = isinstance(value, int) and not isinstance(value, bool)
+            if most is not None and not (good and 0 < value <= most):
+                raise OptionError(
+                    f"{name}={shown_short(value)} is not a limit.",
+                    f"Give a whole number above 0 and up to {most:,}.",
                 )
 
 
 MOST_OF = {
     "turns": 10_000,
     "tokens": MOST,
-    "seconds": math.inf,
     "repeats": 10_000,
     "calls": 1_000,
-    "tool_seconds": math.inf,
     "result_characters": 1_000_000,
 }
-"""A limit beyond these limits nothing: a tool's result, for one, has to fit a context."""
+"""The largest whole numbers. Beyond them nothing is limited: a result has to fit a context."""
 
 
 def run(

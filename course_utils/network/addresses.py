@@ -13,7 +13,7 @@ import httpx
 
 from course_utils.errors import OptionError
 from course_utils.network.words import harmless
-from course_utils.secret import Secret, without_keys, without_secrets
+from course_utils.secret import SHORTEST_AROUND, Secret, without_keys, without_secrets
 
 EXAMPLE = "http://localhost:8080/v1"
 
@@ -70,12 +70,14 @@ def masked(address: str) -> str:
     return harmless(without_keys(shown), most=200)
 
 
-def shown_address(address: str, *, secrets: Iterable[Secret | str] = ()) -> str:
+def shown_address(address: str, *, secrets: Iterable[Secret] = ()) -> str:
     """An address that ``checked_address`` has passed, as messages show it.
 
     Its path may hold a key, or an account's number, and those are hidden.  The name of its machine
-    is what a learner has to check, so it shows, however random it looks.
+    is what a learner has to check, so it shows, however random it looks.  A short key is no more
+    than a placeholder, and may be a part of the name ("local").
     """
+    secrets = [secret for secret in secrets if len(secret.reveal()) >= SHORTEST_AROUND]
     scheme, _, rest = address.partition("://")
     machine, slash, path = rest.partition("/")
     machine = without_secrets(machine.rpartition("@")[2], secrets)

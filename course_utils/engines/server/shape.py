@@ -19,23 +19,20 @@ TEXTS = ("text", "thinking", "reasoning", "content", "summary", "value")
 _OF_A_CHOICE = {"delta", "message", "text", "finish_reason", "index"}
 
 
-def misshapen(body: Mapping) -> str | None:
-    """What in a chunk is of another type than the API's, in words; None where nothing is."""
+def odd_choices(body: Mapping) -> str | None:
+    """What is wrong with a chunk's list of choices, in words; None where nothing is."""
     choices = body.get("choices")
-    if isinstance(choices, dict) and not _OF_A_CHOICE.isdisjoint(choices):
-        choices = [choices]
-    if not choices:
+    one = isinstance(choices, dict) and not _OF_A_CHOICE.isdisjoint(choices)
+    if one or not choices:
         return None
     if not isinstance(choices, list):
         return describe("choices", choices, "a list")
-    for choice in filter(None, choices):
-        found = _in_choice(choice) if isinstance(choice, dict) else describe("a choice", choice)
-        if found:
-            return found
-    return None
+    odd = (choice for choice in choices if choice and not isinstance(choice, dict))
+    return next((describe("a choice", choice) for choice in odd), None)
 
 
-def _in_choice(choice: Mapping) -> str | None:
+def odd_text(choice: Mapping) -> str | None:
+    """What in a choice is of another type than the API's, in words; None where nothing is."""
     for place in ("delta", "message"):
         said = choice.get(place)
         if not said or isinstance(said, str):

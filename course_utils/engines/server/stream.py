@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from course_utils.engines.server.errors import NotAnApi
-from course_utils.engines.server.shape import TEXTS, THOUGHTS, misshapen
+from course_utils.engines.server.shape import TEXTS, THOUGHTS, odd_choices, odd_text
 from course_utils.network import message_in
 
 LONGEST_LINE = 2**24
@@ -213,7 +213,7 @@ def chunk_of(body: Mapping, ours: int | None = None) -> Chunk:
     """
     text, thought, finish, whole = "", "", None, False
     usage = _usage(body.get("usage"))
-    error = _error(body)
+    error, odd = _error(body), odd_choices(body)
     calls: list[ToolCallPart] = []
     for choice in choices_of(body):
         if ours is not None and _index(choice) != ours:
@@ -224,7 +224,7 @@ def chunk_of(body: Mapping, ours: int | None = None) -> Chunk:
         reason = choice.get("finish_reason")
         finish = reason if isinstance(reason, str) and reason else finish
         usage = usage or _usage(choice.get("usage"))
-        error = error or _error(choice)
+        error, odd = error or _error(choice), odd or odd_text(choice)
     timings = body.get("timings")
     timings = timings if isinstance(timings, dict) else {}
     computed, cached = as_count(timings.get("prompt_n")), as_count(timings.get("cache_n"))
@@ -240,7 +240,7 @@ def chunk_of(body: Mapping, ours: int | None = None) -> Chunk:
         prompt_tokens=computed + cached if known else None,
         cached_tokens=cached if known else None,
         tool_calls=tuple(calls),
-        odd=misshapen(body),
+        odd=odd,
     )
 
 
