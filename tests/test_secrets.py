@@ -144,6 +144,11 @@ WRONG_PLACES = {
     "user": lambda key, url: open_model(f"http://{key}@127.0.0.1:9/v1"),
     "password": lambda key, url: open_model(f"http://me:{key}@127.0.0.1:9/v1"),
     "wide user": lambda key, url: open_model(f"http://{key}\uff20127.0.0.1:9/v1"),
+    "an option's name": lambda key, url: open_model(**{key: 1}),
+    "a role": lambda key, url: open_model(url).chat([{"role": key, "content": "Hi"}]),
+    "a content": lambda key, url: open_model(url).chat([{"role": "user", "content": [key]}]),
+    "tools": lambda key, url: open_model(url).chat("Hi", tools=key),
+    "a budget": lambda key, url: open_model(url).chat("Hi", thinking_budget=key),
     "temperature": lambda key, url: Sampling(temperature=key),
     "max_tokens": lambda key, url: Sampling(max_tokens=key),
     **{

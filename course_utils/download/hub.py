@@ -24,6 +24,7 @@ import httpx
 from course_utils import network
 from course_utils.errors import DownloadError, OptionError
 from course_utils.hashing import GIT_SHA1, SHA256
+from course_utils.secret import Secret
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 MOST_REDIRECTS = 10
@@ -50,7 +51,7 @@ class RemoteFile:
     repository: str
     filename: str
     revision: str
-    url: str
+    url: Secret  # HF_ENDPOINT may hold a password
     size: int
     etag: str
     checksum: Checksum
@@ -203,7 +204,7 @@ def _describe(client: httpx.Client, repository: str, filename: str, revision: st
         repository=repository,
         filename=filename,
         revision=revision,
-        url=address(commit or revision),
+        url=Secret(address(commit or revision)),
         size=int(size),
         etag=etag,
         checksum=checksum,

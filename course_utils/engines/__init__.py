@@ -134,6 +134,6 @@ def _refuse_unknown(options: dict, known) -> None:
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)
             raise OptionError(
-                f"There is no option {option!r} here.",
+                f"There is no option {shown(option)} here.",
                 f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}.",
             )

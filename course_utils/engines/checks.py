@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from course_utils.errors import MachineError, NotSupportedError, OptionError
-from course_utils.secret import without_keys
+from course_utils.secret import without_keys, without_secrets
 
 # Numbers travel to llama.cpp and to servers in 32 bits.
 MOST = 2**31 - 1
@@ -118,12 +118,15 @@ def shown_short(value: object) -> str:
 
 
 def shown_path(path: object) -> str:
-    """A path in a message or a record: short, and with a mark for bytes that are no text."""
+    """A path in a message or a record: short, and with a mark for bytes that are no text.
+
+    Files may well have random names, so that only what is known to be a key is hidden.
+    """
     try:
         text = os.fsencode(path).decode("utf-8", errors="replace")
     except (TypeError, ValueError):
         text = shown(path)
-    text = text.replace("\0", "\\0")
+    text = without_secrets(text.replace("\0", "\\0"))
     return text if len(text) <= 120 else f"{text[:60]} ... {text[-50:]}"
 
 
