@@ -13,7 +13,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -24,7 +24,6 @@ import httpx
 from course_utils import network
 from course_utils.errors import DownloadError, OptionError
 from course_utils.hashing import GIT_SHA1, SHA256
-from course_utils.secret import Secret
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 MOST_REDIRECTS = 10
@@ -51,7 +50,7 @@ class RemoteFile:
     repository: str
     filename: str
     revision: str
-    url: Secret  # HF_ENDPOINT may hold a password
+    url: str = field(repr=False)  # HF_ENDPOINT may hold a password
     size: int
     etag: str
     checksum: Checksum
@@ -204,7 +203,7 @@ def _describe(client: httpx.Client, repository: str, filename: str, revision: st
         repository=repository,
         filename=filename,
         revision=revision,
-        url=Secret(address(commit or revision)),
+        url=address(commit or revision),
         size=int(size),
         etag=etag,
         checksum=checksum,

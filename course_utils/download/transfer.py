@@ -108,9 +108,7 @@ def _read_once(
     """One request: yield what it brings of the bytes ``position`` to ``stop``, and no more."""
     headers = {"Range": f"bytes={position}-{stop - 1}"}
     try:
-        with client.stream(
-            "GET", remote.url.reveal(), headers=headers, follow_redirects=True
-        ) as response:
+        with client.stream("GET", remote.url, headers=headers, follow_redirects=True) as response:
             to_skip = position - _first_byte(response, remote, position)
             missing = stop - position
             for received in response.iter_raw():
@@ -161,7 +159,7 @@ def _is_another_version(response: httpx.Response, remote: RemoteFile) -> bool:
     """Whether the hub, on the way or at the end of the redirects, states another ETag."""
     hops = [*response.history, response]
     stated = [hop.headers.get("X-Linked-Etag") for hop in hops]
-    if response.url.netloc == httpx.URL(remote.url.reveal()).netloc:
+    if response.url.netloc == httpx.URL(remote.url).netloc:
         stated.append(response.headers.get("ETag"))
     first = next(filter(None, stated), None)
     return first is not None and remote.etag not in first
