@@ -41,7 +41,7 @@ ifeq ($(NOTEBOOKS),)
 	@echo "notebooks/ holds no notebook yet: nothing to compare."
 else
 	$(ONE_THREAD) COURSE_SHORT_RUNS=1 $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
-		--nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
+		-p tests.nbval_patience --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
 endif
 
 fuzz: setup ## try random inputs for ten minutes: make fuzz MINUTES=10 SEED=1

@@ -7,4 +7,4 @@ from course_utils.installation.selftest import main, selftest
 __all__ = ["selftest"]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -208,6 +208,25 @@ def test_a_model_with_a_broken_template_opens_and_completes(tmp_path):
     assert "complete()" in error.value.remedy
 
 
+@pytest.mark.parametrize("digits", ["{{ ９**9**9 }}", "{{ 9**９ }}", "{{ 9.９**9 }}"])
+def test_digits_of_another_width_are_named_and_no_message_counts_as_dropped(digits):
+    with pytest.raises(ModelFileError, match=r"cannot be read: .*[Ii]nvalid character"):
+        rendered(EVERYTHING + digits)
+
+
+@pytest.mark.parametrize("half", ["{{ '\\ud83d' }}", "{{ ('\\udc00' * 3)[1] }}"])
+def test_half_a_pair_from_the_template_is_not_blamed_on_the_question(half):
+    with pytest.raises(ModelFileError, match="chat template writes half of a surrogate pair"):
+        rendered(EVERYTHING + half)
+
+
+def test_the_words_of_a_template_can_be_printed_whatever_they_hold():
+    with pytest.raises(PromptError, match=r"refuses this conversation: No\.") as error:
+        rendered("{{ raise_exception('No\\ud83d\\x1b[2J\\u202e.') }}")
+    str(error.value).encode("utf-8")
+    assert "\x1b" not in str(error.value) and "\u202e" not in str(error.value)
+
+
 # ---- nothing is dropped ----------------------------------------------------------------------
 
 

@@ -1,13 +1,16 @@
 """The Engine protocol is the whole contract: every engine has all of it, in the same words."""
 
 import ast
+import copy
 import importlib
 import inspect
+import pickle
 import pkgutil
 
 import pytest
 
 from course_utils import engines
+from course_utils.engines import open_model
 from course_utils.engines.local import LocalEngine
 from course_utils.engines.protocol import Engine
 from course_utils.engines.server.endpoint import EndpointEngine
@@ -86,3 +89,16 @@ def test_an_engine_says_whether_it_keeps_its_cache(tmp_path):
     engine = BigramEngine()
     with pytest.raises(NotSupportedError):
         engine.save_cache(tmp_path / "cache.bin")
+
+
+@pytest.mark.parametrize(
+    "take", [copy.copy, copy.deepcopy, pickle.dumps, lambda engine: copy.deepcopy({"it": [engine]})]
+)
+def test_an_engine_is_not_copied_and_goes_on(fake, take):
+    """A pool of processes pickles what it is given; a copy would close another's memory."""
+    with open_model() as local, open_model(fake.url) as served:
+        for engine in (local, served):
+            with pytest.raises(NotSupportedError, match="neither copied nor pickled"):
+                take(engine)
+            assert not engine.closed
+        assert local.next_tokens("1 + 1", 1)

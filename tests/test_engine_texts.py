@@ -160,6 +160,56 @@ def test_every_road_reads_the_same_tokens_and_never_two_beginnings(folder, add_b
     assert model.complete(prompt, one).finish().cached_tokens == counts[0] - 1
 
 
+@pytest.mark.parametrize("blank", ["\n", "  ", "\ufeff", "\r\n\t\n", "{{ '\\n' }} "], ids=ascii)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_blank_before_the_templates_own_beginning_makes_no_second_one(tmp_path, blank, times):
+    """Editors put a line's end, or the invisible mark of a Unicode file, before a template."""
+    beginning = "<|endoftext|>"
+    path = model_with(
+        tmp_path / "blank.gguf",
+        add_bos=True,
+        chat_template=times * (blank + beginning) + CHAT_TEMPLATE,
+    )
+    model = open_model(path)
+    prompt = model.render("Hi")
+    scored = [each.token.text for each in model.score(prompt)]
+    assert scored[0] == beginning and scored.count(beginning) == 1
+    assert model.chat("Hi").reply.prompt_tokens == len(scored)
+    assert len(model.attention(prompt).tokens) == len(scored)
+
+
+@pytest.mark.parametrize("number", [None, 2**32 - 1], ids=["missing", "none"])
+def test_a_file_without_a_beginning_gets_none_whatever_it_asks_for(tmp_path, number):
+    """llama.cpp guesses number 11, which is a comma here, and would begin each prompt with it."""
+    write = gguf.GGUFWriter.add_bos_token_id
+
+    def write_number(writer, _):
+        if number is not None:
+            write(writer, number)
+
+    with mock.patch.object(gguf.GGUFWriter, "add_bos_token_id", write_number):
+        template = "{{ bos_token }}" + CHAT_TEMPLATE
+        path = model_with(tmp_path / "no.gguf", add_bos=True, chat_template=template)
+    model = open_model(path)
+    assert model.render("Hi").startswith("<|im_start|>user")
+    scored = [each.token for each in model.score(model.render("Hi"))]
+    assert scored[0].text == "<|im_start|>" and all(token.id >= 0 for token in scored)
+    assert model.complete("Hi", GREEDY.but(max_tokens=1)).reply.prompt_tokens == 2
+
+
+def test_a_file_without_an_end_does_not_end_at_a_comma(tmp_path):
+    with mock.patch.object(gguf.GGUFWriter, "add_eos_token_id", lambda writer, _: None):
+        model = open_model(model_with(tmp_path / "no-end.gguf"))
+    ends = {model.detokenize([token]) for token in model._vocabulary.end_tokens}
+    assert ends and all(end.startswith("<|") for end in ends)
+
+
+def test_a_blank_text_that_begins_nothing_stays_as_it_is(folder):
+    model = open_model(model_with(folder / "no-blank.gguf", add_bos=True))
+    scored = [each.token.text for each in model.score("\n\nHi")]
+    assert scored.count("<|endoftext|>") == 1 and "".join(scored[1:]) == "\n\nHi"
+
+
 # ---- what the model computes -------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ FLOORS = (
     # The foundations: what a model is and costs, where its file comes from, what a machine has.
     ("selftest", "installation", "download", "model_files", "machine", "sandbox"),
     ("network", "intervals", "logs", "code_blocks"),
-    ("hashing", "progress", "paths", "units", "terminal"),
+    ("hashing", "progress", "paths", "units", "terminal", "command_line", "secret"),
     ("errors",),
 )
 

@@ -1,18 +1,23 @@
 """No key and no password shows anywhere: in no repr, message, log, traceback, file or page."""
 
+import copy
 import dataclasses
 import io
 import json
 import logging
 import os
+import pickle
 import traceback
+from pathlib import Path
 
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, Sampling, open_model
 from course_utils.engines.server.errors import Server
 from course_utils.engines.transcript import record
-from course_utils.errors import CourseError
+from course_utils.errors import CourseError, NotSupportedError
+from course_utils.network.clients import proxy_for
+from course_utils.secret import Secret, may_be_key, without_keys
 from course_utils.teaching import save_conversation, stream_to_page
 
 KEY = "sk-hunter2-0123456789abcdef"
@@ -46,8 +51,21 @@ def show_error(shown, action) -> None:
 
 
 def show_engine(shown, engine) -> None:
-    shown(f"{engine} {engine!r} {engine.info} {vars(engine)} {vars(engine._connection)}")
+    connection = engine._connection
+    shown(f"{engine} {engine!r} {engine.info} {vars(engine)} {vars(connection)}")
     shown(dataclasses.asdict(engine.info))
+    shown(f"{vars(connection._client)} {dict(connection._client.headers)}")
+    show_holder(shown, connection.server)
+    for whole in (connection, connection.server):
+        with pytest.raises(NotSupportedError, match="cannot be pickled"):
+            pickle.dumps(whole)
+
+
+def show_holder(shown, holder) -> None:
+    """Everything that Python tells of a dataclass that holds a secret."""
+    for each in (holder, copy.copy(holder), copy.deepcopy(holder)):
+        shown(f"{each} {each!r} {vars(each)} {dataclasses.asdict(each)}")
+        shown(f"{dataclasses.astuple(each)} {json.dumps(vars(each), default=str)}")
 
 
 def reply(request):
@@ -101,6 +119,98 @@ def test_the_key_that_a_server_gets_shows_nowhere(fake, shown, road, monkeypatch
     show_error(shown, engine.chat("6 * 7?").finish)
 
 
+KEYS = (KEY, "hunter2a9f8e7d6c5b4a3f2e1d0", "class-hunter2")
+"""One as providers write them, a random one, and one that only the environment knows."""
+
+WRONG_PLACES = {
+    "timeout": lambda key, url: open_model(url, timeout=key),
+    "model": lambda key, url: open_model(url, model=key),
+    "both": lambda key, url: open_model(url, model=key, api_key=key),
+    "not a name": lambda key, url: open_model(url, model=[key]),
+    "the model itself": lambda key, url: open_model(key),
+    "a path": lambda key, url: open_model(Path(key)),
+    "bytes": lambda key, url: open_model(key.encode()),
+    "a list": lambda key, url: open_model([key]),
+    "a missing file": lambda key, url: open_model(f"models/{key}"),
+    "a quantisation": lambda key, url: open_model(f"qwq-32b:{key}"),
+    "a server's option": lambda key, url: open_model("nano-thinker", model=key),
+    "scheme": lambda key, url: open_model(f"{key}://127.0.0.1:9/v1"),
+    "port": lambda key, url: open_model(f"http://127.0.0.1:{key}/v1"),
+    "no scheme": lambda key, url: open_model(f"127.0.0.1:9/{key}"),
+    "path": lambda key, url: open_model(f"{url}/{key}/v1"),
+    "broken path": lambda key, url: open_model(f"{url}/<{key}>/v1"),
+    "query": lambda key, url: open_model(f"{url}?api_key={key}"),
+    "fragment": lambda key, url: open_model(f"{url}#{key}"),
+    "user": lambda key, url: open_model(f"http://{key}@127.0.0.1:9/v1"),
+    "password": lambda key, url: open_model(f"http://me:{key}@127.0.0.1:9/v1"),
+    "wide user": lambda key, url: open_model(f"http://{key}\uff20127.0.0.1:9/v1"),
+    "an option's name": lambda key, url: open_model(**{key: 1}),
+    "a role": lambda key, url: open_model(url).chat([{"role": key, "content": "Hi"}]),
+    "a content": lambda key, url: open_model(url).chat([{"role": "user", "content": [key]}]),
+    "tools": lambda key, url: open_model(url).chat("Hi", tools=key),
+    "a budget": lambda key, url: open_model(url).chat("Hi", thinking_budget=key),
+    "temperature": lambda key, url: Sampling(temperature=key),
+    "max_tokens": lambda key, url: Sampling(max_tokens=key),
+    **{
+        name: lambda key, url, name=name: open_model("nano-thinker", **{name: key})
+        for name in ("context", "threads", "batch", "kernels", "kv_type", "repack", "gpu_layers")
+    },
+}
+
+
+@pytest.mark.parametrize("place", WRONG_PLACES)
+@pytest.mark.parametrize("key", KEYS, ids=["provider's", "random", "known"])
+def test_a_key_in_a_wrong_place_is_not_repeated(fake, shown, place, key, monkeypatch):
+    monkeypatch.setenv("COURSE_API_KEY", "class-hunter2")
+    shown(fake.url)
+    show_error(shown, lambda: WRONG_PLACES[place](key, fake.url))
+
+
+def test_a_key_in_the_path_of_an_address_works_and_does_not_show(fake, shown, tmp_path):
+    """Some gateways are asked at an address that is the key."""
+    models = fake.on.pop("/v1/models")
+    fake.on[f"/gateway/{KEY}/v1/models"] = models
+    fake.on[f"/gateway/{KEY}/v1/chat/completions"] = reply
+    engine = open_model(fake.url.replace("/v1", f"/gateway/{KEY}/v1"))
+    assert engine.chat("6 * 7?").finish().answer == "42"
+    show_engine(shown, engine)
+    record(engine, tmp_path / "run.json", "6 * 7?", Sampling(seed=0))
+    shown((tmp_path / "run.json").read_text(encoding="utf-8"))
+    fake.on.clear()
+    show_error(shown, engine.chat("6 * 7?").finish)
+    fake.close()
+    show_error(shown, engine.chat("6 * 7?").finish)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "qwq-32b",
+            "DeepSeek-R1-Distill-Qwen-32B-Q4_K_M.gguf",
+            "Qwen/Qwen3-30B-Instruct-2507",
+        ),
+        *("bartowski/Qwen_QwQ-32B-GGUF", "hf.co/unsloth/QwQ-32B-GGUF:Q4_K_M", "gpt-4o-2024-08-06"),
+        *("http://192.168.178.20:8080/v1", "mixtral-8x22b-instruct-v0.1.Q3_K_S-00001-of-00005"),
+        *("The quick brown fox jumps over 13 lazy dogs.", "/home/ada/models/nano-thinker.gguf"),
+    ],
+)
+def test_names_of_models_and_places_are_no_keys(name):
+    assert without_keys(name) == name and not may_be_key(name)
+
+
+def test_a_secret_is_given_to_nobody_but_who_asks_for_it():
+    secret = Secret(KEY)
+    assert secret.reveal() == KEY and secret == Secret(KEY) and hash(secret) == hash(Secret(KEY))
+    assert secret != Secret("other") and secret and not Secret("")
+    seen = [f"{secret} {secret!r} {secret!s} {secret:>30}", str([secret]), str({secret: secret})]
+    seen += [str(getattr(secret, name)) for name in dir(secret) if not name.startswith("__")]
+    assert PASSWORD not in "".join(seen)
+    assert copy.copy(secret) is copy.deepcopy(secret) is secret
+    with pytest.raises(NotSupportedError, match="COURSE_API_KEY"):
+        pickle.dumps([secret])
+
+
 def test_a_redirect_that_repeats_the_key_does_not_show_it(fake):
     there = f"http://elsewhere.example/{PASSWORD}?key={PASSWORD}"
     fake.on["/v1/models"] = lambda request: request.text("", 302, Location=there)
@@ -140,9 +250,10 @@ def test_the_password_of_a_proxy_is_not_shown(shown, monkeypatch):
     for proxy in ("http://me:hunter2@127.0.0.1:9", "nonsense://me:hunter2@127.0.0.1"):
         monkeypatch.setenv("HTTP_PROXY", proxy)
         show_error(shown, lambda: open_model("http://server.invalid/v1", timeout=2))
+        show_holder(shown, proxy_for("http://server.invalid/v1"))
 
 
 def test_what_knows_the_key_does_not_say_it():
-    server = Server("http://localhost:8080/v1", "qwq", 1.0, KEY)
+    server = Server("http://localhost:8080/v1", "qwq", 1.0, Secret(KEY))
     assert PASSWORD not in repr(server) + str(server)
     assert PASSWORD not in server.quote(f"key {KEY} and {KEY.upper()}")

@@ -1,6 +1,7 @@
 """Do widgets move what they promise, by code as by hand, and show their errors in themselves?"""
 
 import re
+import threading
 import time
 
 import ipywidgets
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import course_utils.teaching as teaching
+from course_utils.engines.protocol import Reply, Stream
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.errors import OptionError, PromptError
 from course_utils.teaching.distribution import apply_sampling, logits_of
@@ -176,6 +178,27 @@ def test_interrupting_the_kernel_keeps_what_had_arrived(engine, capsys, monkeypa
     reply = streaming.follow(stream, interrupted)
     assert reply.stop_reason == "interrupted" and reply.tokens == 3
     assert engine.chat("a cat?").finish().tokens > 3, "the engine is usable after"
+
+
+def test_a_long_reply_is_shown_less_often_and_its_end_is_shown(monkeypatch):
+    """Chainlit#2604, notebook-intelligence#39: a long reply, sent anew for each token."""
+    now, sent = [100.0], []
+    monkeypatch.setattr(streaming.time, "monotonic", lambda: now[0])
+
+    def pieces(reply, letters):
+        for _ in range(1000):  # a hundred pieces a second
+            now[0] += 0.01
+            reply.thinking += "x" * letters
+            yield reply
+
+    for letters in (1, 1000):
+        reply = Reply(stop_reason="end", prompt_tokens=1, cached_tokens=0)
+        stream, seen = Stream(pieces(reply, letters), reply, threading.Event()), []
+        streaming.follow(stream, lambda reply, seen=seen: seen.append(len(reply.thinking)))
+        sent.append(seen)
+    assert 90 <= len(sent[0]) <= 101, "ten times a second"
+    # Ten seconds of a million letters in all: not ten million letters a second.
+    assert sum(sent[1]) < 10 * 250_000 and len(sent[1]) > 5
 
 
 def test_replies_of_several_models_stand_under_their_names(engine):

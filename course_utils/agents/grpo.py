@@ -28,8 +28,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from course_utils.agents.environment import Draw
 from course_utils.agents.rollout import Rollout, play
+from course_utils.engines.checks import shown_short
 from course_utils.errors import OptionError
+from course_utils.nano import checks
 from course_utils.nano.grpo import advantages, clipped_objective
+from course_utils.nano.grpo_settings import MOST_COMPLETIONS, MOST_TOKENS
 from course_utils.nano.model import Transformer
 from course_utils.nano.pretrain import save_state
 
@@ -41,6 +44,8 @@ class Settings:
     Actions are drawn at temperature 1.  ``discount``: what a success is worth one turn later (1: as
     much).  ``turn_penalty`` is taken off for every turn, successful or not; a policy that fails
     anyway then does better to give up at once.
+    Raises OptionError for a setting that no run can be made with, or under which nothing can be
+    learnt.
     """
 
     steps: int = 40
@@ -57,6 +62,27 @@ class Settings:
     credit: Literal["episode", "turn"] = "episode"  # what an action is judged by
     micro_batch: int = 64  # rollouts per backward pass; sets the memory, not the result
     seed: int = 1
+
+    def __post_init__(self):
+        checks.whole("steps", self.steps, 0)
+        played = {"limit": "the rollouts that one step may play"}
+        checks.whole("group", self.group, 1, MOST_COMPLETIONS, **played)
+        checks.whole("episodes", self.episodes, 1, MOST_COMPLETIONS // self.group, **played)
+        checks.whole("updates", self.updates, 1, self.episodes * self.group)
+        checks.whole("max_action_tokens", self.max_action_tokens, 1, MOST_TOKENS)
+        checks.whole("micro_batch", self.micro_batch, 1)
+        checks.whole("seed", self.seed, 0)
+        for name in ("learning_rate", "last_rate", "clip_low", "discount"):
+            checks.number(name, getattr(self, name), 0, 1)
+        for name in ("clip_high", "turn_penalty"):
+            checks.number(name, getattr(self, name), 0)
+        if self.credit not in CREDIT or (self.credit == "episode" and self.group < 2):
+            raise OptionError(
+                f"With credit={shown_short(self.credit)} and group={self.group} no rollout has "
+                "others to be compared with.",
+                "Take groups of two or more, or judge by credit='turn', which compares all "
+                "rollouts.",
+            )
 
 
 def reward(rollout: Rollout, settings: Settings) -> float:
@@ -187,15 +213,9 @@ def train(
     """Train ``model`` in place; yields a record per step, with one rollout's turns to read.
 
     Each step depends on the seed and its number alone, so a stopped run goes on from
-    ``state_file`` exactly.  Raises OptionError for settings under which nothing can be learnt.
+    ``state_file`` exactly.
     """
     settings = settings or Settings()
-    if settings.credit not in CREDIT or (settings.credit == "episode" and settings.group < 2):
-        raise OptionError(
-            f"With credit={settings.credit!r} and group={settings.group} no rollout has others to "
-            "be compared with.",
-            "Take groups of two or more, or judge by credit='turn', which compares all rollouts.",
-        )
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )

@@ -8,6 +8,7 @@ limits, and the trace says what happened.
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from course_utils.agents.run_tool import Allow, Result, run_call
 from course_utils.agents.tools import Tool, as_tools
 from course_utils.agents.trace import Event, Trace
+from course_utils.engines.checks import MOST, finite_number, shown_short
 from course_utils.engines.protocol import Engine, Message, Reply
 from course_utils.engines.sampling import QWQ, Sampling
 from course_utils.engines.tool_calls import OPENING, BrokenCall, Call, ToolCall
@@ -42,10 +44,27 @@ class Limits:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            whole = self.__dataclass_fields__[name].type == "int"
-            if not isinstance(value, int if whole else int | float) or not value > 0:
-                kind = "a whole number" if whole else "a number"
-                raise OptionError(f"{name}={value!r} is not a limit.", f"Give {kind} above 0.")
+            most = MOST_OF.get(name)
+            if most is None and not (value == math.inf or (finite_number(value) or 0) > 0):
+                raise OptionError(
+                    f"{name}={shown_short(value)} is not a limit.", "Give a number above 0."
+                )
+            good = isinstance(value, int) and not isinstance(value, bool)
+            if most is not None and not (good and 0 < value <= most):
+                raise OptionError(
+                    f"{name}={shown_short(value)} is not a limit.",
+                    f"Give a whole number above 0 and up to {most:,}.",
+                )
+
+
+MOST_OF = {
+    "turns": 10_000,
+    "tokens": MOST,
+    "repeats": 10_000,
+    "calls": 1_000,
+    "result_characters": 1_000_000,
+}
+"""The largest whole numbers. Beyond them nothing is limited: a result has to fit a context."""
 
 
 def run(

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from course_utils.agents.environment import Episode
 from course_utils.engines.protocol import Message
+from course_utils.nano import checks
 from course_utils.nano.model import Transformer
-from course_utils.nano.sample import draw
+from course_utils.nano.sample import check_memory, draw
 from course_utils.nano.tokenizer import END, START, decode
 
 CHAT_TEMPLATE = """\
@@ -104,7 +105,11 @@ def play(
     So a text needs no padding in its middle, however long its turns are.  An action that does not
     end within ``max_action_tokens`` is handed over as it is.  Episodes that are done leave the
     batch; one that would outgrow the model's context ends there, without success.
+    Raises OptionError for options that do not say how to draw, MachineError where memory cannot
+    hold so many episodes.
     """
+    checks.whole("max_action_tokens", max_action_tokens, 1)
+    checks.number("temperature", temperature, 0, 100)
     stop = tokenizer.token_to_id(END)
     starts = [tokenizer.encode(opening(e.messages)).ids for e in episodes]
     players = [
@@ -116,6 +121,7 @@ def play(
     tokens = torch.tensor(padded, device=model.device)
     padding = torch.tensor([longest - len(start) for start in starts], device=model.device)
     capacity = model.shape.context
+    check_memory(model, len(starts), capacity)
     cache = model.cache(len(starts), capacity, padding if padding.any() else None)
     batch = list(players)  # who plays in each row
     while batch and cache.length + tokens.shape[1] <= capacity:

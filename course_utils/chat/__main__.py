@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from course_utils import command_line
 from course_utils.chat.choosing import (
     Choice,
     check_disk,
@@ -104,8 +105,8 @@ def _agreed(choice: Choice) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils.chat", description="Talk to a model in the terminal."
+    parser = command_line.parser(
+        "Talk to a model in the terminal.", prog="python -m course_utils.chat"
     )
     parser.add_argument(
         "model",

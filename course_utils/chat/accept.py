@@ -8,7 +8,6 @@ machine.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections import Counter
@@ -16,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils import command_line
 from course_utils.download import find_model_file
 from course_utils.engines import QWQ, open_model
 from course_utils.engines.protocol import Engine
@@ -204,7 +204,7 @@ def _quantisation_of(model: Model, header: GgufHeader) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (0 all passed, 1 an error, 2 a check failed)."""
     show_what_can_be_shown()
-    parser = argparse.ArgumentParser(prog="python -m course_utils.chat.accept")
+    parser = command_line.parser(__doc__, prog="python -m course_utils.chat.accept")
     parser.add_argument("model", nargs="?", default="qwq-32b", help="a model of the catalogue")
     parser.add_argument("--transcript", type=Path, help="where to record the conversation")
     options = parser.parse_args(arguments)

@@ -13,7 +13,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -50,7 +50,7 @@ class RemoteFile:
     repository: str
     filename: str
     revision: str
-    url: str
+    url: str = field(repr=False)  # HF_ENDPOINT may hold a password
     size: int
     etag: str
     checksum: Checksum

@@ -23,6 +23,7 @@ from course_utils.engines.checks import shown, shown_path, why
 from course_utils.engines.sampling import GREEDY, PLAIN, QWQ, Sampling
 from course_utils.errors import ModelFileError, OptionError
 from course_utils.model_files.found import model_in_folder, parts_of
+from course_utils.secret import without_keys
 
 if TYPE_CHECKING:
     from course_utils.engines.protocol import Engine
@@ -65,9 +66,12 @@ def open_model(model: str | Path | None = None, /, **options) -> Engine:
     from course_utils.engines.local import LocalEngine, LocalOptions
 
     if "model" in options:
+        from course_utils.model_files.catalogue import models
+
+        named = options["model"] if options["model"] in list(models()) else "nano-thinker"
         raise OptionError(
             "Only a server has several models to choose from with model=...",
-            f"Name a model of this machine first: open_model({shown(options['model'])}).",
+            f"Name a model of this machine first: open_model({named!r}).",
         )
     _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
     local_options = LocalOptions(**options)
@@ -107,8 +111,9 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
             if len(parts_of(path)) == 1:  # the others are found beside the link, not its target
                 path = path.resolve()
         except (FileNotFoundError, NotADirectoryError):
+            named = shown_path(chosen)
             raise ModelFileError(
-                f"There is no file {shown_path(chosen)}.",
+                f"There is no file {named if named.endswith('.gguf') else without_keys(named)}.",
                 "Check the spelling and the folder; open_model() without a name opens the model "
                 "that comes with the course.",
             ) from None
@@ -129,6 +134,6 @@ def _refuse_unknown(options: dict, known) -> None:
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)
             raise OptionError(
-                f"There is no option {option!r} here.",
+                f"There is no option {shown(option)} here.",
                 f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}.",
             )

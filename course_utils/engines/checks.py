@@ -8,8 +8,10 @@ import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
-from course_utils.errors import MachineError, OptionError
+from course_utils.errors import MachineError, NotSupportedError, OptionError
+from course_utils.secret import without_keys, without_secrets
 
 # Numbers travel to llama.cpp and to servers in 32 bits.
 MOST = 2**31 - 1
@@ -35,7 +37,7 @@ def whole_number(
     unbounded = most == MOST and not too_large
     upto = f"from {least} up" if unbounded else f"from {least:,} to {most:,}"
     raise OptionError(
-        f"{name}={shown(value)} is not valid.",
+        f"{name}={shown_short(value)} is not valid.",
         f"Give a whole number{unit and ' of ' + unit} {upto}{limit and ': ' + limit}.",
     )
 
@@ -47,6 +49,15 @@ def token_list(tokens: object) -> list:
             f"tokens={shown(tokens)} is not valid.", "Give a list of tokens or of their numbers."
         )
     return list(tokens)
+
+
+def refuse_copying(_engine: object, _protocol: int) -> NoReturn:
+    """What an engine does when it is copied or pickled, as pools of processes do unasked."""
+    raise NotSupportedError(
+        "An open model can be neither copied nor pickled.",
+        "Pass it on as it is, since threads may share it, or call open_model() again; another "
+        "process has to open the model itself.",
+    )
 
 
 def as_path(path: object) -> Path:
@@ -83,21 +94,39 @@ def why(error: Exception) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a message: as Python writes it, but short, and of characters that print."""
+    """A value in a message: as Python writes it, but short, and of characters that print.
+
+    What may be a key is hidden: it was meant for another place.
+    """
     try:
         text = repr(value)
     except Exception:  # whatever somebody's __repr__ raises; also integers of thousands of digits
         text = f"<{type(value).__name__}>"
+    if not isinstance(value, int | float):
+        text = without_keys(text)
     return text if len(text) <= 80 else f"{text[:50]} ... {text[-20:]}"
 
 
+def shown_short(value: object) -> str:
+    """The same for what should have been a number or a short word: longer texts do not show.
+
+    They were meant for another place, and may be keys.
+    """
+    if isinstance(value, str | bytes) and len(value) > 12:
+        return f"<a text of {len(value)} characters>"
+    return shown(value)
+
+
 def shown_path(path: object) -> str:
-    """A path in a message or a record: short, and with a mark for bytes that are no text."""
+    """A path in a message or a record: short, and with a mark for bytes that are no text.
+
+    Files may well have random names, so that only what is known to be a key is hidden.
+    """
     try:
         text = os.fsencode(path).decode("utf-8", errors="replace")
     except (TypeError, ValueError):
         text = shown(path)
-    text = text.replace("\0", "\\0")
+    text = without_secrets(text.replace("\0", "\\0"))
     return text if len(text) <= 120 else f"{text[:60]} ... {text[-50:]}"
 
 

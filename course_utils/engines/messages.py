@@ -47,14 +47,16 @@ def as_messages(messages: str | Sequence[Message]) -> list[Message]:
     for message in messages:
         if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise PromptError(
-                f"This is not a chat message with a role: {message!r}.",
+                f"This is not a chat message with a role: {shown(message)}.",
                 f"Use one of the roles {', '.join(ROLES)}. {_MESSAGE}",
             )
         if message.get("tool_calls"):
             _check_tool_calls(message)
             message = {**message, "content": message.get("content") or ""}
         if not isinstance(message.get("content"), str):
-            raise PromptError(f"The content of this message is not text: {message!r}.", _MESSAGE)
+            raise PromptError(
+                f"The content of this message is not text: {shown(message)}.", _MESSAGE
+            )
         checked.append(message)
     last = checked[-1]
     # A tool may well have returned nothing, and that is worth knowing.
@@ -71,12 +73,12 @@ def as_tools(tools: Tools) -> list[dict] | None:
     if tools is None:
         return None
     if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
-        raise PromptError(f"The tools are not a list: {tools!r}.", _TOOL)
+        raise PromptError(f"The tools are not a list: {shown(tools)}.", _TOOL)
     for tool in tools:
         function = tool.get("function") if isinstance(tool, Mapping) else None
         name = function.get("name") if isinstance(function, Mapping) else None
         if not isinstance(name, str) or not name:
-            raise PromptError(f"This is not a tool with a name: {tool!r}.", _TOOL)
+            raise PromptError(f"This is not a tool with a name: {shown(tool)}.", _TOOL)
     return [dict(tool) for tool in tools] or None
 
 
@@ -89,7 +91,7 @@ def _check_tool_calls(message: Message) -> None:
     for function in functions:
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             raise PromptError(
-                f"These are not tool calls: {calls!r}.",
+                f"These are not tool calls: {shown(calls)}.",
                 'Give a list such as [{"type": "function", "function": {"name": "add", '
                 '"arguments": {"a": 1}}}].',
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from course_utils.engines.checks import MOST, finite_number, shown, whole_number
+from course_utils.engines.checks import MOST, finite_number, shown, shown_short, whole_number
 from course_utils.errors import OptionError
 
 # For each setting that is a number with a point: the least and the most it may be.
@@ -60,7 +60,7 @@ class Sampling:
             if number is None or not least <= number <= most or number == excluded:
                 but = "" if excluded is None else f", but not {excluded}"
                 raise OptionError(
-                    f"{name}={shown(value)} is not a valid setting.",
+                    f"{name}={shown_short(value)} is not a valid setting.",
                     f"Give a number from {least} to {most}{but}.",
                 )
         for name, (least, most, optional) in _COUNTS.items():

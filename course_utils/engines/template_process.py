@@ -71,9 +71,14 @@ class TemplateProcess:
             except BaseException:  # Ctrl-C too: whatever comes later would answer this request.
                 self._end()
                 raise
-        if "text" in answer:
-            return answer["text"]
-        raise _explained(answer["fault"], answer.get("reason", ""))
+        if "text" not in answer:
+            raise _explained(answer["fault"], answer.get("reason", ""))
+        # Where a message holds half a pair, the engine says so, and of whom.
+        if not _is_unicode(answer["text"]) and _is_unicode(
+            json.dumps(variables, ensure_ascii=False)
+        ):
+            raise _explained("surrogate")
+        return answer["text"]
 
     def close(self) -> None:
         """End the process; the next rendering starts it again."""
@@ -166,9 +171,20 @@ def _read_lines(stream, lines: queue.SimpleQueue[bytes]) -> None:
     lines.put(b"")
 
 
+def _is_unicode(text: str) -> bool:
+    """Is this a text that UTF-8 can write, without halves of surrogate pairs?"""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _explained(fault: str, reason: str = "") -> ModelFileError | PromptError:
     """The error for what the process reports, or for how it ended."""
-    reason = reason[:500].rstrip(". ")
+    from course_utils.network import harmless  # the template's own words may hold anything
+
+    reason = harmless(reason, most=500).rstrip(". ")
     if fault == "refusal":
         return PromptError(
             f"The model's chat template refuses this conversation: {reason}.",
@@ -186,6 +202,7 @@ def _explained(fault: str, reason: str = "") -> ModelFileError | PromptError:
         "memory": "needs more memory than a template may have",
         "time": f"has not finished after {reason} seconds",
         "end": "ended the process that renders it",
+        "surrogate": "writes half of a surrogate pair, which no text can hold",
     }[fault]
     return ModelFileError(f"The model's chat template {problem}.", WITHOUT_TEMPLATE)
 

@@ -20,8 +20,8 @@ from course_utils.engines.checks import (
     as_path,
     finite_number,
     place_to_write,
-    shown,
     shown_path,
+    shown_short,
     why,
 )
 from course_utils.engines.messages import as_messages
@@ -142,7 +142,7 @@ def replay(path: Path | str, speed: float = 1.0) -> Stream:
     not wait at all.
     """
     if (finite_number(speed) is None and speed != float("inf")) or not speed > 0:
-        raise OptionError(f"speed={shown(speed)} is not valid.", "Give a number above 0.")
+        raise OptionError(f"speed={shown_short(speed)} is not valid.", "Give a number above 0.")
     transcript = load(path)
     reply = Reply()
 

@@ -13,6 +13,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from course_utils import command_line
+from course_utils.command_line import whole
 from course_utils.engines import open_model
 from course_utils.engines.protocol import Engine
 from course_utils.engines.sampling import QWQ
@@ -25,6 +27,9 @@ from course_utils.model_files.capacity import THOUGHT_TOKENS
 
 LONGEST_UNASKED = 0.5
 """Hours; a longer evaluation starts only with --yes."""
+
+MOST_SEED = 2**32 - 2
+MOST_QUESTIONS, MOST_TOKENS = 10_000, 2**20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,15 +119,18 @@ def _run_online(options: argparse.Namespace, engine: Engine, name: str, task) ->
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = command_line.parser(
+        "Run our own suite of questions, or a published one, with intervals.",
         prog="python -m course_utils.evaluation",
-        description="Run our own suite of questions, or a published one, with intervals.",
     )
     parser.add_argument("model", nargs="?", help="catalogue name, GGUF file or server address")
-    parser.add_argument("--seed", type=int, default=0, help="which suite (default 0)")
-    parser.add_argument("--per-level", type=int, default=5, help="questions per level (default 5)")
+    seed, number = whole(0, MOST_SEED), whole(1, MOST_QUESTIONS)
+    parser.add_argument("--seed", type=seed, default=0, help="which suite (default 0)")
+    parser.add_argument(
+        "--per-level", type=number, default=5, help="questions per level (default 5)"
+    )
     parser.add_argument("--families", nargs="+", choices=FAMILIES, help="default: all four")
-    parser.add_argument("--max-level", type=int, help="leave out harder questions")
+    parser.add_argument("--max-level", type=number, help="leave out harder questions")
     parser.add_argument(
         "--online",
         nargs="+",
@@ -131,13 +139,19 @@ def _parser() -> argparse.ArgumentParser:
         help="ask these published benchmarks instead; needs the network and inspect-evals",
     )
     parser.add_argument(
-        "--problems", type=int, help="ask so many problems of a published benchmark, drawn randomly"
+        "--problems",
+        type=number,
+        help="ask so many problems of a published benchmark, drawn randomly",
     )
-    parser.add_argument("--samples", type=int, default=1, help="answers per question (default 1)")
-    parser.add_argument("--thinking-budget", type=int, help="end thoughts after so many tokens")
+    parser.add_argument(
+        "--samples", type=number, default=1, help="answers per question (default 1)"
+    )
+    parser.add_argument(
+        "--thinking-budget", type=whole(0), help="end thoughts after so many tokens"
+    )
     parser.add_argument(
         "--tokens",
-        type=int,
+        type=whole(1, MOST_TOKENS),
         default=THOUGHT_TOKENS,
         help="tokens expected per answer, for the estimate; four times as many end an answer",
     )

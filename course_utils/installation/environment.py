@@ -11,6 +11,7 @@ import tomllib
 
 from packaging.requirements import Requirement
 
+from course_utils import command_line
 from course_utils.paths import repository_root
 
 # Where conda-forge calls a package something else than PyPI does.
@@ -72,10 +73,13 @@ def conda_line(requirement: Requirement) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    parser = command_line.parser(__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail on a difference")
+    check = parser.parse_args(arguments).check
     file = repository_root() / "environment.yml"
     project = tomllib.loads((repository_root() / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = environment_yml(project)
-    if "--check" in arguments:
+    if check:
         if file.is_file() and file.read_text(encoding="utf-8") == wanted:
             return 0
         print("environment.yml does not match pyproject.toml. Run `make environment`.")

@@ -16,12 +16,12 @@ import platform
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from course_utils import paths
+from course_utils import command_line, paths
 from course_utils.hashing import hash_file
 from course_utils.units import GIB, readable_memory
 
@@ -105,7 +105,8 @@ def selftest() -> Report:
     return Report(tuple(_run(name, check) for name, check in CHECKS))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
+    command_line.refuse_arguments(__doc__, arguments)
     report = selftest()
     print(report)
     return 0 if report.ok else 1
@@ -348,4 +349,4 @@ CHECKS: tuple[tuple[str, Callable[[], tuple[Outcome, str, str]]], ...] = (
 )
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

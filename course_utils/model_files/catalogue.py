@@ -18,6 +18,7 @@ from course_utils.errors import CourseError, ModelFileError, OptionError
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.quantisation import QUANTISATIONS, quantisation_name, weight_bytes
 from course_utils.paths import downloads_folder, models_folder
+from course_utils.secret import may_be_key
 
 HEADER_BYTES_PER_VOCABULARY_ENTRY = 39.3
 """What a Qwen GGUF's header (vocabulary, merges, template) takes, per entry of the vocabulary.
@@ -163,8 +164,10 @@ def find_model(name: str) -> Model:
     plain = {re.sub(r"[-_. ]", "", each): each for each in known}
     near = difflib.get_close_matches(re.sub(r"[-_. ]", "", wanted), plain, n=3, cutoff=0.5)
     suggestion = f"Did you mean {' or '.join(plain[each] for each in near)}? " if near else ""
+    # What resembles none of the names may have been meant for another place, as a key is.
+    named = f"model called {name!r}" if near and not may_be_key(wanted) else "model of this name"
     raise OptionError(
-        f"The catalogue has no model called {name!r}.",
+        f"The catalogue has no {named}.",
         f"{suggestion}The models are: {', '.join(known)}.",
     )
 

@@ -18,6 +18,7 @@ import math
 
 from course_utils.errors import OptionError
 from course_utils.model_files.architectures import Architecture, GroupedQueryAttention, Tensor
+from course_utils.secret import without_keys
 
 TENSOR_ALIGNMENT = 32
 """GGUF starts every tensor at a multiple of so many bytes (``general.alignment``'s default)."""
@@ -62,7 +63,7 @@ def quantisation_name(name: str) -> str:
         return known[name.lower()]
     except (KeyError, AttributeError):
         raise OptionError(
-            f"{name!r} is not a quantisation this course knows.",
+            f"{without_keys(repr(name))} is not a quantisation this course knows.",
             f"Use one of: {', '.join(QUANTISATIONS)}.",
         ) from None
 

@@ -14,6 +14,14 @@ from typing import Literal
 from course_utils.errors import OptionError
 from course_utils.nano import checks
 
+MOST_COMPLETIONS = 2**16
+"""What one step may draw. DAPO drew 8,192 (arXiv 2503.14476, section 4.1)."""
+
+MOST_TOKENS = 2**17
+"""What one completion may have: the longest context of QwQ-32B."""
+
+MOST_DRAWS = 100
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -53,12 +61,15 @@ class Settings:
 
     def __post_init__(self):
         checks.whole("steps", self.steps, 0)
+        drawn = {"limit": "the completions that one step may draw"}
         # One completion has no group to be compared with: its deviation is not a number.
-        checks.whole("group", self.group, 2)
-        for name in ("problems", "max_tokens", "micro_batch", "evaluate_every"):
+        checks.whole("group", self.group, 2, MOST_COMPLETIONS, **drawn)
+        checks.whole("problems", self.problems, 1, MOST_COMPLETIONS // self.group, **drawn)
+        checks.whole("max_tokens", self.max_tokens, 1, MOST_TOKENS)
+        for name in ("micro_batch", "evaluate_every"):
             checks.whole(name, getattr(self, name), 1)
         checks.whole("updates", self.updates, 1, self.problems * self.group)
-        checks.whole("dynamic_sampling", self.dynamic_sampling, 0)
+        checks.whole("dynamic_sampling", self.dynamic_sampling, 0, MOST_DRAWS)
         checks.whole("seed", self.seed, 0)
         checks.number("learning_rate", self.learning_rate, 0, 1)
         checks.number("clip_low", self.clip_low, 0, 1)

@@ -7,7 +7,6 @@ one part.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
+from course_utils import command_line
 from course_utils.logs import read_log
 from course_utils.machine import usable_cores
 from course_utils.nano import cards, corpus, export, grpo, measure, moe_training, pretrain, tasks
@@ -207,7 +207,7 @@ def _ship(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.parser(__doc__)
     parser.add_argument("--only", choices=PARTS, help="make this part, from the parts before it")
     arguments = parser.parse_args()
     torch.set_num_threads(usable_cores())

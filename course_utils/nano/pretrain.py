@@ -47,8 +47,10 @@ class Settings:
     evaluate_every: int = 25
 
     def __post_init__(self):
-        for name in ("tokens_per_step", "row_length", "evaluate_every"):
-            checks.whole(name, getattr(self, name), 1)
+        # A step's tokens are read in one piece, so that they set the memory.
+        checks.whole("tokens_per_step", self.tokens_per_step, 1, 2**22)
+        checks.whole("row_length", self.row_length, 1, 2**17)
+        checks.whole("evaluate_every", self.evaluate_every, 1)
         for name in ("steps", "warmup_steps", "seed"):
             checks.whole(name, getattr(self, name), 0)
         checks.number("long_share", self.long_share, 0, 1)

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.errors import OptionError, PromptError, TrainingError
+from course_utils.engines.checks import shown_short
+from course_utils.errors import MachineError, OptionError, PromptError, TrainingError
+from course_utils.machine.memory import available_memory_bytes
 from course_utils.nano.model import Transformer
+from course_utils.units import MIB, readable_memory
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,15 @@ def check(
     max_tokens: int,
     temperature: float,
 ) -> int:
-    """The longest prompt's length; OptionError or PromptError for what cannot be continued."""
+    """The longest prompt's length; OptionError or PromptError for what cannot be continued.
+
+    Raises MachineError where memory cannot hold so many texts.
+    """
     counts = isinstance(copies, int) and isinstance(max_tokens, int)
     if not counts or min(copies, max_tokens) < 1 or not 0 <= temperature < float("inf"):
         raise OptionError(
-            f"copies={copies!r}, max_tokens={max_tokens!r} and temperature={temperature!r} do not "
-            "say how to draw.",
+            f"copies={shown_short(copies)}, max_tokens={shown_short(max_tokens)} and temperature="
+            f"{shown_short(temperature)} do not say how to draw.",
             "Give whole numbers of copies and tokens from 1 on, and a temperature from 0 on.",
         )
     if not prompts or not all(prompts):
@@ -98,7 +104,23 @@ def check(
             f"model's context of {model.shape.context} tokens.",
             "Shorten the prompt, or lower max_tokens.",
         )
+    check_memory(model, len(prompts) * copies, longest + max_tokens)
     return longest
+
+
+def check_memory(model: Transformer, rows: int, capacity: int) -> None:
+    """Raise MachineError where the KV cache of so many texts does not fit into this machine."""
+    weight, shape = model.token_embd.weight, model.shape
+    numbers = 2 * shape.layers * shape.kv_heads * shape.head_width * capacity * rows
+    needed = numbers * weight.element_size()
+    # A few hundred megabytes are there, or nothing else would run; asking takes a moment.
+    large = weight.device.type == "cpu" and needed > 256 * MIB
+    if large and needed > available_memory_bytes():
+        raise MachineError(
+            f"{rows:,} texts of up to {capacity:,} tokens need {readable_memory(needed)} for their "
+            "keys and values, more than this machine has free.",
+            "Draw fewer texts at once, or shorter ones.",
+        )
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ proxy and which certificates count, one place knows what httpx, ssl and the sock
 a message names the setting or the machine that is to blame.
 """
 
-from course_utils.network.addresses import checked_address, is_loopback
+from course_utils.network.addresses import checked_address, is_loopback, shown_address
 from course_utils.network.clients import open_client
 from course_utils.network.faults import (
     NETWORK_ERRORS,
@@ -31,5 +31,6 @@ __all__ = [
     "open_client",
     "page_instead",
     "redirect_fault",
+    "shown_address",
     "words_of",
 ]

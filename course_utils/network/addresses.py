@@ -6,12 +6,14 @@ import ipaddress
 import re
 import socket
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
 from course_utils.errors import OptionError
 from course_utils.network.words import harmless
+from course_utils.secret import SHORTEST_AROUND, Secret, without_keys, without_secrets
 
 EXAMPLE = "http://localhost:8080/v1"
 
@@ -58,9 +60,28 @@ def is_loopback(address: str) -> bool:
 
 
 def masked(address: str) -> str:
-    """An address, sound or not, that may be shown: without user, password, query and fragment."""
-    shown = re.sub(r"^((?:[a-zA-Z]*:)?//)?.*@", r"\1…@", str(address), flags=re.DOTALL)
-    return harmless(re.sub(r"[?#].*", "?…", shown, flags=re.DOTALL), most=200)
+    """An address, sound or not, that may be shown: without user, password, query and fragment.
+
+    Whatever may be a key is hidden, wherever it stands.
+    """
+    # Other signs that look like an @, which may be why the address is not sound, count as one.
+    shown = re.sub(r"(?s)^((?:[a-zA-Z]*:)?//)?.*[@\uff20\ufe6b]", r"\1…@", str(address))
+    shown = re.sub(r"(?s)[?#].*", "?…", shown)
+    return harmless(without_keys(shown), most=200)
+
+
+def shown_address(address: str, *, secrets: Iterable[Secret] = ()) -> str:
+    """An address that ``checked_address`` has passed, as messages show it.
+
+    Its path may hold a key, or an account's number, and those are hidden.  The name of its machine
+    is what a learner has to check, so it shows, however random it looks.  A short key is no more
+    than a placeholder, and may be a part of the name ("local").
+    """
+    secrets = [secret for secret in secrets if len(secret.reveal()) >= SHORTEST_AROUND]
+    scheme, _, rest = address.partition("://")
+    machine, slash, path = rest.partition("/")
+    machine = without_secrets(machine.rpartition("@")[2], secrets)
+    return f"{scheme}://{machine}{slash}{without_keys(path, secrets)}"
 
 
 _Found = tuple[str, str]  # what is wrong, and what to do
@@ -89,7 +110,7 @@ def _form_fault(text: str) -> _Found | None:
             return "its beginning is mistyped", f"Write it as in {EXAMPLE}: a colon, two slashes."
         return "it does not begin with http://", f"Write http://{masked(text)} instead."
     if scheme.lower() not in ("http", "https"):
-        return f"{scheme}:// is not the web's", "Begin it with http:// or https://."
+        return f"{masked(scheme)}:// is not the web's", "Begin it with http:// or https://."
     place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
     if "[" in place or "]" in place:
         if not re.fullmatch(r"\[[^\[\]]*\](:.*)?", place):
@@ -105,6 +126,8 @@ def _form_fault(text: str) -> _Found | None:
         parts = urlsplit(text)
         host = parts.hostname or ""
     except ValueError:
+        if "[" not in place:  # a wide slash or @, say, which a machine would read as the usual one
+            return "it holds a sign that looks like another", "Type it by hand instead."
         return "its host is not an IPv6 address", "Write IPv6 as in http://[::1]:8080/v1."
     return _port_fault(parts, place) or _host_fault(host, text)
 
@@ -117,7 +140,9 @@ def _port_fault(parts: SplitResult, place: str) -> _Found | None:
     if valid:
         return None
     port = place.rpartition(":")[2]
-    return f"{port!r} is not the number of a port", "Ports are numbers from 1 to 65535."
+    # A port has five digits at most: whatever is much longer was meant for another place.
+    what = repr(port) if len(port) <= 8 else "what stands after the colon"
+    return f"{what} is not the number of a port", "Ports are numbers from 1 to 65535."
 
 
 def _host_fault(host: str, text: str) -> _Found | None:
@@ -127,7 +152,8 @@ def _host_fault(host: str, text: str) -> _Found | None:
         spelled = httpx.URL(text).host  # which also reads the xn-- of international names
         spelled.rstrip(".").encode("idna")  # as the socket does: no part empty or above 63 letters
     except (httpx.InvalidURL, UnicodeError):
-        return f"no machine can be called {harmless(host, most=80)!r}", "Check its spelling."
+        shown = harmless(without_keys(host), most=80)
+        return f"no machine can be called {shown!r}", "Check its spelling."
     return None
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import os
 import re
 import ssl
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from course_utils.errors import OptionError
 from course_utils.network.addresses import checked_address, is_loopback, masked
+from course_utils.secret import Secret
 
 CONNECT_SECONDS = 10.0
 PROXY_FORMS = "http://host:port"
@@ -38,11 +40,11 @@ class SettingFault(Exception):
 class Proxy:
     """The proxy that a request goes through, and the variable that names it."""
 
-    url: str = field(repr=False)  # it may hold a password
+    url: Secret  # it may hold a password
     variable: str
 
     def __str__(self) -> str:
-        place = masked(self.url).removeprefix("http://").rpartition("@")[2].rstrip("/")
+        place = masked(self.url.reveal()).removeprefix("http://").rpartition("@")[2].rstrip("/")
         return f"the proxy{' ' * bool(place)}{place} (from {self.variable})"
 
 
@@ -64,6 +66,7 @@ def open_client(
     Opening never fails; a variable of the environment that cannot be used is met by the request
     that needs it, which ``network.explain`` explains like every other fault.
     """
+    logging.getLogger("httpx").addFilter(_mask_addresses)
     return httpx.Client(
         headers=headers,
         timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
@@ -72,6 +75,15 @@ def open_client(
         transport=_ByEnvironment(keep_alive),
         trust_env=False,
     )
+
+
+def _mask_addresses(record: logging.LogRecord) -> bool:
+    """httpx logs the address of every request, and some hold a key or a signature."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            masked(str(value)) if isinstance(value, httpx.URL) else value for value in record.args
+        )
+    return True
 
 
 class _ByEnvironment(httpx.BaseTransport):
@@ -141,7 +153,7 @@ def proxy_for(address: str) -> Proxy | None:
         "the system's settings",
     )
     named = named.strip()
-    return Proxy(named if "://" in named else f"http://{named}", variable)
+    return Proxy(Secret(named if "://" in named else f"http://{named}"), variable)
 
 
 def _is_exempt(url: httpx.URL, settings: dict[str, str]) -> bool:
@@ -176,7 +188,8 @@ def _rule_names(rule: str, host: str, port: int) -> bool:
 
 def _usable(proxy: Proxy) -> httpx.Proxy:
     """The proxy as httpx wants it. Raises SettingFault for one that cannot be used."""
-    if proxy.url.lower().startswith("socks"):
+    url = proxy.url.reveal()
+    if url.lower().startswith("socks"):
         try:
             import socksio  # noqa: F401
         except ImportError:
@@ -186,8 +199,8 @@ def _usable(proxy: Proxy) -> httpx.Proxy:
                 f"{proxy.variable} to an {PROXY_FORMS} proxy, or add the server to NO_PROXY.",
             ) from None
     try:
-        usable = httpx.Proxy(proxy.url)
-        checked_address(f"http://{proxy.url.partition('://')[2]}", login=True)
+        usable = httpx.Proxy(url)
+        checked_address(f"http://{url.partition('://')[2]}", login=True)
         return usable
     except (ValueError, httpx.InvalidURL, OptionError):
         raise SettingFault(

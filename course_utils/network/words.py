@@ -10,39 +10,35 @@ from collections.abc import Iterable
 
 import httpx
 
-_HIDDEN = "…"
+from course_utils.secret import HIDDEN, Secret, without_secrets
 
-# A user and a password inside an address, and keys as the large providers and hubs write them.
+# A user and a password inside an address.
 _LOGIN = re.compile(r"(?<=://)[^\s/@]*@")
-_KEY = re.compile(
-    r"(?<=bearer\s)\S{6,}|\b(?:sk|hf|gsk|xai|pk|rk|ghp|nvapi)[-_][A-Za-z0-9_\-*.…]{6,}",
-    re.IGNORECASE,
-)
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
 _NOT_TEXT = re.compile(r"(?is)<(script|style|svg)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>")
 
 
-def harmless(text: object, *, secrets: Iterable[str] = (), most: int = 300) -> str:
+def harmless(text: object, *, secrets: Iterable[Secret | str] = (), most: int = 300) -> str:
     """Words from outside on one line of at most ``most`` characters.
 
     Terminal escapes, control characters, and characters that are invisible or turn the direction
     of writing are left out; ``secrets`` and whatever looks like a key show as "…".
     """
-    words = str(text)
-    for secret in secrets:
-        if secret:
-            words = words.replace(secret, _HIDDEN)
+    words = without_secrets(str(text), secrets)
     words = _ESCAPES.sub("", words[: 50 * most])
     words = "".join(
         " " if letter.isspace() else letter
         for letter in words
         if letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
-    words = _LOGIN.sub(f"{_HIDDEN}@", _KEY.sub(_HIDDEN, " ".join(words.split())))
+    # Once more: taking out what is invisible may have put a key together.
+    words = _LOGIN.sub(f"{HIDDEN}@", without_secrets(" ".join(words.split()), secrets))
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
-def words_of(response: httpx.Response, *, secrets: Iterable[str] = (), most: int = 300) -> str:
+def words_of(
+    response: httpx.Response, *, secrets: Iterable[Secret | str] = (), most: int = 300
+) -> str:
     """What an answer says, be it JSON in any of the usual forms or a web page; "" for nothing.
 
     The answer's body must have been read.

@@ -48,6 +48,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="for all modules together")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     options = parser.parse_args()
+    if unknown := set(options.modules) - set(modules()):
+        parser.error(f"there is no module {unknown.pop()!r}; choose from: {', '.join(modules())}")
+    if not options.minutes > 0:
+        parser.error("--minutes: give a number above 0")
     print(f"seed {options.seed}", flush=True)
     try:
         run(options.modules or modules(), options.seed, 60 * options.minutes)

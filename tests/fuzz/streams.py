@@ -3,7 +3,8 @@
 Each stream is that of one family of servers, every word in it unique.  A mutation changes a field
 (missing, null, or of another type), the end, the framing, the label or the cutting into pieces.
 Every word of an untouched chunk has to be in the reply, on its side where the server says which,
-and nothing but ServerError or PromptError may be raised.
+and nothing but ServerError or PromptError may be raised.  Where a text itself is of another type,
+there is such an error, at the end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,10 @@ from course_utils.engines.server.models import ListedModel
 from course_utils.errors import PromptError, ServerError
 
 MISSING = object()
+
+ODD = "odd"
+"""The outcome of a stream that is read to its end, with an error for a text that is none."""
+
 STRANGE = (
     MISSING,
     *(None, 0, -1, 7, 1.5, 2**70, True, "", "strange", "\ud83d", [], {}, [None], [[]]),
@@ -132,7 +138,7 @@ def words_in(case: Case, number: int) -> list[tuple[str, str]]:
 
 
 def read(case: Case) -> tuple[Reply, str]:
-    """What the engine makes of a stream: the reply, and "ended" or the error's type."""
+    """What the engine makes of a stream: the reply, and "ended", ``ODD``, or the error's type."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         headers = {"content-type": case.label}
@@ -148,7 +154,8 @@ def read(case: Case) -> tuple[Reply, str]:
         stream.finish()
     except (ServerError, PromptError) as error:
         assert error.problem and error.remedy
-        return stream.reply, type(error).__name__
+        odd = re.search(r"could not be read: .* (where .* should be|is missing)", error.problem)
+        return stream.reply, ODD if odd else type(error).__name__
     finally:
         connection.close()
     return stream.reply, "ended"
@@ -167,8 +174,8 @@ def check(case: Case) -> str:
     reply, outcome = read(case)
     text = reply.thinking + reply.answer
     text.encode("utf-8")  # the reply can be saved
-    # An error may hide what comes after it, but nothing before.
-    hidden = outcome != "ended" and case.touched
+    # An error may hide what comes after it, but nothing before; one odd field hides nothing.
+    hidden = outcome not in ("ended", ODD) and case.touched
     for number in range(min(case.touched) if hidden else len(case.chunks)):
         if number in case.touched:
             continue

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from course_utils import command_line
+
 EXPERIMENTS = (
     "guesser",
     "guessing_rl",
@@ -15,6 +17,7 @@ EXPERIMENTS = (
 
 def main() -> int:
     """Run each as a program of its own; the exit status of the first that fails, or 0."""
+    command_line.refuse_arguments(__doc__)
     for line in EXPERIMENTS:
         print(f"experiment: {line}", flush=True)
         name, *arguments = line.split()

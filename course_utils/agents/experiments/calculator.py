@@ -8,13 +8,13 @@ many tokens the policy wrote for one.  A run that was stopped goes on where it w
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from statistics import fmean
 
 import torch
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import calculating
 from course_utils.agents.experiments.guesser import follow
 from course_utils.agents.rollout import play
@@ -82,7 +82,7 @@ def pretrained(seed: int, tokenizer: Tokenizer, states: Path, **changes) -> Tran
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.parser(__doc__)
     parser.add_argument("--seed", type=int, choices=SEEDS, default=SEEDS[0])
     seed = parser.parse_args().seed
     torch.set_num_threads(1)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 import torch
 
+from course_utils import command_line
 from course_utils.agents import errands
 from course_utils.agents.experiments.guesser import follow
 from course_utils.nano import cards, export, pretrain
@@ -30,6 +31,7 @@ SETTINGS = pretrain.Settings(
 
 
 def main() -> None:
+    command_line.refuse_arguments(__doc__)
     path = nano_folder() / f"{NAME}.gguf"
     if path.exists():
         print(f"{path.name} is there: delete it to pretrain it again.")

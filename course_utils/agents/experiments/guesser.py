@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from course_utils import command_line
 from course_utils.agents import players
 from course_utils.agents.rollout import CHAT_TEMPLATE
 from course_utils.nano import cards, export, pretrain
@@ -72,6 +73,7 @@ def follow(run: Iterator[dict], label: str, log_file: Path) -> float:
 
 
 def main() -> None:
+    command_line.refuse_arguments(__doc__)
     path = nano_folder() / f"{NAME}.gguf"
     if path.exists():
         print(f"{path.name} is there: delete it to pretrain it again.")

@@ -16,7 +16,6 @@ A finished run is left alone; a stopped one goes on where it was.
 
 from __future__ import annotations
 
-import argparse
 import csv
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,9 +23,11 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import grpo, guessing, measure, players
 from course_utils.agents.experiments.guessing_prompts import PROMPTS
 from course_utils.agents.rollout import CHAT_TEMPLATE, play
+from course_utils.machine import usable_cores
 from course_utils.nano import cards, export
 from course_utils.nano.model import Transformer
 from course_utils.nano.pretrain import write_log
@@ -209,8 +210,9 @@ def read(path: Path) -> list[dict]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1)
+    parser = command_line.parser(__doc__)
+    most = 4 * usable_cores()  # more would freeze the machine
+    parser.add_argument("--threads", type=command_line.whole(1, most), default=1)
     torch.set_num_threads(parser.parse_args().threads)
     runs, states = nano_folder() / "runs", repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ is about: a reply to ``decoding``, many at once to ``sequences``, a look inside 
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Generator, Sequence
 from functools import cached_property, partial
@@ -67,6 +66,7 @@ class LocalEngine:
     """
 
     keeps_cache = True
+    __reduce_ex__ = checks.refuse_copying
 
     def __init__(self, path: Path, *, name: str | None = None, options: LocalOptions | None = None):
         self._path = path
@@ -143,7 +143,7 @@ class LocalEngine:
         """
         if not self._openers.enter():
             return None
-        other = copy.copy(self)
+        vars(other := object.__new__(LocalEngine)).update(vars(self))
         other._leave = weakref.finalize(other, other._openers.leave)
         return other
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from course_utils.engines.checks import shown, whole_number
+from course_utils.engines.checks import shown_short, whole_number
 from course_utils.engines.local.runtime import KV_TYPES, QUANTISED_KV_TYPES
 from course_utils.errors import OptionError
 from course_utils.machine import usable_cores
@@ -72,12 +72,14 @@ class LocalOptions:
         for name in ("flash_attention", "repack", "force"):
             value = getattr(self, name)
             if not isinstance(value, bool) and not (value is None and name != "force"):
-                raise OptionError(f"{name}={shown(value)} is not valid.", "Give True or False.")
+                raise OptionError(
+                    f"{name}={shown_short(value)} is not valid.", "Give True or False."
+                )
         if self.kv_type is not None and (
             not isinstance(self.kv_type, str) or self.kv_type not in KV_TYPES
         ):
             raise OptionError(
-                f"kv_type={shown(self.kv_type)} is not a type of KV cache.",
+                f"kv_type={shown_short(self.kv_type)} is not a type of KV cache.",
                 f"Use one of: {', '.join(KV_TYPES)}.",
             )
         if self.gpu_layers not in (None, "auto", "all"):

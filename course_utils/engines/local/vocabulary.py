@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -32,6 +31,9 @@ LONGEST_TEXT = 1_000_000
 _STACK_BYTES_PER_CHARACTER = 1024
 _STACK_BYTES_TO_SPARE = MIB
 
+LONGEST_PREAMBLE = 64
+"""Tokens at a prompt's start among which a template's own beginning-of-text token may stand."""
+
 # So much text fits the stack that any thread has, with a factor of more than ten.
 _SHORT_TEXT = 1000
 
@@ -49,13 +51,16 @@ class Vocabulary:
             self._pointer = C.llama_model_get_vocab(pointer)
             self.size = C.llama_vocab_n_tokens(self._pointer)
             adds = C.llama_vocab_get_add_bos(self._pointer)
-            beginning = C.llama_vocab_bos(self._pointer)
-            end = C.llama_vocab_eos(self._pointer)
+            guesses = {C.llama_vocab_bos(self._pointer), C.llama_vocab_eos(self._pointer)}
+            beginning = self._meant(pointer, "bos", C.llama_vocab_bos(self._pointer))
+            end = self._meant(pointer, "eos", C.llama_vocab_eos(self._pointer))
             self.end_tokens = frozenset(
-                token for token in range(self.size) if C.llama_vocab_is_eog(self._pointer, token)
+                token
+                for token in range(self.size)
+                if C.llama_vocab_is_eog(self._pointer, token)
+                and (token not in guesses or token in (beginning, end))
             )
-        # Files without such a token store a number that is none of theirs.
-        self.beginning = beginning if adds and 0 <= beginning < self.size else None
+        self.beginning = beginning if adds else None
         self._bytes_of: dict[int, bytes] = {}
         self.special = {"bos_token": self._name(beginning), "eos_token": self._name(end)}
         """The special tokens that chat templates use, by the names they use."""
@@ -89,12 +94,20 @@ class Vocabulary:
     def with_beginning(self, tokens: list[int]) -> list[int]:
         """A prompt as the model expects it: one beginning-of-text token first, if it wants one.
 
-        Chat templates often write it themselves, some twice; a second one would spoil the prompt.
+        Chat templates often write it themselves, some twice, some after a blank line or the mark
+        that editors put before a file; a second one would spoil the prompt.
         """
         if self.beginning is None:
             return tokens
-        rest = itertools.dropwhile(lambda token: token == self.beginning, tokens)
-        return [self.beginning, *rest]
+        start = 0
+        for place, token in enumerate(tokens[:LONGEST_PREAMBLE]):
+            if token == self.beginning and self._is_blank(tokens[start:place]):
+                start = place + 1
+        return [self.beginning, *tokens[start:]]
+
+    def _is_blank(self, tokens: list[int]) -> bool:
+        text = b"".join(map(self.bytes_of, tokens)).decode("utf-8", errors="replace")
+        return not text.replace("\ufeff", "").strip()
 
     @functools.cached_property
     def controls(self) -> frozenset[str]:
@@ -137,10 +150,21 @@ class Vocabulary:
                 return buffer.raw[:count]
             room = -count
 
-    def _name(self, token: int) -> str:
+    def _meant(self, model: C.llama_model_p, name: str, token: int) -> int | None:
+        """A special token by llama.cpp's word, unless that is a guess about a file without one.
+
+        The guess is the number that Falcon's vocabulary has for it, a comma in Qwen's.
+        """
         if not 0 <= token < self.size:
-            return ""
-        return self.bytes_of(token).decode("utf-8", errors="replace")
+            return None
+        written = ctypes.create_string_buffer(16)
+        key = f"tokenizer.ggml.{name}_token_id".encode()
+        C.llama_model_meta_val_str(model, key, written, len(written))
+        named = written.value == str(token).encode()
+        return token if named or C.llama_vocab_is_control(self._pointer, token) else None
+
+    def _name(self, token: int | None) -> str:
+        return "" if token is None else self.bytes_of(token).decode("utf-8", errors="replace")
 
 
 def _on_a_stack_of(size: int, work: Callable[[], Result]) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from course_utils.engines.checks import shown
 from course_utils.errors import OptionError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def open_server(
 
     if model is not None and (not isinstance(model, str) or not model.strip()):
         raise OptionError(
-            f"model={str(model)[:80]!r} is not the name of a model.",
+            f"model={shown(model)} is not the name of a model.",
             "Give it as the server lists it, or leave it out to take the server's own.",
         )
     model = model and model.strip()

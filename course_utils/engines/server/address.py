@@ -22,7 +22,7 @@ def checked_url(url: str) -> str:
 
 
 def choose_key(given: str | None, url: str) -> str:
-    """The key to send, "" for none.
+    """The key to send, "" for none. Whoever keeps it makes a ``Secret`` of it.
 
     Raises OptionError, which names its source and does not show it, for a key that no header can
     hold.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,9 +10,11 @@ from dataclasses import replace
 import httpx
 
 from course_utils import network
+from course_utils.engines.checks import finite_number, shown_short
 from course_utils.engines.server.address import checked_url, choose_key
 from course_utils.engines.server.errors import FAULTS, NotAnApi, Refused, Reported, Server, explain
 from course_utils.errors import OptionError, PromptError, ServerError
+from course_utils.secret import Secret
 
 LONGEST_TIMEOUT = 7 * 24 * 3600.0
 
@@ -21,28 +22,26 @@ LONGEST_TIMEOUT = 7 * 24 * 3600.0
 class Connection:
     """The way to one server: its address, its key, and its name in error messages.
 
-    Paths are relative to ``url``, the OpenAI-compatible API; those of ``root`` lie beside it.
+    ``url`` is the address as it may be shown.  Paths are relative to the OpenAI-compatible API;
+    those that are said to be ``beside`` it belong to llama-server alone.
     Raises OptionError for an address, a key or a timeout that cannot be used.
     """
 
     def __init__(self, url: str, key: str | None, model: str | None, timeout: float):
-        self.url = checked_url(url)
-        self.root = self.url.removesuffix("/v1")
-        self.closed = False
-        number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-        if not number or not 0 < timeout <= LONGEST_TIMEOUT or math.isnan(timeout):
+        url = checked_url(url)
+        seconds = finite_number(timeout)
+        if seconds is None or not 0 < seconds <= LONGEST_TIMEOUT:
             raise OptionError(
-                f"timeout={str(timeout)[:80]!r} is not valid.",
+                f"timeout={shown_short(timeout)} is not valid.",
                 "Give seconds: more than 0, and a week at most.",
             )
-        secret = choose_key(key, self.url)
-        self.server = Server(self.url, model, float(timeout), secret)
+        secret = Secret(choose_key(key, url))
+        self._base = Secret(url)  # a key may stand in its path
+        self.url = network.shown_address(url, secrets=[secret])
+        self.closed = False
+        self.server = Server(self.url, model, seconds, secret)
         # One connection per request, so that hanging up on one disturbs no other.
-        self._client = network.open_client(
-            timeout=timeout,
-            headers={"Authorization": f"Bearer {secret}"} if secret else None,
-            keep_alive=False,
-        )
+        self._client = network.open_client(timeout=seconds, keep_alive=False)
 
     def name_model(self, model: str) -> None:
         """From now on error messages name this model."""
@@ -70,17 +69,18 @@ class Connection:
     def _gone(self) -> ServerError:
         return ServerError(f"The connection to {self.url} is closed.", "Open the model again.")
 
-    def get(self, path: str, **parameters: str) -> object:
+    def get(self, path: str, *, beside: bool = False, **parameters: str) -> object:
         """What a page says, as JSON. Raises Refused, Reported, NotAnApi, and what httpx raises."""
-        return _content(self._client.get(self._address(path), params=parameters or None))
-
-    def post(self, path: str, body: dict) -> object:
-        """Send JSON, and read the answer's. Raises PromptError beside what ``get`` raises."""
+        address = self._address(path, beside)
         return _content(
-            self._client.post(
-                self._address(path), content=encoded(body), headers={"Content-Type": _JSON}
-            )
+            self._client.get(address, params=parameters or None, headers=self._headers())
         )
+
+    def post(self, path: str, body: dict, *, beside: bool = False) -> object:
+        """Send JSON, and read the answer's. Raises PromptError beside what ``get`` raises."""
+        headers = self._headers({"Content-Type": _JSON})
+        address = self._address(path, beside)
+        return _content(self._client.post(address, content=encoded(body), headers=headers))
 
     @contextmanager
     def stream(
@@ -90,11 +90,12 @@ class Connection:
 
         Raises what ``post`` raises, before the answer is given.
         """
+        accepted = {"Content-Type": _JSON, "Accept": "text/event-stream, application/json"}
         with self._client.stream(
             "POST",
             self._address(path),
             content=encoded(body),
-            headers={"Content-Type": _JSON, "Accept": "text/event-stream, application/json"},
+            headers=self._headers(accepted),
             extensions={"trace": trace},
         ) as response:
             if response.status_code >= 300:
@@ -102,8 +103,14 @@ class Connection:
                 raise Refused(response)
             yield response
 
-    def _address(self, path: str) -> str:
-        return path if path.startswith("http") else self.url + path
+    def _address(self, path: str, beside: bool = False) -> str:
+        base = self._base.reveal()
+        return (base.removesuffix("/v1") if beside else base) + path
+
+    def _headers(self, others: dict[str, str] | None = None) -> dict[str, str]:
+        """The headers of one request: the key goes with each, and nothing keeps it between them."""
+        key = self.server.secret
+        return (others or {}) | ({"Authorization": f"Bearer {key.reveal()}"} if key else {})
 
 
 _JSON = "application/json"

@@ -82,6 +82,7 @@ class EndpointEngine:
     """
 
     keeps_cache = False
+    __reduce_ex__ = checks.refuse_copying
 
     def __init__(self, connection: Connection, model: ListedModel):
         self._connection = connection

@@ -14,6 +14,7 @@ import httpx
 
 from course_utils import network
 from course_utils.errors import CourseError, NotSupportedError, PromptError, ServerError
+from course_utils.secret import Secret
 
 
 class Refused(Exception):
@@ -36,6 +37,10 @@ class NotAnApi(Exception):
     """Something answered, but not in the form of the API. ``args[0]`` is how its answer began."""
 
 
+class Misshapen(Exception):
+    """A field of the answer that holds what the API never puts there; the message names it."""
+
+
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError)
 """What reading an answer raises that has not the form the API promises."""
 
@@ -43,7 +48,7 @@ NO_SUCH_PAGE = (404, 405, 501)
 NO_SUCH_SETTING = (400, 422)
 """How servers say that they have no such page, or do not know a setting."""
 
-FAULTS = (Refused, Reported, BrokenOff, NotAnApi, *network.NETWORK_ERRORS, *UNREADABLE)
+FAULTS = (Refused, Reported, BrokenOff, NotAnApi, Misshapen, *network.NETWORK_ERRORS, *UNREADABLE)
 """What talking to a server may raise, and ``explain`` explains."""
 
 
@@ -54,7 +59,7 @@ class Server:
     url: str
     model: str | None
     timeout: float
-    secret: str = field(repr=False)
+    secret: Secret = field(repr=False)
 
     def quote(self, text: object, most: int = 300) -> str:
         """The server's own words, on one line, without the key."""
@@ -111,6 +116,12 @@ def explain(error: Exception, server: Server) -> CourseError:
     if isinstance(error, network.NETWORK_ERRORS):
         fault = network.explain(error, server.url, timeout=server.timeout)
         return ServerError(fault.problem, fault.remedy)
+    if isinstance(error, Misshapen):
+        return ServerError(
+            f"The answer from {server.url} could not be read: {server.quote(error)}.",
+            "The server, or a proxy before it, does not keep to OpenAI's API: try a newer version "
+            "of it, or tell whoever runs it.",
+        )
     lack = f"it lacks {server.quote(error)}" if isinstance(error, KeyError) else "its form is odd"
     return ServerError(
         f"The answer from {server.url} could not be read: {lack}.",
@@ -157,7 +168,7 @@ def _refusal(response: httpx.Response, server: Server) -> CourseError:
         return _overflow(server, words)
     if status in (400, 404, 422) and _names_no_model(words):
         return ServerError(
-            f"{server.url} has no model called {server.model!r}: {words}",
+            f"{server.url} has no model called {server.quote(server.model)!r}: {words}",
             "Leave out model=... to use the server's own, or choose one that it lists.",
         )
     if status in (404, 405, 501):

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -26,7 +25,8 @@ from course_utils.engines.reply import (
 )
 from course_utils.engines.sampling import Sampling, chosen
 from course_utils.engines.server.endpoint import EndpointEngine
-from course_utils.engines.server.errors import NotAnApi, Refused
+from course_utils.engines.server.errors import Misshapen, NotAnApi, Refused
+from course_utils.engines.server.fields import bytes_in, chance_in, list_in, number_in, text_in
 from course_utils.engines.server.reading import Sorter, new_reply, read_reply, stop_reason
 from course_utils.engines.server.requests import (
     Conversation,
@@ -44,7 +44,10 @@ class LlamaServerEngine(EndpointEngine):
         """The exact text the model is given for these messages, and these tools if any."""
         asked = Conversation.of(messages, tools)
         with self._connection.explaining():
-            return self._ask("/apply-template", **asked.body())["prompt"]
+            return self._written(asked)
+
+    def _written(self, asked: Conversation) -> str:
+        return text_in(self._ask("/apply-template", **asked.body()), "prompt")
 
     def tokenize(self, text: str) -> list[Token]:
         """Split a raw text into tokens."""
@@ -52,14 +55,17 @@ class LlamaServerEngine(EndpointEngine):
             answer = self._ask(
                 "/tokenize", content=text, add_special=False, parse_special=True, with_pieces=True
             )
-            return [Token(token["id"], _piece_bytes(token["piece"])) for token in answer["tokens"]]
+            return [
+                Token(number_in(token, "id"), bytes_in(token, "piece"))
+                for token in list_in(answer, "tokens")
+            ]
 
     def detokenize(self, tokens: Sequence[Token | int]) -> str:
         """The text of these tokens."""
         listed = checks.token_list(tokens)
         ids = [token.id if isinstance(token, Token) else token for token in listed]
         with self._connection.explaining():
-            return self._ask("/detokenize", tokens=ids)["content"]
+            return text_in(self._ask("/detokenize", tokens=ids), "content")
 
     def score(self, text: str) -> list[ScoredToken]:
         """llama-server cannot echo a prompt with its probabilities."""
@@ -91,6 +97,8 @@ class LlamaServerEngine(EndpointEngine):
             usage = chunk_of(answer).usage
             for choice in choices[: several["n"]]:
                 drawn = chunk_of({"choices": [choice]})
+                if drawn.odd:
+                    raise Misshapen(drawn.odd)
                 reply = self._whole_reply(drawn.text, opens_thinking(prompt))
                 reply.prompt_tokens = usage.prompt if usage else None
                 reply.seconds = seconds
@@ -111,16 +119,17 @@ class LlamaServerEngine(EndpointEngine):
 
     def _next_tokens(self, text: str, k: int) -> list[NextToken]:
         answer = self._ask("/completion", prompt=text, n_predict=1, n_probs=k, temperature=0)
+        first = next(iter(list_in(answer, "completion_probabilities")), {})
         return [
-            NextToken(Token(c["id"], bytes(c["bytes"])), math.exp(c["logprob"]), None)
-            for c in answer["completion_probabilities"][0]["top_logprobs"]
+            NextToken(Token(number_in(c, "id"), bytes_in(c, "bytes")), chance_in(c), None)
+            for c in list_in(first, "top_logprobs")
         ]
 
     # ---- thoughts ------------------------------------------------------------------------------
 
     def _opens_thinking(self, asked: Conversation) -> tuple[bool, bool]:
         try:
-            prompt = self._ask("/apply-template", **asked.body())["prompt"]
+            prompt = self._written(asked)
         except Refused as refusal:
             if refusal.response.status_code in (404, 405, 501):  # an old server
                 return super()._opens_thinking(asked)
@@ -141,7 +150,7 @@ class LlamaServerEngine(EndpointEngine):
     def _answer_after_thought(
         self, reply: Reply, stopping: threading.Event, asked: Conversation, settings: dict
     ) -> Iterator[Piece]:
-        prompt = self._ask("/apply-template", **asked.body())["prompt"]
+        prompt = self._written(asked)
         if not opens_thinking(prompt):
             prompt += f"{OPENING}\n"
         prompt += reply.thinking + END_OF_THOUGHT
@@ -152,7 +161,7 @@ class LlamaServerEngine(EndpointEngine):
 
     def _ask(self, page: str, **body: object) -> dict:
         """Call one of llama-server's own pages, which lie beside the OpenAI-compatible API."""
-        answer = self._connection.post(self._connection.root + page, {"model": self._model, **body})
+        answer = self._connection.post(page, {"model": self._model, **body}, beside=True)
         if not isinstance(answer, dict):
             raise NotAnApi(str(answer)[:200])
         return answer
@@ -186,8 +195,7 @@ class LlamaServerEngine(EndpointEngine):
         """What the server says about the model: context, slots, chat template."""
         with self._connection.explaining():
             try:
-                page = f"{self._connection.root}/props"
-                return _dict(self._connection.get(page, model=self._model))
+                return _dict(self._connection.get("/props", beside=True, model=self._model))
             except Refused as refusal:
                 if refusal.response.status_code in (400, 404, 405, 501):
                     return {}
@@ -196,8 +204,3 @@ class LlamaServerEngine(EndpointEngine):
 
 def _dict(value: object) -> dict:
     return value if isinstance(value, dict) else {}
-
-
-def _piece_bytes(piece: str | list[int]) -> bytes:
-    """A token's bytes: a piece that is no text by itself comes as a list of them."""
-    return piece.encode() if isinstance(piece, str) else bytes(piece)

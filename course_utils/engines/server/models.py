@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from course_utils.engines.server.connection import Connection
 from course_utils.engines.server.errors import NotAnApi, Refused
-from course_utils.errors import ServerError
+from course_utils.errors import OptionError, ServerError
 from course_utils.network import is_web_page
+from course_utils.secret import may_be_key
 
 # A server without a list of models, or one that does not show it to this key.
 _NO_LIST = (403, 404, 405, 501)
@@ -23,14 +24,20 @@ class ListedModel(NamedTuple):
 def choose_model(connection: Connection, wanted: str | None) -> ListedModel:
     """The model that is meant by ``wanted``; by default one that is loaded, or else the first.
 
-    Raises ServerError where the server has no such model, or none is named and it lists none.
+    Raises ServerError where the server has no such model, or none is named and it lists none, and
+    OptionError where ``wanted`` is a key rather than a name.
     """
     listed = _listed_models(connection, named=wanted is not None)
     if wanted is None:
         return _default(connection, listed)
-    if listed is None:
-        return ListedModel(wanted, {})
-    found = find_model(wanted, listed)
+    found = ListedModel(wanted, {}) if listed is None else find_model(wanted, listed)
+    key = wanted == connection.server.secret.reveal() or may_be_key(wanted)
+    if key and (found is None or not found.entry):
+        raise OptionError(
+            "What stands in model=... is not the name of a model: it looks like an API key.",
+            "Give a key as api_key=... or in COURSE_API_KEY, and leave out model=... to use the "
+            "server's own.",
+        )
     if found is None:
         names = connection.server.quote(", ".join(listed)) or "(it has none yet)"
         raise ServerError(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
+from course_utils.engines.checks import finite_number
 from course_utils.engines.protocol import NextToken, ScoredToken, Token
 from course_utils.engines.server.connection import Connection
 from course_utils.engines.server.errors import (
     NO_SUCH_PAGE,
     NO_SUCH_SETTING,
+    Misshapen,
     Refused,
     said,
     unsupported,
 )
 from course_utils.engines.server.requests import completion_body
+from course_utils.engines.server.shape import describe
 from course_utils.engines.server.stream import choices_of
 from course_utils.errors import OptionError
 
@@ -71,10 +74,11 @@ def score(connection: Connection, model: str, text: str) -> list[ScoredToken]:
     tokens = found.get("tokens") or ()
     if "".join(tokens) != text:
         raise unsupported(connection.server, "does not score texts")
-    return [
-        ScoredToken(_token(token), log_probability)
-        for token, log_probability in zip(tokens, found["token_logprobs"], strict=True)
-    ]
+    scores = found["token_logprobs"]
+    # The first token follows nothing, so that it has no probability.
+    if any(finite_number(score) is None for score in scores[1:]):
+        raise Misshapen(describe("token_logprobs", scores, "a list of numbers"))
+    return [ScoredToken(_token(token), score) for token, score in zip(tokens, scores, strict=True)]
 
 
 def _likeliest(logprobs: object) -> dict[str, float]:

@@ -18,6 +18,7 @@ from course_utils.engines.reply import (
     ThinkingSplitter,
     split_thinking,
 )
+from course_utils.engines.server.errors import Misshapen
 from course_utils.engines.server.stream import Chunk, Usage
 from course_utils.engines.server.tool_calls import CallCollector
 
@@ -43,11 +44,15 @@ def read_reply(
 
     limited: whether the request sets a number of tokens.
     budget: tokens after which the thought is cut off, and reading stops.
+
+    Raises Misshapen, at the end, where a text could not be read before the server had said why
+    the reply ended.
     """
     started = time.perf_counter() - reply.seconds
     counter = TokenCounter(reply)
     collector = CallCollector()
     unshown = 0  # tokens whose text is still held back
+    odd: str | None = None
 
     def shown(parts: list[tuple[Kind, str]]) -> Iterator[Piece]:
         nonlocal unshown
@@ -59,9 +64,11 @@ def read_reply(
     try:
         for chunk in chunks:
             reply.seconds = time.perf_counter() - started
+            over = counter.ended
             counter.note(chunk)
             if chunk.whole and counter.counted:
                 continue  # all of it once more
+            odd = odd if odd or over else chunk.odd
             if chunk.text or chunk.thought or chunk.tool_calls:
                 reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
                 kind = sorter.kind_of(chunk)
@@ -75,11 +82,14 @@ def read_reply(
             if budget is not None and sorter.kind == "thinking":
                 reply.thinking_cut = reply.thinking_tokens >= budget
                 if reply.thinking_cut:
+                    odd = None  # the thought is over, whatever it lacks
                     break
         else:
-            if counter.ended:
+            if counter.ended and odd is None:
                 counter.settle(limited=limited)
         yield from shown(sorter.close())
+        if odd is not None:
+            raise Misshapen(odd)
     finally:
         chunks.close()
         reply.tool_calls += collector.calls(whole=reply.stop_reason == "end")

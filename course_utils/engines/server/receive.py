@@ -101,7 +101,7 @@ def _forward(response: httpx.Response, arrived: queue.SimpleQueue) -> None:
     said_anything = False
     try:
         for chunk in read_chunks(response.iter_bytes()):
-            something = chunk.text or chunk.thought or chunk.finish or chunk.tool_calls
+            something = chunk.text or chunk.thought or chunk.finish or chunk.tool_calls or chunk.odd
             said_anything = said_anything or bool(something)
             arrived.put(chunk)
     except NotAnApi as error:

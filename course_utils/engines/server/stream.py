@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from course_utils.engines.server.errors import NotAnApi
+from course_utils.engines.server.shape import TEXTS, THOUGHTS, odd_choices, odd_text
 from course_utils.network import message_in
 
 LONGEST_LINE = 2**24
@@ -54,6 +55,7 @@ class Chunk(NamedTuple):
     usage: the counts of the whole request.  generated, prompt_tokens, cached_tokens: running
         counts, which only llama-server gives.
     tool_calls: fragments of tool calls.
+    odd: what is of another type than the API's, so that a text may be lost.
     """
 
     text: str = ""
@@ -67,6 +69,7 @@ class Chunk(NamedTuple):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     tool_calls: tuple[ToolCallPart, ...] = ()
+    odd: str | None = None
 
 
 def read_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
@@ -210,7 +213,7 @@ def chunk_of(body: Mapping, ours: int | None = None) -> Chunk:
     """
     text, thought, finish, whole = "", "", None, False
     usage = _usage(body.get("usage"))
-    error = _error(body)
+    error, odd = _error(body), odd_choices(body)
     calls: list[ToolCallPart] = []
     for choice in choices_of(body):
         if ours is not None and _index(choice) != ours:
@@ -221,7 +224,7 @@ def chunk_of(body: Mapping, ours: int | None = None) -> Chunk:
         reason = choice.get("finish_reason")
         finish = reason if isinstance(reason, str) and reason else finish
         usage = usage or _usage(choice.get("usage"))
-        error = error or _error(choice)
+        error, odd = error or _error(choice), odd or odd_text(choice)
     timings = body.get("timings")
     timings = timings if isinstance(timings, dict) else {}
     computed, cached = as_count(timings.get("prompt_n")), as_count(timings.get("cache_n"))
@@ -237,6 +240,7 @@ def chunk_of(body: Mapping, ours: int | None = None) -> Chunk:
         prompt_tokens=computed + cached if known else None,
         cached_tokens=cached if known else None,
         tool_calls=tuple(calls),
+        odd=odd,
     )
 
 
@@ -265,9 +269,7 @@ def _said(choice: Mapping) -> tuple[str, str, bool, list[ToolCallPart]]:
         if not isinstance(said, dict):
             continue
         text, thought = _parts(said.get("content"))
-        # llama-server, SGLang and older vLLM; newer vLLM and Ollama; others.
-        names = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-        thought = next(filter(None, (flat(said.get(name)) for name in names)), thought)
+        thought = next(filter(None, (flat(said.get(name)) for name in THOUGHTS)), thought)
         text = text or flat(said.get("refusal"))
         calls = _tool_calls(said.get("tool_calls"))
         if text or thought or calls:
@@ -296,8 +298,7 @@ def flat(value: object, depth: int = 8) -> str:
     if depth and isinstance(value, list):
         return "".join(flat(part, depth - 1) for part in value)
     if depth and isinstance(value, dict):
-        names = ("text", "thinking", "reasoning", "content", "summary", "value")
-        return next(filter(None, (flat(value.get(name), depth - 1) for name in names)), "")
+        return next(filter(None, (flat(value.get(name), depth - 1) for name in TEXTS)), "")
     return ""
 
 

@@ -4,9 +4,10 @@ A run whose results lie in ``models/nano/runs`` is left alone: delete its CSV to
 together take some hours on two cores.
 """
 
-import argparse
 import subprocess
 import sys
+
+from course_utils import command_line
 
 EXPERIMENTS = (
     "moe",
@@ -25,10 +26,7 @@ EXPERIMENTS = (
 
 def main() -> int:
     """Run each as a program of its own; the exit status of the first that fails, or 0."""
-    # Whoever asks for help, or mistypes an option, does not want hours of training.
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    command_line.refuse_arguments(__doc__)
     for name in EXPERIMENTS:
         print(f"experiment: {name}", flush=True)
         status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}"])

@@ -18,7 +18,6 @@ for each token drawn or read.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from random import Random
 
 import torch
 
+from course_utils import command_line
 from course_utils.logs import write_log
 from course_utils.nano import pretrain
 from course_utils.nano.experiments import (
@@ -362,12 +362,14 @@ def seeds_of(size: str) -> tuple[int, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.parser(__doc__)
     parser.add_argument("--size", choices=SIZES, help="only this one")
     parser.add_argument("--arm", choices=ARMS, help="only this one")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="only this one")
     parser.add_argument("--reading", type=int, choices=READINGS, help="only this one")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing after")
+    parser.add_argument(
+        "--seconds", type=command_line.positive, default=float("inf"), help="begin nothing after"
+    )
     parser.add_argument(
         "--again", action="store_true", help="make a finished run again in the cache, to compare"
     )

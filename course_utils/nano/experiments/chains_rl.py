@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.nano import grpo
+from course_utils.nano import checks, grpo
 from course_utils.nano.experiments import chains_corpus, chains_graph, chains_task
 from course_utils.nano.experiments.chains_sampling import Sampler, texts
+from course_utils.nano.grpo_settings import MOST_COMPLETIONS, MOST_TOKENS
 from course_utils.nano.model import Transformer
 
 
@@ -37,6 +38,18 @@ class Settings:
     new_tokens: int = 36
     prompt_tokens: int = 62
     seed: int = 1
+
+    def __post_init__(self):
+        for steps in self.steps:
+            checks.whole("steps", steps, 0)
+        checks.whole("group", self.group, 2, MOST_COMPLETIONS)
+        checks.whole("problems", self.problems, 1, MOST_COMPLETIONS // self.group)
+        checks.whole("updates", self.updates, 1, self.problems * self.group)
+        for name in ("new_tokens", "prompt_tokens"):
+            checks.whole(name, getattr(self, name), 1, MOST_TOKENS)
+        checks.whole("seed", self.seed, 0)
+        for name in ("learning_rate", "clip_low", "clip_high"):
+            checks.number(name, getattr(self, name), 0, 1)
 
 
 @dataclass

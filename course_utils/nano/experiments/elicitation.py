@@ -12,7 +12,6 @@ for the small base of notebook 03, which is also reinforced, and for the main ba
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,9 @@ from random import Random
 
 import torch
 
+from course_utils import command_line
+from course_utils.engines.checks import place_to_write
+from course_utils.errors import CourseError
 from course_utils.logs import write_log
 from course_utils.nano import export, grpo, measure, tasks
 from course_utils.nano.experiments import sums
@@ -156,11 +158,15 @@ def run(problems: int = 200, validation: int = 100) -> list[dict]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.parser(__doc__)
     parser.add_argument("--into", type=Path, default=nano_folder() / "runs" / "elicitation.csv")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     if not chosen.into.exists():
+        try:
+            place_to_write(chosen.into)  # rather now than after the run
+        except CourseError as error:
+            parser.error(str(error))
         write_log(chosen.into, run())
     print(chosen.into.read_text())
 

@@ -7,9 +7,11 @@ failure through llama.cpp, with the sampling of QwQ-32B's card, and writes its c
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from course_utils import command_line
 from course_utils.engines import GREEDY, QWQ
 from course_utils.hashing import hash_file
 from course_utils.intervals import wilson_interval
@@ -107,7 +109,8 @@ def as_markdown(card: dict) -> str:
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    command_line.refuse_arguments(__doc__, arguments)
     for (name, stage), file in failures.SHIPPED.items():
         card = card_of(name, stage, file)
         text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"

@@ -20,6 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from course_utils import command_line
 from course_utils.engines import GREEDY, QWQ, Sampling, open_model
 from course_utils.logs import write_log
 from course_utils.nano import export, sample
@@ -163,7 +164,8 @@ def read_settings(folder: Path | None = None) -> list[dict]:
     return runs.read_all([LOG], folder)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    command_line.refuse_arguments(__doc__, arguments)
     torch.set_num_threads(1)
     measured = rows(nano_folder() / "looper.gguf")
     write_log(runs.log_path(LOG), measured)

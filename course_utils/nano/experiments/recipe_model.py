@@ -6,11 +6,13 @@ its card after the recipe has run with seed 1, whose saved models it reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
+from course_utils import command_line
 from course_utils.nano import cards, export, pretrain
 from course_utils.nano.experiments import recipe, recipe_tasks, runs, sums
 from course_utils.nano.tokenizer import load as load_tokenizer
@@ -50,5 +52,17 @@ def write(state: Path, folder: Path) -> dict:
     return cards.write_card(path, facts, exam, max_tokens=recipe_tasks.MAX_TOKENS)
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_line.parser(__doc__)
+    parser.parse_args(arguments)
+    state = runs.cache_folder() / f"recipe-cold-{SEED}.pt"
+    if not state.exists():
+        parser.error(
+            f"there is no {state.name} yet: run the recipe first, with "
+            f"python -m course_utils.nano.experiments.recipe --seed {SEED}"
+        )
+    print(write(state, nano_folder()))
+
+
 if __name__ == "__main__":
-    print(write(runs.cache_folder() / f"recipe-cold-{SEED}.pt", nano_folder()))
+    main()

@@ -14,6 +14,7 @@ from random import Random
 import torch
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.logs import read_log
 from course_utils.nano import pretrain
 from course_utils.nano.model import Transformer
@@ -58,7 +59,7 @@ def choose(
     Each option, such as ``seed=SEEDS``, becomes ``--seed``, and an attribute that lists what to
     run: all of them, or the one asked for.  ``flags``: names with their help, true if given.
     """
-    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser = command_line.parser(doc)
     for name, values in options.items():
         kind = type(next(iter(values)))
         parser.add_argument(f"--{name}", type=kind, choices=list(values), help="only this one")

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
 
+from course_utils import command_line
 from course_utils.nano import cards, export, pretrain
 from course_utils.nano.experiments import runs, sums
 from course_utils.nano.tokenizer import load
@@ -18,7 +20,8 @@ from course_utils.paths import nano_folder
 SIZE, SEED = "0.7M", 3
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    command_line.refuse_arguments(__doc__, arguments)
     torch.set_num_threads(1)
     tokenizer = load()
     settings = sums.pretraining(SIZE, seed=SEED)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
+from course_utils import command_line
 from course_utils.errors import CourseError
 from course_utils.teaching.exercises.folded import drifted_cells, update_folded_cells
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    parser = command_line.parser(
+        "Write each exercise's hints and solution into the notebooks' folded cells.",
         prog="python -m course_utils.teaching.exercises",
-        description="Write each exercise's hints and solution into the notebooks' folded cells.",
     )
     parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK.ipynb")
     parser.add_argument("--check", action="store_true", help="change nothing; fail on a difference")

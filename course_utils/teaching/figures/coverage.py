@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from course_utils import command_line
 from course_utils.intervals import Interval, over_seeds, wilson_interval
 from course_utils.paths import repository_root
 from course_utils.teaching import style
@@ -70,6 +71,7 @@ def coverage_chart(shown: int = 40) -> Figure:
 
 
 def main() -> None:
+    command_line.refuse_arguments(__doc__)
     figure = coverage_chart()
     figure.savefig(repository_root() / "docs" / "statistics.svg", metadata={"Date": None})
 

@@ -10,6 +10,7 @@ import numpy as np
 from course_utils.errors import OptionError
 from course_utils.teaching.figures.routing import describe_load, load_chart
 from course_utils.teaching.page import image_html
+from course_utils.teaching.stopping import until_stopped
 from course_utils.teaching.widgets.panel import Panel
 
 
@@ -34,6 +35,7 @@ def watch_router(run: Iterable[dict], title: str = "How is the work shared out?"
 
     run: what ``course_utils.nano.moe_training.train`` yields.  In plain code the same is
     ``[record for record in run if "held_out_loss" in record]``, and ``load_chart`` of the last.
+    The stop button of Jupyter ends it early, and what has come so far is given.
     """
     chart, measured = ipywidgets.HTML(), []
     Panel(
@@ -41,10 +43,11 @@ def watch_router(run: Iterable[dict], title: str = "How is the work shared out?"
         f"{title} (a picture that follows the training)\n"
         'In code: records = [r for r in run if "held_out_loss" in r]',
     ).show()
-    for record in run:
-        if "held_out_loss" not in record:
-            continue
-        measured.append(record)
-        loads = {f"after {record['tokens']:,.0f} tokens": load_of(record)}
-        chart.value = image_html(load_chart(loads, title=title), describe_load(loads))
+    with until_stopped(lambda: f"Stopped after {len(measured)} measurements."):
+        for record in run:
+            if "held_out_loss" not in record:
+                continue
+            measured.append(record)
+            loads = {f"after {record['tokens']:,.0f} tokens": load_of(record)}
+            chart.value = image_html(load_chart(loads, title=title), describe_load(loads))
     return measured

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from course_utils.teaching import style
 from course_utils.teaching.page import OnPage, image_html
+from course_utils.teaching.stopping import uninterrupted, until_stopped
 from course_utils.teaching.widgets.panel import Panel
 
 PANELS = {
@@ -98,21 +99,20 @@ def training_live(
     """
     chart, records, drawn = ipywidgets.HTML(), [], 0.0
     Panel(chart, f"{title} (charts that grow)\nIn code: records = list(run)").show()
-    try:
+    with until_stopped(lambda: f"Stopped after {len(records)} steps. Run the cell again to go on."):
         for record in run:
             records.append(record)
             if time.monotonic() - drawn > 1.5:  # drawing takes time from training
                 chart.value = _picture(records, steps, title, panels)
                 drawn = time.monotonic()
-    except KeyboardInterrupt:
-        print(f"Stopped after {len(records)} steps. Run the cell again to go on.")
     if records:
-        chart.value = ""
-        said = describe_progress(records, panels) + "".join(
-            f"\nThe reply after step {record['step']}: {record['reply']}"
-            for record in _first_and_last(records)
-        )
-        display(OnPage(_picture(records, steps, title, panels), said))
+        with uninterrupted():
+            chart.value = ""
+            said = describe_progress(records, panels) + "".join(
+                f"\nThe reply after step {record['step']}: {record['reply']}"
+                for record in _first_and_last(records)
+            )
+            display(OnPage(_picture(records, steps, title, panels), said))
     return records
 
 

@@ -11,11 +11,16 @@ from IPython.display import display
 
 from course_utils.engines.protocol import Reply, Stream
 from course_utils.teaching.page import OnPage
+from course_utils.teaching.stopping import uninterrupted
 from course_utils.teaching.widgets.chat.panes import panes_html, panes_text
 from course_utils.teaching.widgets.panel import Panel
 
 # Ten times a second looks live; sending every token would slow down a fast model.
 SECONDS_BETWEEN_UPDATES = 0.1
+
+LETTERS_AT_ONCE = 20_000
+"""Longer replies are shown less often, in proportion: each update sends all of the text, and a page
+that is written anew faster than it can be laid out stops answering (Chainlit#2604)."""
 
 
 def stream_to_page(stream: Stream, heading: str = "") -> Reply:
@@ -29,8 +34,9 @@ def stream_to_page(stream: Stream, heading: str = "") -> Reply:
     try:
         follow(stream, lambda reply: _set(live, panes_html(reply, heading=heading, live=True)))
     finally:
-        live.layout.display = "none"
-        display(reply_on_page(stream.reply, heading))
+        with uninterrupted():
+            live.layout.display = "none"
+            display(reply_on_page(stream.reply, heading))
     return stream.reply
 
 
@@ -44,12 +50,14 @@ def follow(stream: Stream, update: Callable[[Reply], None]) -> Reply:
     try:
         for _ in stream:
             now = time.monotonic()
-            if now - shown >= SECONDS_BETWEEN_UPDATES:
+            letters = len(stream.reply.thinking) + len(stream.reply.answer)
+            if now - shown >= SECONDS_BETWEEN_UPDATES * max(1.0, letters / LETTERS_AT_ONCE):
                 update(stream.reply)
                 shown = now
     except KeyboardInterrupt:
-        stream.close()
-        stream.reply.stop_reason = "interrupted"
+        with uninterrupted():
+            stream.close()
+            stream.reply.stop_reason = "interrupted"
     return stream.reply
 
 

@@ -1,0 +1,105 @@
+"""Every command of the course gives help when asked, and one message for a wrong argument."""
+
+import ast
+import os
+import runpy
+import signal
+import sys
+
+import pytest
+
+from course_utils.paths import repository_root
+
+PACKAGE = repository_root() / "course_utils"
+
+# The course starts these itself and speaks to them in JSON; nobody types them.
+WORKERS = {
+    "course_utils.engines.rehearsal_process",
+    "course_utils.engines.template_worker",
+    "course_utils.evaluation.math_worker",
+    "course_utils.model_files.trial",
+}
+
+
+def programs() -> set[str]:
+    """Every module of the course that does something when it is started."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        starts = any(
+            isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+        )
+        if starts:
+            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+            found.add(".".join(part for part in parts if part != "__main__"))
+    return found
+
+
+COMMANDS = sorted(programs() - WORKERS)
+
+# runpy says that it runs a second copy of a module that is imported already.
+pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+
+
+@pytest.fixture
+def start(monkeypatch, capsys):
+    """Starts a command as ``python -m`` does; gives its exit status and what it printed."""
+
+    def too_long(*_):
+        raise AssertionError("the command has begun to work")
+
+    def started(name: str, *arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        before = signal.signal(signal.SIGALRM, too_long)
+        signal.alarm(120)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_module(name, run_name="__main__")
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+        return ended.value.code, *capsys.readouterr()
+
+    return started
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_gives_help_and_does_nothing(start, command):
+    status, out, err = start(command, "--help")
+    assert status == 0 and out.startswith("usage:") and not err
+    assert len(out.splitlines()) > 3, "it says what it is for"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_refuses_an_option_it_does_not_have(start, command):
+    status, out, err = start(command, "--no-such-option")
+    assert status == 2 and not out
+    assert "error: " in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "agents.experiments.guessing_rl --threads 0",
+        "agents.experiments.guessing_rl --threads 100000",
+        "agents.experiments.calculator --seed 9",
+        "chat --context many",
+        "evaluation --per-level 0",
+        "evaluation --samples -1",
+        "evaluation --samples 1000000000",
+        "evaluation --seed 99999999999",
+        "evaluation --tokens 0",
+        "evaluation --thinking-budget -1",
+        "evaluation --families poetry",
+        "nano.experiments.chains --seconds nan",
+        "nano.experiments.chains --seconds -1",
+        f"nano.experiments.elicitation --into {os.sep}no{os.sep}such{os.sep}folder{os.sep}x.csv",
+        "nano.experiments.failures --only poverty",
+        "nano.make --only nothing",
+    ],
+)
+def test_a_wrong_value_is_one_message_that_names_its_option(start, line):
+    command, option, value = line.split()
+    status, out, err = start(f"course_utils.{command}", option, value)
+    assert status == 2 and not out and "Traceback" not in err
+    assert "error: " in err and (option in err or value in err)
