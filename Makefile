@@ -88,5 +88,5 @@ setup:
 	@$(PYTHON) course_utils/installation/bootstrap.py
 
 clean: ## remove .venv and everything that was made; models stay
-	rm -rf .venv *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv _site docs/node_modules *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
