@@ -25,8 +25,7 @@ ANSWERS = {
 
 # Notebooks without headings above their exercises, three to five quiz questions, or a closing cell.
 FRAME = {
-    "00",
-    # One line for each notebook, so that two branches do not meet.
+    # A comment between two lines, so that two branches do not meet.
     "01",
     # Notebook 02.
     "02",
@@ -48,7 +47,6 @@ FRAME = {
 
 # Notebooks with a cell above 25 lines, or with an assert that a playing learner can trip.
 CELLS = {
-    "00",
     # Notebook 01.
     "01",
     # Notebook 02.
@@ -61,6 +59,27 @@ CELLS = {
     "06",
     # Notebook 07.
     "07",
+    # Notebook 09.
+    "09",
+}
+
+# Notebooks with a bold term that does not link to docs/glossary.md.
+GLOSSARY = {
+    "01",
+    # Notebook 02.
+    "02",
+    # Notebook 03.
+    "03",
+    # Notebook 04.
+    "04",
+    # Notebook 05.
+    "05",
+    # Notebook 06.
+    "06",
+    # Notebook 07.
+    "07",
+    # Notebook 08.
+    "08",
     # Notebook 09.
     "09",
 }

@@ -83,6 +83,21 @@ def _check_history(answer) -> Mistake | None:
 
 EXERCISES = [
     Exercise(
+        id="00.history",
+        title="What goes back to the model with your next question?",
+        answer="sent_back",
+        check=_check_history,
+        right="The thought has served to find the answer; kept, it would only fill the context.",
+        hints=(
+            "The context holds a limited number of tokens, and thoughts are long.",
+            'What does a follow-up question such as "And twice that?" refer to?',
+        ),
+        solution='sent_back = "answers only"',
+        difficulty=1,
+        importance=3,
+        minutes=2,
+    ),
+    Exercise(
         id="00.control",
         title="Which control would a sceptic ask for first?",
         answer="control",
@@ -128,21 +143,6 @@ def most_tokens_per_second(parameters, bits, bandwidth):
             "Divide the tokens by the speed to get seconds, then by 60.",
         ),
         solution="minutes = 2000 / 1.4 / 60",
-        difficulty=1,
-        importance=3,
-        minutes=2,
-    ),
-    Exercise(
-        id="00.history",
-        title="What goes back to the model with your next question?",
-        answer="sent_back",
-        check=_check_history,
-        right="The thought has served to find the answer; kept, it would only fill the context.",
-        hints=(
-            "The context holds a limited number of tokens, and thoughts are long.",
-            'What does a follow-up question such as "And twice that?" refer to?',
-        ),
-        solution='sent_back = "answers only"',
         difficulty=1,
         importance=3,
         minutes=2,
