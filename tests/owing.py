@@ -25,8 +25,6 @@ ANSWERS = {
 
 # Notebooks without headings above their exercises, three to five quiz questions, or a closing cell.
 FRAME = {
-    # A comment between two lines, so that two branches do not meet.
-    "01",
     # Notebook 02.
     "02",
     # Notebook 03.
@@ -47,8 +45,6 @@ FRAME = {
 
 # Notebooks with a cell above 25 lines, or with an assert that a playing learner can trip.
 CELLS = {
-    # Notebook 01.
-    "01",
     # Notebook 02.
     "02",
     # Notebook 04.
@@ -65,7 +61,6 @@ CELLS = {
 
 # Notebooks with a bold term that does not link to docs/glossary.md.
 GLOSSARY = {
-    "01",
     # Notebook 02.
     "02",
     # Notebook 03.

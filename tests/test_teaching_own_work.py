@@ -52,7 +52,7 @@ def test_a_later_cell_says_which_function_ran(capsys):
     right = f"</think>\n\n{problem.answer}<|im_end|>"
     for mine, said in (
         (solved("03.verifier"), "✓ What ran here was your `mended` (03.verifier)."),
-        (lambda problem, text: ..., "○ What ran here was the course's own function."),
+        (lambda problem, text: ..., "○ What ran here was the course's own. It can be yours:"),
     ):
         verifier = yours_if_right("03.verifier", mine, verifiers.accuracy)
         which_ran(verifier)

@@ -38,6 +38,15 @@ def test_without_a_prediction_the_result_stands_alone(capsys, asked):
     assert out == "What came out: it loops\nThe likeliest token never changes.\n"
 
 
+def test_an_outcome_that_numpy_counted_names_its_option(capsys):
+    import numpy as np
+
+    predict("01.greedy", ["it loops", "it stops"], choice=2)
+    reveal("01.greedy", np.int64(2))
+    out = capsys.readouterr().out
+    assert "What came out: it stops" in out and "As you predicted." in out
+
+
 def test_predictions_that_met_their_result_are_counted(capsys):
     for name, choice in (("01.a", 1), ("01.b", 2), ("01.c", None), ("02.a", 1)):
         predict(name, ["it loops", "it stops"], choice=choice)

@@ -12,7 +12,7 @@ from course_utils.teaching.exercises.compare import (
     compare_number,
     compare_probabilities,
 )
-from course_utils.teaching.exercises.declaration import Exercise, Mistake
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
 def _check_softmax(answer) -> Mistake | None:
@@ -149,6 +149,56 @@ def _perplexity_mistake(value, logs: np.ndarray) -> Mistake | None:
     return None
 
 
+def _check_slopes(answer) -> Mistake | None:
+    random = np.random.default_rng(1)
+    for size, one in ((4, 2), (6, None), (5, 0)):
+        logits = random.normal(0, 2, size)
+        came = random.dirichlet(np.ones(size)) if one is None else np.eye(size)[one]
+        values = answer(logits.copy(), came.copy())
+        wanted = distribution.softmax(logits) - came
+        # Wide enough for slopes that were measured by nudging.
+        off = compare_array(values, wanted, tolerance=1e-3)
+        if off is None:
+            continue
+        if off.name in ("no-array", "shape", "not-finite"):
+            return off
+        return _slopes_mistake(values, logits, came) or off
+    return None
+
+
+def _slopes_mistake(values, logits: np.ndarray, came: np.ndarray) -> Mistake | None:
+    """A mistake in the gradient that has a name, if it is one."""
+    probabilities = distribution.softmax(logits)
+    known = (
+        (
+            came - probabilities,
+            "sign",
+            "The sizes are right, and the signs are wrong. Raising the logit of the token that "
+            "came makes the surprise smaller, so its slope is negative.",
+        ),
+        (
+            probabilities,
+            "nothing-came",
+            "These are the probabilities. What is different at the token that came?",
+        ),
+        (logits - came, "logits", "The probabilities belong in here, and these are the logits."),
+        (
+            np.where(came > 0, probabilities - came, 0),
+            "only-what-came",
+            "The other tokens have slopes too: raising them makes less room for the one that came.",
+        ),
+        (
+            (probabilities - came) ** 2,
+            "squared",
+            "A square cannot be negative, and one slope has to be.",
+        ),
+    )
+    for wrong, name, words in known:
+        if compare_array(values, wrong, tolerance=1e-3) is None:
+            return Mistake(name, words)
+    return None
+
+
 def _check_order(answer) -> Mistake | None:
     five = np.array([0.73, 0.095, 0.08, 0.055, 0.04])
     last = int(distribution.keep_top_p(five, 0.95).sum())
@@ -271,5 +321,129 @@ def perplexity(log_probabilities):
         difficulty=2,
         importance=4,
         minutes=6,
+    ),
+    Exercise(
+        id="01.slopes",
+        title="Which way should each logit move?",
+        answer="slopes",
+        check=_check_slopes,
+        right="With these few symbols every language model is trained: the rest is the chain rule.",
+        hints=(
+            "Compare the two columns of the table above, token by token. Where do they agree?",
+            "Only at the token that came do they differ, and there by exactly 1.",
+            "So they are the probabilities, less what came. `course_softmax` gives the first.",
+        ),
+        setup=(
+            "import numpy as np\nfrom course_utils.teaching import softmax\n"
+            "course_softmax = softmax"
+        ),
+        solution="""
+def slopes(logits, came):
+    return course_softmax(logits) - came
+""",
+        difficulty=3,
+        importance=5,
+        minutes=6,
+    ),
+]
+
+QUESTIONS = [
+    Question(
+        id="01.model",
+        asks="What does a language model give you, given a text?",
+        options=(
+            Option(
+                "The next token.",
+                "Not yet: somebody still has to choose one, by sampling or greedily.",
+            ),
+            Option(
+                "A probability for every token of its vocabulary.",
+                "Everything else, sampling included, is done with these numbers.",
+            ),
+            Option(
+                "The answer to a question.",
+                "An answer is many next tokens in a row, and nothing in the model knows that it "
+                "is one.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="01.temperature",
+        asks="You lower the temperature from 1 to 0.6. What happens to the tokens?",
+        options=(
+            Option(
+                "Their order changes.",
+                "Dividing all logits by the same number keeps their order.",
+            ),
+            Option(
+                "Unlikely ones can no longer be drawn.",
+                "They get rarer, and none gets probability 0. Cutting off is for top-k, top-p "
+                "and min-p.",
+            ),
+            Option(
+                "The likeliest one gains, and all keep their places.",
+                "A low temperature stretches the differences between logits.",
+            ),
+        ),
+        right=3,
+    ),
+    Question(
+        id="01.loop",
+        asks="Why does greedy decoding run into loops?",
+        options=(
+            Option(
+                "After a stretch that was written before, the likeliest token is again the same.",
+                "The loop feeds itself, and nothing random can break it.",
+            ),
+            Option(
+                "The model runs out of memory.",
+                "Nothing runs out. The text up to there makes the repetition likely.",
+            ),
+            Option(
+                "The temperature is too high.",
+                "Greedy decoding is the limit of a temperature near 0.",
+            ),
+        ),
+        right=1,
+    ),
+    Question(
+        id="01.step",
+        asks="One step of gradient descent on one token of text: which logits change?",
+        options=(
+            Option(
+                "Only that of the token that came, upwards.",
+                "The others go down as well: their slopes are their probabilities.",
+            ),
+            Option(
+                "All: that of the token that came goes up, the others go down.",
+                "Each in proportion to how wrong its probability was.",
+            ),
+            Option(
+                "None: logits are computed, not stored.",
+                "In the bigram model they are stored. In a transformer the step moves the "
+                "weights, and the logits follow.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="01.fluent",
+        asks="Model A has a lower perplexity than model B. What follows?",
+        options=(
+            Option(
+                "A gives better answers.",
+                "The wrong solution was the likelier text here. Likely and true are two things.",
+            ),
+            Option(
+                "A foresees that text better.",
+                "That is all that perplexity measures, on the text that was measured.",
+            ),
+            Option(
+                "A is the larger model.",
+                "Often, but a small model trained on such texts can beat a large one on them.",
+            ),
+        ),
+        right=2,
     ),
 ]

@@ -57,7 +57,7 @@ def which_ran(function: Callable) -> None:
     if ran == {"yours"}:
         _say(f"✓ What ran here was {yours}.")
     elif ran == {"ours"}:
-        _say(f"○ What ran here was the course's own function. It can be {yours}.")
+        _say(f"○ What ran here was the course's own. It can be yours: {yours[5:]}.")
     elif ran:
         _say(f"✗ What ran here was {yours} until it failed, then the course's own.")
     else:

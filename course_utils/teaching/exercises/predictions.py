@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from IPython.display import display
 
@@ -79,16 +80,16 @@ def reveal(prediction_id: str, outcome: int | str, because: str = "") -> None:
     because: one sentence of explanation, shown either way.
     """
     prediction = _predictions.get(prediction_id)
-    if isinstance(outcome, int) and prediction is not None:
+    if isinstance(outcome, Integral) and prediction is not None:
         _check_choice(outcome, prediction.options)
     chosen = prediction.choice if prediction is not None else None
     result = outcome
-    if isinstance(outcome, int):
+    if isinstance(outcome, Integral):
         result = prediction.options[outcome - 1] if prediction else f"option {outcome}"
     rows, remark = [], ""
     if chosen is not None:
         guess = prediction.options[chosen - 1]
-        came_true = chosen == outcome if isinstance(outcome, int) else guess == outcome
+        came_true = chosen == outcome if isinstance(outcome, Integral) else guess == outcome
         prediction.came_true = came_true
         remark = "As you predicted." if came_true else "Not as predicted: worth a second look."
         rows.append(("Your prediction", guess))
@@ -114,7 +115,7 @@ def predictions_made(number: str) -> tuple[int, int]:
 
 
 def _check_choice(choice: int | None, options: Sequence[str]) -> None:
-    whole = isinstance(choice, int) and not isinstance(choice, bool)
+    whole = isinstance(choice, Integral) and not isinstance(choice, bool)
     if choice is not None and not (whole and 1 <= choice <= len(options)):
         raise OptionError(
             f"There is no option number {choice!r}.", f"Choose a number from 1 to {len(options)}."
