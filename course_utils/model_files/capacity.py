@@ -147,7 +147,8 @@ class Plan:
         lines = [
             f"{self.title} {self.quantisation}, {self.context:,} tokens of context, "
             f"{self.kv_type.upper()} cache: {self.verdict}.",
-            f"Memory: {readable_memory(self.memory.total)} ({parts}); "
+            f"Memory: {readable_memory(self.memory.total)} ({parts}), and "
+            f"{readable_memory(RESERVE_BYTES)} kept in reserve; "
             f"free here: {readable_memory(free)} of {readable_memory(total)}.",
         ]
         if self.card is not None:
@@ -168,8 +169,8 @@ class Plan:
             lines.append("Loaded all the same, it would be read from disk again for every token.")
         if not self.fits and self.instead is not None:
             lines.append(
-                f"That takes {readable_memory(self.instead.needed_bytes)} and writes about "
-                f"{_speed(self.instead.tokens_per_second)} tokens per second."
+                f"What would fit takes {readable_memory(self.instead.needed_bytes)} and writes "
+                f"about {_speed(self.instead.tokens_per_second)} tokens per second."
             )
         return "\n".join(lines)
 

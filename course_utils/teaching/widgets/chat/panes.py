@@ -71,8 +71,10 @@ def count_of(tokens: int, reply: Reply) -> str:
 
 def speed_html(reply: Reply) -> str:
     """How long a reply took, and how fast it was written."""
-    speed = f"{'about ' * reply.tokens_estimated}{reply.tokens_per_second:.1f}"
-    return f'<span class="timing">{reply.seconds:.1f} s, {speed} tokens per second</span>'
+    digits = 1 if reply.tokens_per_second < 100 else 0
+    speed = f"{'about ' * reply.tokens_estimated}{reply.tokens_per_second:,.{digits}f}"
+    seconds = f"{reply.seconds:.{1 if reply.seconds >= 1 else 2}f} s"
+    return f'<span class="timing">{seconds}, {speed} tokens per second</span>'
 
 
 def text_html(text: str, empty: str = "") -> str:
