@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.engines import PLAIN, open_model
 from course_utils.engines.local import engine as engine_module
-from course_utils.engines.local import options
+from course_utils.engines.local import opening, options
 from course_utils.errors import CourseError, ModelLoadError
 from tests.tiny_models import ENDLESS, markov_model, tiny_model
 
@@ -124,12 +124,12 @@ def test_a_model_is_freed_although_half_read_streams_and_errors_are_kept(path):
 def test_a_model_whose_context_cannot_be_made_is_freed_although_its_error_is_kept(path):
     opened = []
 
-    class Watched(engine_module.Model):
+    class Watched(opening.Model):
         def __init__(self, *given, **named):
             super().__init__(*given, **named)
             opened.append(self)
 
-    with mock.patch.object(engine_module, "Model", Watched), pytest.raises(ModelLoadError) as kept:
+    with mock.patch.object(opening, "Model", Watched), pytest.raises(ModelLoadError) as kept:
         open_model(path, kv_type="q8_0")  # its heads are narrower than a block of Q8_0
     assert opened[0].handle.freed and kept.value
 

@@ -66,7 +66,7 @@ def test_weights_are_repacked_only_where_one_kernel_has_room_for_the_copy(tmp_pa
 
 
 def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.engines.local.engine.repacking_crashes", lambda: None)
+    monkeypatch.setattr("course_utils.engines.local.opening.repacking_crashes", lambda: None)
     path = tiny_model(tmp_path / "tiny.gguf")
     settings = open_model(path).info.settings
     assert settings["repack"] is False
@@ -75,7 +75,9 @@ def test_the_choice_is_shown_and_the_learner_may_overrule_it(tmp_path, monkeypat
 
 
 def test_where_repacking_crashes_nothing_is_repacked_and_who_asks_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.engines.local.engine.repacking_crashes", lambda: "it has AMX")
+    monkeypatch.setattr(
+        "course_utils.engines.local.opening.repacking_crashes", lambda: "it has AMX"
+    )
     path = tiny_model(tmp_path / "tiny.gguf", storage=gguf.GGMLQuantizationType.Q4_0)
     engine = open_model(path)
     assert engine.info.settings["repack"] is False

@@ -20,10 +20,10 @@ from course_utils.model_files.memory import (
 GIB = 2**30
 
 
-def machine(gib: float, bandwidth: float = 30e9) -> Machine:
+def machine(gib: float, bandwidth: float = 30e9, cores: int = 4) -> Machine:
     """A computer with so much memory, of which an eighth is taken by other programs."""
     return Machine(
-        cores=4,
+        cores=cores,
         total_memory_bytes=int(gib * GIB),
         available_memory_bytes=int(gib * GIB * 7 / 8),
         memory_bandwidth_bytes_per_second=bandwidth,
@@ -113,7 +113,8 @@ def test_speed_is_bandwidth_over_bytes_per_token_and_a_little_less():
     faster = plan("qwq-32b", machine=machine(64, bandwidth=60e9))
     assert 1.5 < faster.tokens_per_second / asked.tokens_per_second < 2
     shorter = asked.minutes_per_thought / faster.minutes_per_thought
-    assert shorter == pytest.approx(faster.tokens_per_second / asked.tokens_per_second)
+    # Looking back at the cache is arithmetic, which a faster memory does not help.
+    assert 1.5 < shorter < faster.tokens_per_second / asked.tokens_per_second
 
 
 def test_memory_faster_than_the_cores_unpack_hardly_makes_a_plan_faster():
@@ -138,7 +139,7 @@ def test_a_measured_rate_of_unpacking_takes_the_place_of_the_assumed_one():
 def test_a_thought_takes_a_little_longer_than_its_first_token_promises():
     asked = plan("qwq-32b", machine=machine(64))
     at_first_speed = 2000 / asked.tokens_per_second / 60
-    assert at_first_speed < asked.minutes_per_thought < 1.05 * at_first_speed
+    assert at_first_speed < asked.minutes_per_thought < 1.2 * at_first_speed
 
 
 def test_a_mixture_of_the_same_memory_is_planned_several_times_faster():

@@ -4,6 +4,7 @@
 >>> model = open_model("qwq-32b")                      # a model of the catalogue, downloaded before
 >>> model = open_model("path/to/a/model.gguf")         # any GGUF file
 >>> model = open_model("http://localhost:8080/v1")     # any OpenAI-compatible server
+>>> model = open_model("qwq-32b", draft="small.gguf")  # a small model proposes, QwQ decides
 
 The environment variable ``COURSE_MODEL`` sets what ``open_model()`` opens.
 """
@@ -26,6 +27,7 @@ from course_utils.model_files.found import model_in_folder, parts_of
 from course_utils.secret import without_keys
 
 if TYPE_CHECKING:
+    from course_utils.engines.local import LocalOptions
     from course_utils.engines.protocol import Engine
 
 __all__ = ["GREEDY", "PLAIN", "QWQ", "Sampling", "open_model"]
@@ -74,7 +76,7 @@ def open_model(model: str | Path | None = None, /, **options) -> Engine:
             f"Name a model of this machine first: open_model({named!r}).",
         )
     _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
-    local_options = LocalOptions(**options)
+    local_options = _with_draft_found(LocalOptions(**options))
     path, name = _find_file(chosen)
     stamp = path.stat()
     key = (path, stamp.st_size, stamp.st_mtime_ns, local_options)
@@ -127,6 +129,20 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
     from course_utils.model_files.catalogue import find_model
 
     return model_path(chosen), find_model(chosen).name
+
+
+def _with_draft_found(options: LocalOptions) -> LocalOptions:
+    """The same options with the draft's file in the place of its name."""
+    from course_utils.engines.local.options import LOOKUP
+
+    if options.draft is None or options.draft == LOOKUP:
+        return options
+    if _is_address(options.draft):
+        raise OptionError(
+            "A draft has to run in this process, and a server's address was given.",
+            f'Name a model or a file, or draft="{LOOKUP}"; a server drafts by its own settings.',
+        )
+    return dataclasses.replace(options, draft=str(_find_file(options.draft)[0]))
 
 
 def _refuse_unknown(options: dict, known) -> None:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from course_utils.errors import CourseError, ModelLoadError
 from course_utils.paths import repository_root
@@ -49,8 +50,21 @@ class Measurement:
 def measure_in_own_process(
     path: Path, options: dict[str, object], on_progress: Callable[[int], None] | None = None
 ) -> Measurement:
-    """Run this module as a program on the file, and show how far it is."""
-    command = [sys.executable, "-m", __name__, json.dumps({"path": str(path), **options})]
+    """Load the file, read and write, in a process of its own, and show how far it is."""
+    return Measurement(**run_aside(__name__, {"path": str(path), **options}, on_progress))
+
+
+def run_aside(
+    module: str, job: dict[str, object], on_progress: Callable[[int], None] | None = None
+) -> Any:
+    """Run a module that ends in ``report_to_parent`` as a program, and give what it measured.
+
+    job: the arguments of what it measures by.  on_progress: called with the percentage done,
+    instead of a progress bar.
+
+    Raises ModelLoadError where the process fails, or says that it cannot do its job.
+    """
+    command = [sys.executable, "-m", module, json.dumps(job)]
     environment = {**os.environ, "PYTHONPATH": str(repository_root())}
     process = subprocess.Popen(
         command,
@@ -69,9 +83,11 @@ def measure_in_own_process(
     try:
         with Progress("rehearsing", 100, "%") as progress:
             for line in process.stdout:
+                if not line.startswith("{"):
+                    continue  # a debugger speaks up there where llama.cpp ends the process
                 message = json.loads(line)
                 if "measured" in message:
-                    return Measurement(**message["measured"])
+                    return message["measured"]
                 if "problem" in message:
                     raise ModelLoadError(message["problem"], message["remedy"])
                 (on_progress or progress.reach)(message["percent"])
@@ -130,7 +146,10 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _main(say: Callable[[str], None] = print) -> None:
+def report_to_parent(
+    measure: Callable[..., Iterator[dict]], say: Callable[[str], None] = print
+) -> None:
+    """Be the program that ``run_aside`` starts: measure, and say so line by line."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         for message in measure(**json.loads(sys.argv[1])):
@@ -140,4 +159,4 @@ def _main(say: Callable[[str], None] = print) -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    report_to_parent(measure)

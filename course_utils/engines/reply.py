@@ -60,7 +60,9 @@ class Reply:
     in the KV cache and cost nothing; each is None where a server does not say.
     ``tokens_estimated`` is True where a server does not count the tokens of thought and answer,
     so that they had to be counted by the pieces it sent.  ``thinking_cut`` is True when the
-    thinking budget ended the thought.  Times are in seconds since the request.
+    thinking budget ended the thought.  ``drafted_tokens`` were proposed by a draft (speculative
+    decoding), and ``accepted_tokens`` of them were written.  Times are in seconds since the
+    request.
     """
 
     thinking: str = ""
@@ -75,6 +77,8 @@ class Reply:
     stop_reason: StopReason = "end"
     thinking_cut: bool = False
     tool_calls: list[Call] = field(default_factory=list)
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
     @property
     def tokens(self) -> int:
@@ -86,6 +90,12 @@ class Reply:
         """Decoding speed: tokens after the first, per second after the first."""
         decoding = self.seconds - self.seconds_to_first_token
         return (self.tokens - 1) / decoding if self.tokens > 1 and decoding > 0 else 0.0
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Tokens for each step of the model: 1 without a draft, more with a good one."""
+        steps = self.tokens - self.accepted_tokens
+        return self.tokens / steps if steps > 0 else 0.0
 
     def add(self, kind: Kind, text: str) -> None:
         """Append text that has arrived."""

@@ -2,18 +2,20 @@
 
 Memory is counted from tensor shapes, quantisation rules and the KV cache's formula.  Speed is
 bounded by memory bandwidth: to write one token the machine reads every weight at work once, so it
-cannot write more than bandwidth / bytes per token.  The cores unpack what was read, and where they
-are few, that is the tighter bound (``speed``).  ``rehearse`` measures what the plan predicts.
+cannot take more steps than bandwidth / bytes per step.  The cores unpack what was read, and where
+they are few, that is the tighter bound (``speed``).  ``rehearse`` measures what the plan predicts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import hypot
 
 from course_utils.errors import OptionError
 from course_utils.machine import Machine, this_machine
 from course_utils.model_files.alternatives import alternatives
 from course_utils.model_files.architectures import Architecture, cache_bytes_per_value
+from course_utils.model_files.batching import bytes_read_per_step
 from course_utils.model_files.catalogue import Model, find_model, predicted_file_bytes
 from course_utils.model_files.memory import (
     RESERVE_BYTES,
@@ -23,12 +25,21 @@ from course_utils.model_files.memory import (
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
-from course_utils.model_files.speed import decoding_bytes_per_second, seconds_per_token
+from course_utils.model_files.speed import (
+    card_seconds,
+    seconds_to_attend,
+    seconds_to_read,
+    step_work,
+    unpacking_rate,
+)
 from course_utils.units import MIB, readable_memory
 
 DEFAULT_CONTEXT = 8192
 
 THOUGHT_TOKENS = 2000
+
+PROMPT_TOKENS = 1000
+"""Some two pages of text; a plan says how long they take to read."""
 
 CACHED_BYTES = 64 * MIB
 """A model this small may lie in the processor's cache, where memory bandwidth does not bind."""
@@ -39,8 +50,7 @@ class Plan:
     """What running one file on one machine takes and gives.
 
     ``context`` in tokens, ``kv_type`` "f16", "q8_0" or "q4_0", sizes in bytes.
-    ``bytes_per_token`` is what is read for a token at the start of a text,
-    ``bytes_per_thought_token`` on average over a thought of ``THOUGHT_TOKENS``.  ``memory`` is what
+    ``bytes_per_token`` is what is read for a token at the start of a text.  ``memory`` is what
     lies in main memory, ``card`` what lies on a graphics card, None where nothing does.
     ``instead`` is the nearest plan that fits when this one does not, or None.
     """
@@ -53,8 +63,7 @@ class Plan:
     machine: Machine
     memory: MemoryNeed
     bytes_per_token: int
-    bytes_per_thought_token: int
-    mixture: bool
+    architecture: Architecture = field(repr=False)
     card: OnCard | None = None
     instead: Plan | None = None
 
@@ -74,23 +83,52 @@ class Plan:
 
     @property
     def tokens_per_second(self) -> float:
-        """The decoding speed to expect."""
-        return 1 / self._seconds(self.bytes_per_token)
+        """The decoding speed to expect at the start of a text."""
+        return 1 / self.seconds_per_step()
 
     @property
     def minutes_per_thought(self) -> float:
         """How long a thought of ``THOUGHT_TOKENS`` takes."""
-        return THOUGHT_TOKENS * self._seconds(self.bytes_per_thought_token) / 60
+        # While it is written, half of it is in the cache on average.
+        return THOUGHT_TOKENS * self.seconds_per_step(context=THOUGHT_TOKENS // 2) / 60
 
-    def _seconds(self, bytes_read: float) -> float:
-        rate = decoding_bytes_per_second(
-            self.machine.memory_bandwidth_bytes_per_second,
-            self.machine.cores,
-            mixture=self.mixture,
-            unpacking=self.machine.unpacking_bytes_per_second,
+    def seconds_per_step(self, tokens: int = 1, *, context: int = 0) -> float:
+        """How long a step takes that computes so many tokens after a text of ``context`` tokens.
+
+        One token is what a model writes alone; it computes several to check those of a draft.
+        Fetching and unpacking weights overlap in part, and add up like the sides of a right-angled
+        triangle (``speed``); attention to the text comes on top.
+        """
+        machine, mixture = self.machine, self.architecture.experts is not None
+        fetched = bytes_read_per_step(self.architecture, self.quantisation, tokens)
+        worked = step_work(tokens, mixture=mixture) * self.bytes_per_token
+        unpacking = unpacking_rate(
+            machine.cores, mixture=mixture, unpacking=machine.unpacking_bytes_per_second
         )
-        return seconds_per_token(
-            self._in_memory(bytes_read), self._on_card(bytes_read), rate, self._card_speed
+        seconds = hypot(
+            self._in_memory(fetched) / machine.memory_bandwidth_bytes_per_second,
+            self._in_memory(worked) / unpacking,
+        )
+        seconds += (
+            self._in_memory(1)
+            * tokens
+            * seconds_to_attend(
+                self.architecture, context, cores=machine.cores, kv_type=self.kv_type
+            )
+        )
+        if self.card is not None:
+            cached = context * self.architecture.cache_bytes_per_token(self.kv_type)
+            seconds += card_seconds(self._on_card(fetched + cached), self._card_speed)
+        return seconds
+
+    def seconds_to_read(self, tokens: int) -> float:
+        """How long reading a prompt of so many tokens takes, on the processor alone.
+
+        A graphics card reads prompts several times as fast; by how much, this course has not
+        measured.
+        """
+        return seconds_to_read(
+            self.architecture, tokens, cores=self.machine.cores, kv_type=self.kv_type
         )
 
     def _on_card(self, bytes_read: float) -> float:
@@ -161,9 +199,15 @@ class Plan:
             lines.append("Speed: not bound by memory; it is small enough to try.")
         elif self.fits:
             lines.append(self._speed_line())
+            at_most = "at most" if self.card is not None else "about"
             lines.append(
                 f"A thought of {THOUGHT_TOKENS:,} tokens: about "
-                f"{_minutes(self.minutes_per_thought)}."
+                f"{_minutes(self.minutes_per_thought)}. With a full context it writes "
+                f"{_speed(1 / self.seconds_per_step(context=self.context))} tokens per second."
+            )
+            lines.append(
+                f"Reading a prompt of {PROMPT_TOKENS:,} tokens: {at_most} "
+                f"{_minutes(self.seconds_to_read(PROMPT_TOKENS) / 60)}."
             )
         else:
             lines.append("Loaded all the same, it would be read from disk again for every token.")
@@ -273,11 +317,7 @@ def _plan(
         machine=machine,
         memory=card.left_in(memory) if card is not None else memory,
         bytes_per_token=bytes_read_per_token(architecture, quantisation),
-        # While a thought is written, half of it is in the cache on average.
-        bytes_per_thought_token=bytes_read_per_token(
-            architecture, quantisation, context=THOUGHT_TOKENS // 2, key_type=kv_type
-        ),
-        mixture=architecture.experts is not None,
+        architecture=architecture,
         card=card,
     )
 

@@ -64,6 +64,8 @@ class Model:
     is at hand (``path``).  ``sampling`` holds the card's recommended settings, named as in
     ``engines.sampling.Sampling``.  ``sources`` lists where the entry's statements were read.
     ``ollama``: the names of Ollama's library that have meant this model, with its size.
+    ``yarn_trained``: the tokens of the longest texts it was trained on, where its card asks for
+    YaRN beyond them and its file does not say so.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Model:
     files: Mapping[str, ModelFile] = field(default_factory=dict)
     path: Path | None = None
     ollama: tuple[str, ...] = ()
+    yarn_trained: int | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -213,6 +216,7 @@ def _model(name: str, entry: Mapping) -> Model:
             default_file=entry.get("default_file"),
             path=models_folder() / entry["path"] if "path" in entry else None,
             ollama=tuple(entry.get("ollama", ())),
+            yarn_trained=entry.get("yarn_trained"),
         )
         files = {
             quantisation_name(quantisation): _file(model, quantisation_name(quantisation), facts)

@@ -2,9 +2,17 @@
 
 To write one token, every weight at work is read once.  So memory cannot feed more than its
 bandwidth allows, and the cores unpack what was read; the slower of the two decides.
+
+A step of several tokens reads the weights once as well, and unpacks them for each token again.  A
+long text before it has to be attended to, and a prompt to be read: both are arithmetic.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from course_utils.model_files.architectures import Architecture
 
 DENSE_UNPACKED_PER_CORE = 25e9
 MIXTURE_UNPACKED_PER_CORE = 18.5e9
@@ -13,6 +21,19 @@ mixture's are fewer: its experts are small, and between them the threads wait fo
 With these two numbers the speeds of both stand-ins on three machines, whose memory reads from 10 to
 46 GB/s, are met within a tenth (``tests/test_model_files_speed.py``).  Another processor has
 another rate; a rehearsal measures it (``Machine.unpacking_bytes_per_second``)."""
+
+
+def unpacking_rate(cores: int, *, mixture: bool, unpacking: float | None = None) -> float:
+    """Bytes of weights that so many cores unpack in a second.
+
+    ``unpacking``: what all of them unpack of a dense model, if it was measured; otherwise that of
+    other machines' cores.
+    """
+    if unpacking is None:
+        unpacking = DENSE_UNPACKED_PER_CORE * cores
+    if mixture:
+        unpacking *= MIXTURE_UNPACKED_PER_CORE / DENSE_UNPACKED_PER_CORE
+    return unpacking
 
 
 def decoding_bytes_per_second(
@@ -24,14 +45,10 @@ def decoding_bytes_per_second(
     if not at all, their times would add up.  The root of the sum of the squares lies between the
     two, and is near the slower one where one is much slower.
 
-    ``bandwidth``: what all cores together read from memory.  ``unpacking``: what they unpack of a
-    dense model, if it was measured; otherwise that of other machines' ``cores``.  All in bytes per
-    second.
+    ``bandwidth``: what all cores together read from memory, in bytes per second.  For the rest see
+    ``unpacking_rate``.
     """
-    if unpacking is None:
-        unpacking = DENSE_UNPACKED_PER_CORE * cores
-    if mixture:
-        unpacking *= MIXTURE_UNPACKED_PER_CORE / DENSE_UNPACKED_PER_CORE
+    unpacking = unpacking_rate(cores, mixture=mixture, unpacking=unpacking)
     return (bandwidth**-2 + unpacking**-2) ** -0.5
 
 
@@ -51,19 +68,69 @@ CARD_SHARE_OF_BANDWIDTH = 0.7
 with main memory, and not measured by this course."""
 
 
-def seconds_per_token(
-    in_memory: float,
-    on_card: float,
-    bytes_per_second: float,
-    card_bytes_per_second: float | None,
-) -> float:
-    """How long one token takes whose weights lie partly in memory and partly on a card.
+def card_seconds(on_card: float, bytes_per_second: float) -> float:
+    """How long the layers on a card take, which work before or after those in memory.
 
-    The layers work one after the other, so the two times add up: ``in_memory`` bytes at
-    ``bytes_per_second`` (see ``decoding_bytes_per_second``), then ``on_card`` bytes at a share of
-    the card's bandwidth.
+    They read ``on_card`` bytes at a share of the card's bandwidth, ``bytes_per_second``.
     """
-    seconds = in_memory / bytes_per_second
-    if on_card:
-        seconds += on_card / (CARD_SHARE_OF_BANDWIDTH * card_bytes_per_second)
-    return seconds
+    return on_card / (CARD_SHARE_OF_BANDWIDTH * bytes_per_second)
+
+
+DENSE_STEP_WORK = {1: 1.0, 2: 2.1, 4: 3.0, 8: 5.5, 16: 6.8, 32: 12.6}
+MIXTURE_STEP_WORK = {1: 1.0, 2: 2.0, 4: 3.9, 8: 7.2, 16: 11.7, 32: 21.7}
+"""How many times the unpacking of one token a step of so many tokens takes, on two cores
+(``models/batching.csv``). llama.cpp's products are made for one token or for many: two cost more
+than twice one, and the gain comes late. A mixture's tokens go to different experts, so that each
+expert still has one or two at a time."""
+
+
+def step_work(tokens: float, *, mixture: bool) -> float:
+    """The arithmetic of a step of so many tokens, in multiples of that of one token."""
+    table = MIXTURE_STEP_WORK if mixture else DENSE_STEP_WORK
+    return _between(table, tokens)
+
+
+def _between(table: Mapping[int, float], place: float) -> float:
+    """The table's value at this place, on a straight line between neighbours and beyond the end."""
+    pairs = list(pairwise(sorted(table)))
+    left, right = next((pair for pair in pairs if place <= pair[1]), pairs[-1])
+    share = (place - left) / (right - left)
+    return table[left] + share * (table[right] - table[left])
+
+
+ATTENTION_FLOPS_PER_CORE = {"f32": 9e9, "f16": 1.2e10, "q8_0": 9e9, "q4_0": 7e9}
+"""Operations per second by which one core attends to cached tokens, by the type of the cache."""
+
+DENSE_READING_FLOPS_PER_CORE = 2.9e11
+MIXTURE_READING_FLOPS_PER_CORE = 6.8e10
+"""Operations per second by which one core reads a prompt, many tokens to a step, with 4-bit weights
+(``models/full_size.csv``). An expert of a mixture sees few tokens of a step, which is less
+efficient."""
+
+
+def attention_flops(architecture: Architecture, context: float) -> float:
+    """Operations of one token's attention to so many cached tokens, in all layers."""
+    return architecture.layers * architecture.attention.flops_per_cached_token * context
+
+
+def seconds_to_attend(
+    architecture: Architecture, context: float, *, cores: int, kv_type: str
+) -> float:
+    """How long one token's attention to so many cached tokens takes."""
+    rate = cores * ATTENTION_FLOPS_PER_CORE[kv_type.lower()]
+    return attention_flops(architecture, context) / rate
+
+
+def seconds_to_read(architecture: Architecture, tokens: int, *, cores: int, kv_type: str) -> float:
+    """How long reading a prompt of so many tokens takes, from an empty cache.
+
+    Every token passes through all layers and attends to those before it, on average half of the
+    prompt; the output matrix works once.
+    """
+    output = 2 * architecture.vocabulary * architecture.hidden
+    layers = architecture.flops_per_token() - output
+    mixture = architecture.experts is not None
+    rate = MIXTURE_READING_FLOPS_PER_CORE if mixture else DENSE_READING_FLOPS_PER_CORE
+    seconds = (tokens * layers + output) / (cores * rate)
+    attending = seconds_to_attend(architecture, tokens / 2, cores=cores, kv_type=kv_type)
+    return seconds + tokens * attending

@@ -6,12 +6,14 @@ from tests.benchmarks import (
     batching,
     decoding,
     full_size,
+    long_texts,
     nano_cache,
     nano_quantisation,
     one_and_two_threads,
     r1_layers,
     recording,
     speed_row,
+    step_price,
     streaming,
 )
 
@@ -25,6 +27,8 @@ BENCHMARKS = {
     "one-and-two-threads": one_and_two_threads.main,
     "batching": batching.main,
     "r1-layers": r1_layers.main,
+    "long-texts": long_texts.main,
+    "step-price": step_price.main,
     "speed-row": speed_row.main,
 }
 

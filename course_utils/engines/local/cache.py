@@ -43,12 +43,7 @@ class KVCache:
         """
         if not tokens:
             raise PromptError("The prompt has no tokens.", "Give the model at least one.")
-        kept = min(_common_prefix(self.tokens, tokens), len(tokens) - 1)
-        if not self.context.keep_first(kept):
-            # Models with a recurrent state cannot forget a part of it.
-            self.context.clear()
-            kept = 0
-        del self.tokens[kept:]
+        kept = self.keep(min(_common_prefix(self.tokens, tokens), len(tokens) - 1))
         parts = range(kept, len(tokens), self.context.batch)
         # The bar moves from one batch to the next, so a prompt of one batch needs none.
         long = Progress("reading the prompt", len(tokens), " tokens") if len(parts) > 1 else None
@@ -60,14 +55,25 @@ class KVCache:
                     long.reach(len(self.tokens))
         return kept
 
+    def keep(self, count: int) -> int:
+        """Forget all but the first ``count`` tokens; gives how many are left.
+
+        None are, if the model's state is recurrent: it cannot forget a part.
+        """
+        if not self.context.keep_first(count):
+            self.context.clear()
+            count = 0
+        del self.tokens[count:]
+        return len(self.tokens)
+
     def append(self, token: int, stopping: threading.Event | None = None) -> None:
         """Compute one more token after those that the cache holds."""
         self.context.decode_token(token, stopping)
         self.tokens.append(token)
 
-    def extend(self, tokens: list[int]) -> None:
+    def extend(self, tokens: list[int], stopping: threading.Event | None = None) -> None:
         """Compute more tokens, at most one batch, with the logits after each, in its own row."""
-        self._compute(tokens, len(self.tokens), None)
+        self._compute(tokens, len(self.tokens), stopping)
 
     def _compute(self, part: list[int], wanted: int, stopping: threading.Event | None) -> None:
         """One batch, with logits from the position ``wanted`` on."""
@@ -131,6 +137,7 @@ def fits(source: Path, context_size: int, settings: dict) -> dict:
         "context": context_size,
         "kv_type": settings["kv_type"],
         "flash_attention": settings["flash_attention"],
+        "stretch of positions": settings["yarn"],
     }
 
 

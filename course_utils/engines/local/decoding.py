@@ -14,8 +14,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from course_utils.engines.local.cache import KVCache
+from course_utils.engines.local.drafting import Draft
 from course_utils.engines.local.runtime import Model, Stopped
 from course_utils.engines.local.samplers import Sampler
+from course_utils.engines.local.speculation import Lookahead
 from course_utils.engines.local.turns import Turn, Turns
 from course_utils.engines.reply import Piece, Reply
 from course_utils.engines.sampling import Sampling
@@ -46,6 +48,8 @@ def decode(
     cache: KVCache,
     turns: Turns,
     check_open: Callable[[], None],
+    draft: Draft | None = None,
+    draft_tokens: int = 0,
 ) -> Generator[Piece, None, None]:
     """A piece for each token, until the model, a limit or the reader ends the reply.
 
@@ -53,25 +57,27 @@ def decode(
     Forced tokens are ours, and count as none.
     turns: between two pieces another caller may use the cache, see ``turns``.
     check_open: raises once the engine has been closed.
+    draft: proposes at most ``draft_tokens`` for each step, see ``speculation``.
     """
     sampling, reply, stopping = request.sampling, request.reply, request.stopping
     started = time.perf_counter()
     as_text = codecs.getincrementaldecoder("utf-8")("replace").decode
     sampler = Sampler(model, sampling)
     sampler.accept(request.prompt)
+    ahead = Lookahead(cache, draft, draft_tokens, reply)
     text = list(request.prompt)
     sampled = 0
     turn = Turn()
     try:
         turns.take(turn, stopping)
         check_open()
-        reply.cached_tokens = cache.read(text, stopping)
+        reply.cached_tokens = ahead.read(text, stopping)
         while True:
             if request.forced:
                 token, counts = request.forced.popleft(), 0
                 sampler.accept([token])
             else:
-                token, counts = sampler(cache.context), 1
+                token, counts = sampler(cache.context, ahead.row), 1
                 if token in model.vocabulary.end_tokens:
                     reply.stop_reason = "end"
                     break
@@ -90,10 +96,10 @@ def decode(
             text.append(token)
             check_open()
             if turns.resume(turn, stopping):
-                cache.append(token, stopping)
+                ahead.advance(text, stopping)
             else:
                 # Somebody else used the cache in the meantime: read the whole text again.
-                cache.read(text, stopping)
+                ahead.read(text, stopping)
     except Stopped:
         reply.stop_reason = "interrupted"
     finally:

@@ -18,12 +18,12 @@ from course_utils.engines.calling import mark_calls
 from course_utils.engines.chat_format import ChatFormat
 from course_utils.engines.local import cache, observation, probabilities, sequences
 from course_utils.engines.local.decoding import Request, decode
+from course_utils.engines.local.drafting import open_draft
 from course_utils.engines.local.library import closed_error
-from course_utils.engines.local.loading import architecture_of, plan_loading
 from course_utils.engines.local.openers import Openers
+from course_utils.engines.local.opening import open_file
 from course_utils.engines.local.options import LocalOptions
 from course_utils.engines.local.prompts import Prompts
-from course_utils.engines.local.runtime import Context, Model, repacking_crashes
 from course_utils.engines.local.turns import Turns
 from course_utils.engines.messages import Message, Tools, as_messages, as_tools, prompt_text
 from course_utils.engines.protocol import (
@@ -46,8 +46,6 @@ from course_utils.engines.reply import (
 )
 from course_utils.engines.sampling import QWQ, Sampling, chosen
 from course_utils.errors import NotSupportedError
-from course_utils.model_files.gguf_check import check_gguf
-from course_utils.progress import Progress
 from course_utils.units import MIB
 
 # Up to this size a model is computed faster by one core than its work can be shared out, its
@@ -71,46 +69,28 @@ class LocalEngine:
     def __init__(self, path: Path, *, name: str | None = None, options: LocalOptions | None = None):
         self._path = path
         options = options or LocalOptions()
-        # llama.cpp ends the whole process on some damaged files, so look before it does.
-        header = check_gguf(path)
-        small = header.file_bytes <= SMALL_MODEL_BYTES
-        settings = options.settings(small=small)
-        self._context_settings = {**settings, "interruptible": not small}
-        self._architecture = architecture_of(header)
-        context = options.context_for(header.get("context_length"))
-        loading = plan_loading(
-            header,
-            name=name or checks.shown_path(path.name),
-            context=context,
-            kv_type=settings["kv_type"],
-            batch=settings["batch"],
-            flash_attention=settings["flash_attention"],
-            repack=options.repack,
-            kernels=options.kernels,
-            force=options.force,
-            gpu_layers=options.gpu_layers,
-            repacking_crashes=repacking_crashes(),
-        )
-        with Progress("loading the model", 100, "%") as progress:
-            self._model = Model(
-                path,
-                repack=loading.repack,
-                check_weights=small,
-                gpu_layers=loading.gpu_layers,
-                on_progress=lambda share: progress.reach(int(100 * share)),
-            )
+        opened = open_file(path, name=name, options=options, small_bytes=SMALL_MODEL_BYTES)
+        self._model, self._cache = opened.model, opened.cache
+        self._context_settings = opened.context_settings
+        self._architecture = opened.architecture
         self._vocabulary = self._model.vocabulary
         try:
-            held = Context(self._model, context=context, **self._context_settings)
+            self._draft = open_draft(
+                self._model,
+                context=self._cache.context.size,
+                options=options,
+                small_bytes=SMALL_MODEL_BYTES,
+            )
         except BaseException:
-            self._model.close()  # the traceback, which a notebook keeps, would keep the weights too
+            opened.close()
             raise
-        self._cache = cache.KVCache(held)
+        self._draft_tokens = options.draft_tokens
         self._turns = Turns()
         self._prompts = Prompts(self._vocabulary, self._cache.context.size)
         self._template = self._model.metadata("tokenizer.chat_template")
         # Every template of a reasoning model handles the end of a thought.
         reasoning = self._template is not None and CLOSING in self._template
+        header, loading = opened.header, opened.loading
         self.info = ModelInfo(
             name=name or header.metadata.get("general.name") or checks.shown_path(path.stem),
             source=str(path),
@@ -123,14 +103,17 @@ class LocalEngine:
             context=self._cache.context.size,
             reasoning=reasoning,
             settings={
-                **settings,
+                **opened.settings,
                 "repack": loading.repack,
                 "repack_reason": loading.reason,
                 "gpu_layers": loading.gpu_layers,
+                "yarn": self._model.yarn,
+                "draft": options.draft and checks.shown_path(Path(options.draft).name),
             },
         )
         self.default_sampling = QWQ if reasoning else LLAMA_CPP_DEFAULT
-        self._openers = Openers(self._cache.close, self._model.close)
+        held = [self._cache, self._model] + ([self._draft] if self._draft else [])
+        self._openers = Openers(*(part.close for part in held))
         self._openers.enter()
         # Also when nobody refers to this engine any more.
         self._leave = weakref.finalize(self, self._openers.leave)
@@ -268,6 +251,8 @@ class LocalEngine:
             cache=self._cache,
             turns=self._turns,
             check_open=self._check_open,
+            draft=self._draft,
+            draft_tokens=self._draft_tokens,
         )
         return mark_thinking(
             pieces, request.reply, opened, budget, partial(request.forced.extend, end)

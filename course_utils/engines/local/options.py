@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from course_utils.engines.checks import shown_short, whole_number
+from course_utils.engines.checks import as_path, finite_number, shown_short, whole_number
 from course_utils.engines.local.runtime import KV_TYPES, QUANTISED_KV_TYPES
 from course_utils.errors import OptionError
 from course_utils.machine import usable_cores
@@ -21,6 +21,15 @@ THREADS_PER_CORE = 4
 
 MOST_THREADS = 512
 """llama.cpp's own limit, see GGML_MAX_N_THREADS."""
+
+MOST_STRETCH = 64
+"""A factor of YaRN above any that has been published to work (32 in its paper)."""
+
+LOOKUP = "lookup"
+"""The draft that looks up what followed the same words before, and needs no second model."""
+
+MOST_DRAFTED = 64
+"""Tokens drafted for one step; four to sixteen are usual."""
 
 MOST_BATCH = 65_536
 MOST_KERNELS = 1000
@@ -40,6 +49,12 @@ class LocalOptions:
     kernels: how many notebooks will have this file open; they share it only where none repacks.
     gpu_layers: layers on the graphics card: as many as fit ("auto", also when left out), a number,
         or "all"; 0 keeps the model on the processor.
+    yarn: stretch the positions so many times, for texts longer than those of training; QwQ's card
+        asks for 4 above 8,192 tokens of prompt.  ``yarn_trained``: that length, if the file and the
+        catalogue do not state it (see ``positions``).
+    draft: speculative decoding: the name or file of a small model of the same vocabulary that
+        proposes tokens, or "lookup" to propose what followed the same words before (see
+        ``drafting``).  ``draft_tokens``: how many it proposes at most for a step.
     force: load the model even where memory cannot hold it.
     """
 
@@ -51,6 +66,10 @@ class LocalOptions:
     batch: int | None = None
     kernels: int = 1
     gpu_layers: int | str | None = None
+    yarn: float | None = None
+    yarn_trained: int | None = None
+    draft: str | os.PathLike[str] | None = None
+    draft_tokens: int = 4
     force: bool = False
 
     def __post_init__(self):
@@ -64,10 +83,12 @@ class LocalOptions:
             },
             "batch": {"most": MOST_BATCH},
             "kernels": {"most": MOST_KERNELS},
+            "yarn_trained": {"unit": "tokens"},
+            "draft_tokens": {"most": MOST_DRAFTED, "unit": "tokens"},
         }
         for name, bound in bounds.items():
             value = getattr(self, name)
-            if value is not None or name == "kernels":
+            if value is not None or name in ("kernels", "draft_tokens"):
                 object.__setattr__(self, name, whole_number(name, value, 1, **bound))
         for name in ("flash_attention", "repack", "force"):
             value = getattr(self, name)
@@ -85,6 +106,16 @@ class LocalOptions:
         if self.gpu_layers not in (None, "auto", "all"):
             layers = whole_number("gpu_layers", self.gpu_layers, 0)
             object.__setattr__(self, "gpu_layers", layers)
+        if self.yarn is not None:
+            object.__setattr__(self, "yarn", _stretch(self.yarn))
+        elif self.yarn_trained is not None:
+            raise OptionError(
+                "yarn_trained says from where YaRN stretches, and yarn is not set.",
+                "Give both, as in yarn=4, yarn_trained=32768, or neither.",
+            )
+        if self.draft is not None:
+            as_path(self.draft)
+            object.__setattr__(self, "draft", os.fsdecode(self.draft))
         if self.kv_type in QUANTISED_KV_TYPES and self.flash_attention is False:
             raise OptionError(
                 f"A {self.kv_type} KV cache works only with flash attention.",
@@ -110,6 +141,7 @@ class LocalOptions:
     def context_for(self, trained: object) -> int:
         """The context to open a model with that was ``trained`` on texts of so many tokens.
 
+        ``trained`` is what YaRN stretches it to, where that is asked for.
         Raises OptionError for one far beyond that.
         """
         if not isinstance(trained, int) or trained < 1:
@@ -124,3 +156,14 @@ class LocalOptions:
             limit=f"{CONTEXT_FACTOR} times the texts that the model was trained on",
             unit="tokens",
         )
+
+
+def _stretch(value: object) -> float:
+    """A factor of YaRN. Raises OptionError for anything else."""
+    factor = finite_number(value)
+    if factor is None or not 1 <= factor <= MOST_STRETCH:
+        raise OptionError(
+            f"yarn={shown_short(value)} is not a factor to stretch positions by.",
+            f"Give a number from 1 to {MOST_STRETCH}; QwQ-32B's card asks for 4.",
+        )
+    return factor

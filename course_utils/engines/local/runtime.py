@@ -19,6 +19,7 @@ import numpy as np
 
 from course_utils.engines.checks import shown_path
 from course_utils.engines.local.library import Handle, check_threads, forget_log, reason
+from course_utils.engines.local.positions import Yarn
 from course_utils.engines.local.vocabulary import Vocabulary
 from course_utils.errors import CourseError, MachineError, ModelFileError, ModelLoadError
 
@@ -87,7 +88,7 @@ class Interrupt:
 
 
 class Model:
-    """A GGUF file opened by llama.cpp: weights and vocabulary."""
+    """A GGUF file opened by llama.cpp: weights and vocabulary, and how positions are counted."""
 
     def __init__(
         self,
@@ -97,6 +98,7 @@ class Model:
         check_weights: bool,
         on_progress: Callable[[float], None],
         gpu_layers: int = 0,
+        yarn: Yarn | None = None,
     ):
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
@@ -130,7 +132,10 @@ class Model:
         with self.handle:
             self.parameter_count = C.llama_model_n_params(pointer)
             self.layers = C.llama_model_n_layer(pointer)
+            # A recurrent state holds the whole text at once: no part of it can be taken back.
+            self.recurrent = C.llama_model_is_recurrent(pointer) or C.llama_model_is_hybrid(pointer)
         self.vocabulary = Vocabulary(self.handle)
+        self.yarn = yarn
 
     def close(self) -> None:
         """Free the weights; waits for a computation that another thread has under way."""
@@ -182,6 +187,10 @@ class Context:
         parameters.flash_attn_type = (
             C.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash_attention else C.LLAMA_FLASH_ATTN_TYPE_DISABLED
         )
+        if model.yarn is not None:
+            parameters.rope_scaling_type = C.LLAMA_ROPE_SCALING_TYPE_YARN
+            parameters.rope_freq_scale = 1 / model.yarn.factor
+            parameters.yarn_orig_ctx = model.yarn.trained
         if on_tensor is not None:
             parameters.cb_eval = on_tensor
         forget_log()
@@ -193,7 +202,7 @@ class Context:
                     "Ask for a smaller context, or for kv_type='q8_0', which halves the KV cache.",
                 )
             self.handle = Handle(pointer, C.llama_free, needs=model.handle)
-            self._memory = C.llama_get_memory(pointer)
+            self.memory = C.llama_get_memory(pointer)
             self.size = C.llama_n_ctx(pointer)
         self.batch = int(parameters.n_batch)
         self._row_type = ctypes.c_float * model.vocabulary.size
@@ -294,16 +303,16 @@ class Context:
     def keep_first(self, positions: int, sequence: int = 0) -> bool:
         """Drop all but the first positions of a sequence. False if the model cannot do that."""
         with self.handle:
-            return C.llama_memory_seq_rm(self._memory, sequence, positions, -1)
+            return C.llama_memory_seq_rm(self.memory, sequence, positions, -1)
 
     def clear(self) -> None:
         with self.handle:
-            C.llama_memory_clear(self._memory, True)
+            C.llama_memory_clear(self.memory, True)
 
     def copy_sequence(self, source: int, target: int) -> None:
         """Let ``target`` share everything that ``source`` holds; nothing is copied."""
         with self.handle:
-            C.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+            C.llama_memory_seq_cp(self.memory, source, target, -1, -1)
 
     def save(self, path: Path, tokens: list[int]) -> None:
         """Write the first sequence's keys and values, with its tokens, to a file."""
