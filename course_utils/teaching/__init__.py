@@ -17,6 +17,8 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     price_chart({"one answer": [(45, Interval(0.9, 0.8, 0.95))]})    # accuracy against tokens
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
     speed_bars({"QwQ-32B": 1.4}, {"QwQ-32B": 1.6})                   # tokens per second, ceilings
+    long_text_chart({"F16": {0: 1.5, 16384: 1.1}})                   # speed after a long text
+    speculation_chart(rehearsal.step_seconds, (1, 4, 8))             # when does a draft pay?
     routing_chart(engine.routing(text))                              # experts by tokens
     load_chart({"balanced": loads})                                  # (layers, experts)
     loss_by_size({"dense": (0.7, [0.41, 0.42, 0.41])})               # one loss per seed
@@ -105,6 +107,12 @@ _HOMES = {
         "price_chart",
     ],
     "figures.memory": ["memory_bars", "describe_memory"],
+    "figures.faster": [
+        "long_text_chart",
+        "describe_long_texts",
+        "speculation_chart",
+        "describe_speculation",
+    ],
     "figures.running": ["speed_bars", "describe_speeds", "batch_chart", "quantisation_chart"],
     "figures.routing": [
         "routing_chart",

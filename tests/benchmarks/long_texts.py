@@ -3,14 +3,18 @@
 Eight layers of the stand-ins of QwQ-32B and Qwen3-30B-A3B take steps of one token after 0 to 32,768
 tokens of text, and the whole model's speed is scaled up.  One check runs all 64 layers of QwQ-32B
 with a cache in 8 bits, at the start and after as long a text as the memory holds.
-Takes about six minutes and 20 GiB of free memory; with less, the check is left out.
+How fast a core attends to cached tokens stands in the rows and is printed at the end: those are the
+plan's ``ATTENTION_FLOPS_PER_CORE`` (``course_utils/model_files/speed.py``), rounded.
+Takes about six minutes and 21 GiB of free memory; with less, the check is left out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from statistics import median
 
+from course_utils.engines.rehearsal import measure_unpacking
 from course_utils.engines.rehearsal_steps import LAYERS, StepRehearsal, rehearse_steps
 from course_utils.machine import (
     Machine,
@@ -20,6 +24,7 @@ from course_utils.machine import (
 )
 from course_utils.model_files.capacity import plan
 from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.speed import attention_flops, unpacking_bytes_per_second
 from course_utils.units import MIB
 from tests.benchmarks.report import show_place, write_report
 
@@ -37,20 +42,38 @@ LEFT_FREE = 300 * MIB
 def measure(
     model: str, kv_type: str, lengths: Sequence[int], layers: int | None
 ) -> list[dict[str, object]]:
-    """One row for each length, beside the plan for the bandwidth that was measured around it."""
+    """One row for each length, beside the plan for the speeds that were measured around it."""
     before = measure_memory_bandwidth(0.5)
     found = rehearse_steps(model, contexts=lengths, kv_type=kv_type, layers=layers)
-    bandwidth = (before + measure_memory_bandwidth(0.5)) / 2
+    machine = measured_machine(before)
     print(found, flush=True)
-    machine = dataclasses.replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidth)
     return [_row(found, machine, length) for length in sorted(lengths)]
+
+
+def measured_machine(bandwidth_before: float) -> Machine:
+    """This machine, with its bandwidth before and after a run, and how fast it unpacks."""
+    bandwidth = (bandwidth_before + measure_memory_bandwidth(0.5)) / 2
+    return dataclasses.replace(
+        this_machine(),
+        memory_bandwidth_bytes_per_second=bandwidth,
+        unpacking_bytes_per_second=unpacking_bytes_per_second(measure_unpacking(), bandwidth),
+    )
+
+
+def speeds_of(machine: Machine) -> dict[str, object]:
+    """The columns that say how fast the machine was in that minute."""
+    return {
+        "bandwidth_gb_per_second": round(machine.memory_bandwidth_bytes_per_second / 1e9, 2),
+        "unpacking_gb_per_second": round(machine.unpacking_bytes_per_second / 1e9, 2),
+    }
 
 
 def _row(found: StepRehearsal, machine: Machine, length: int) -> dict[str, object]:
     planned = plan(found.model, max(length, 1), found.kv_type, machine, found.quantisation)
     seconds = found.seconds[length, 1]
-    return {
-        "bandwidth_gb_per_second": round(machine.memory_bandwidth_bytes_per_second / 1e9, 2),
+    attending = seconds - found.seconds[0, 1]
+    rate = attention_flops(planned.architecture, length) / attending if attending > 0 else 0.0
+    return speeds_of(machine) | {
         "model": found.model,
         "quantisation": found.quantisation,
         "kv_type": found.kv_type,
@@ -61,7 +84,17 @@ def _row(found: StepRehearsal, machine: Machine, length: int) -> dict[str, objec
         "seconds_per_token": round(seconds, 4),
         "tokens_per_second": round(1 / seconds, 3),
         "planned_tokens_per_second": round(1 / planned.seconds_per_step(context=length), 3),
+        "attention_gflops_per_core": round(rate / machine.cores / 1e9, 2) if rate else "",
     }
+
+
+def attention_rates(rows: Sequence[dict[str, object]]) -> dict[str, float]:
+    """By type of the cache: what ``ATTENTION_FLOPS_PER_CORE`` should be, from QwQ-32B's rows."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["attention_gflops_per_core"] and row["model"] == WHOLE:
+            found.setdefault(row["kv_type"], []).append(1e9 * row["attention_gflops_per_core"])
+    return {kv_type: float(f"{median(rates):.2g}") for kv_type, rates in found.items()}
 
 
 def longest_that_fits() -> int:
@@ -84,6 +117,7 @@ def main() -> None:
         rows += measure(WHOLE, WHOLE_CACHE, (0, longest), None)
     else:
         print(f"The whole of {WHOLE} does not fit beside a cache: the check is left out.")
+    print("Attention, in operations per second and core:", attention_rates(rows))
     show_place(write_report("long-texts", rows, this_machine()))
 
 

@@ -8,12 +8,11 @@ Takes about six minutes and 19 GiB of free memory; with less, only the eight lay
 
 from __future__ import annotations
 
-import dataclasses
-
 from course_utils.engines.rehearsal_steps import LAYERS, rehearse_steps
 from course_utils.machine import measure_memory_bandwidth, this_machine
 from course_utils.model_files.capacity import plan
 from course_utils.model_files.speculation import pays_from
+from tests.benchmarks.long_texts import measured_machine, speeds_of
 from tests.benchmarks.report import show_place, write_report
 
 TARGETS = ("qwq-32b", "qwen3-30b-a3b")
@@ -26,9 +25,8 @@ def measure(model: str, layers: int | None, tokens: tuple[int, ...]) -> list[dic
     """One row for each number of tokens, beside the plan."""
     before = measure_memory_bandwidth(0.5)
     found = rehearse_steps(model, contexts=(0,), tokens=tokens, layers=layers)
-    bandwidth = (before + measure_memory_bandwidth(0.5)) / 2
+    machine = measured_machine(before)
     print(found, flush=True)
-    machine = dataclasses.replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidth)
     planned = plan(model, CONTEXT, machine=machine)
     one = found.step_seconds(1)
     rows = []
@@ -36,8 +34,8 @@ def measure(model: str, layers: int | None, tokens: tuple[int, ...]) -> list[dic
         seconds = found.step_seconds(count)
         pays = pays_from(count - 1, found.step_seconds) if count > 1 else None
         rows.append(
-            {
-                "bandwidth_gb_per_second": round(bandwidth / 1e9, 2),
+            speeds_of(machine)
+            | {
                 "model": model,
                 "quantisation": found.quantisation,
                 "layers_run": found.layers,

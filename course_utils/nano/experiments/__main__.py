@@ -12,6 +12,7 @@ from course_utils import command_line
 EXPERIMENTS = (
     "moe",
     "small_base",
+    "draft",
     "elicitation",
     "objectives",
     "chains",
