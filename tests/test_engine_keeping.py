@@ -1,11 +1,12 @@
 """A long conversation survives a restart, and a run can be watched again without the model."""
 
 import json
+import random
 
 import pytest
 
 from course_utils.engines import PLAIN, open_model
-from course_utils.engines.local import LocalEngine, LocalOptions
+from course_utils.engines.local import LocalEngine, LocalOptions, cache
 from course_utils.engines.transcript import load, record, replay
 from course_utils.errors import ModelFileError, OptionError
 from tests.tiny_models import markov_model, tiny_model
@@ -99,3 +100,15 @@ def test_a_file_that_is_no_transcript_is_refused(folder, content):
         path.write_text(content)
     with pytest.raises(ModelFileError, match="transcript"):
         replay(path)
+
+
+def test_two_texts_share_the_tokens_that_they_begin_with():
+    draw = random.Random(0)
+    for _ in range(300):
+        shared = draw.choices(range(5), k=draw.choice([0, 1, 511, 512, 513, 1024, 1500]))
+        one = shared + draw.choices(range(5), k=draw.randrange(4))
+        other = shared + draw.choices(range(5), k=draw.randrange(4))
+        same = cache._common_prefix(one, other)
+        assert same >= len(shared)
+        assert one[:same] == other[:same]
+        assert one[same : same + 1] != other[same : same + 1] or same == min(len(one), len(other))

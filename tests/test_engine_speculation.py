@@ -65,12 +65,9 @@ def written(path, sampling, **options):
 
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
 @pytest.mark.parametrize("draft", ["the model itself", "another model", "a look at the text"])
-@pytest.mark.parametrize("draft_tokens", [1, 5])
-def test_the_reply_is_the_same_with_any_draft_and_any_settings(
-    path, drafts, sampling, draft, draft_tokens
-):
+def test_the_reply_is_the_same_with_any_draft_and_any_settings(path, drafts, sampling, draft):
     alone = written(path, sampling)
-    drafted = written(path, sampling, draft=drafts[draft], draft_tokens=draft_tokens)
+    drafted = written(path, sampling, draft=drafts[draft], draft_tokens=5)
     for name in ("answer", "answer_tokens", "stop_reason", "prompt_tokens"):
         assert getattr(drafted, name) == getattr(alone, name)
     assert 0 <= drafted.accepted_tokens <= drafted.drafted_tokens
@@ -105,7 +102,7 @@ def test_a_draft_that_is_not_sure_proposes_nothing(folder, endless):
 
 
 def test_drawn_tokens_follow_the_model_and_not_the_draft(folder):
-    """Chi-square over 6,000 draws: the draft's favourite is the model's second choice."""
+    """Chi-square over 2,000 draws: the draft's favourite is the model's second choice."""
     outcomes = ("4", "2", "7", "3")
     shares = (0.4, 0.3, 0.2, 0.1)
     rows = {"\n": dict(zip(outcomes, shares, strict=True))}
@@ -114,15 +111,14 @@ def test_drawn_tokens_follow_the_model_and_not_the_draft(folder):
     rows = {"\n": {"2": 0.9, "4": 0.1}} | {token: {"\n": 1.0} for token in outcomes}
     draft = markov_model(folder / "leaning.gguf", rows).path
     counts = dict.fromkeys(outcomes, 0)
-    with open_model(target, draft=draft, context=4096) as model:
-        for seed in range(3):
-            sampling = PLAIN.but(seed=seed, max_tokens=4000)
-            reply = model.complete("\n", sampling).finish()
-            assert reply.accepted_tokens > 1000
+    with open_model(target, draft=draft) as model:
+        for seed in range(20):
+            reply = model.complete("\n", PLAIN.but(seed=seed, max_tokens=200)).finish()
+            assert reply.accepted_tokens > 50
             for token in reply.answer.split():
                 counts[token] += 1
     drawn = sum(counts.values())
-    assert drawn == 6000
+    assert drawn == 2000
     expected = [drawn * share for share in shares]
     deviation = sum(
         (counts[token] - mean) ** 2 / mean for token, mean in zip(outcomes, expected, strict=True)
@@ -148,10 +144,10 @@ def test_limits_hold_to_the_token(endless):
         assert reply.prompt_tokens + reply.tokens == 257
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3])
-def test_a_step_never_exceeds_the_batch(path, batch):
-    alone = written(path, PLAIN.but(seed=1), batch=batch)
-    drafted = written(path, PLAIN.but(seed=1), batch=batch, draft=path, draft_tokens=5)
+@pytest.mark.parametrize(("batch", "draft_tokens"), [(1, 5), (2, 5), (3, 5), (64, 1), (64, 20)])
+def test_a_step_never_exceeds_the_batch_and_any_number_may_be_drafted(path, batch, draft_tokens):
+    alone = written(path, GREEDY, batch=batch)
+    drafted = written(path, GREEDY, batch=batch, draft=path, draft_tokens=draft_tokens)
     assert drafted.answer == alone.answer
 
 

@@ -42,7 +42,7 @@ def long_text_chart(
                 "x",
                 color=look.colour,
                 markersize=9,
-                label="as planned" if index == 0 else None,
+                label="as planned" if index == len(measured) - 1 else None,
             )
     lengths = sorted({length for speeds in measured.values() for length in speeds})
     axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
@@ -95,7 +95,7 @@ def speculation_chart(
         from_rate = pays_from(count, step_seconds, draft_seconds)
         if from_rate is not None:
             axes.plot([from_rate], [alone], marker=look.marker, color=look.colour, markersize=8)
-    axes.set(xlim=(0, 1), xlabel="share of drafted tokens that are accepted")
+    axes.set(xlim=(0, 1), xlabel="probability that a drafted token is accepted")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("tokens per second")
     axes.set_title(style.drawable(title))
