@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from course_utils.teaching.exercises.compare import compare_number
 from course_utils.teaching.exercises.declaration import Exercise
+from course_utils.teaching.exercises.speculation import DRAFT_EXERCISES
 from course_utils.units import GIB
 
 
@@ -150,4 +151,5 @@ def memory_of(kernels, weights, own, copy):
         importance=3,
         minutes=5,
     ),
+    *DRAFT_EXERCISES,
 ]
