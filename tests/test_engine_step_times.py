@@ -78,10 +78,11 @@ def test_a_rehearsal_of_steps_measures_every_length_and_number_of_tokens(small_m
 
 
 def test_some_layers_are_scaled_up_to_the_whole(small_model):
-    found = rehearse_steps(small_model, contexts=(600,), tokens=(1,), layers=2, threads=1)
+    options = {"layers": 2, "threads": 1, "flash_attention": False}
+    found = rehearse_steps(small_model, contexts=(600,), tokens=(1,), **options)
     assert (found.layers, found.all_layers) == (2, 4)
     assert found.seconds[0, 1] > found.run[0, 1]
-    assert "extrapolated" in str(found)
+    assert "extrapolated" in str(found) and "without flash attention" in str(found)
 
 
 def test_weights_are_scaled_by_bytes_and_attention_by_layers():

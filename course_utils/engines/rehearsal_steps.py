@@ -30,12 +30,14 @@ LONGEST = 1_048_576
 class StepRehearsal:
     """Seconds of a step of the whole model, by (tokens of text before it, tokens computed).
 
-    ``layers`` were run, of ``all_layers``; ``run`` are the seconds of those, as measured.
+    ``flash_attention`` is None where the engine chose.  ``layers`` were run, of ``all_layers``;
+    ``run`` are the seconds of those, as measured.
     """
 
     model: str
     quantisation: str
     kv_type: str
+    flash_attention: bool | None
     layers: int
     all_layers: int
     seconds: dict[tuple[int, int], float]
@@ -57,8 +59,9 @@ class StepRehearsal:
     def __str__(self) -> str:
         about = "measured" if self.layers == self.all_layers else "extrapolated"
         lines = [
-            f"{self.model} {self.quantisation}, {self.kv_type.upper()} cache, {self.layers} of "
-            f"{self.all_layers} layers run; for the whole model, {about}:"
+            f"{self.model} {self.quantisation}, {self.kv_type.upper()} cache"
+            f"{'' if self.flash_attention is not False else ' without flash attention'}, "
+            f"{self.layers} of {self.all_layers} layers run; for the whole model, {about}:"
         ]
         lines += [
             f"  after {context:>6,} tokens, a step of {tokens:>2}: {seconds:8.3f} s, at most "
@@ -71,19 +74,21 @@ class StepRehearsal:
 def rehearse_steps(
     model: str = "qwq-32b",
     *,
-    contexts: Sequence[int] = (0, 8192, 16384),
+    contexts: Sequence[int] = (0, 8192, 16_384, 32_768),
     tokens: Sequence[int] = (1,),
     quantisation: str | None = None,
     kv_type: str = "f16",
     layers: int | None = LAYERS,
     threads: int | None = None,
+    flash_attention: bool | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> StepRehearsal:
     """Time steps of a catalogue's model on this machine, with a stand-in of some layers.
 
     contexts: tokens of text before the step.  tokens: how many a step computes, one when the model
     writes alone.  layers: how many are run; None for all.  For a short text and all layers the
-    memory must hold the whole model, for 16,384 tokens and 8 layers of QwQ-32B 4 GB.
+    memory must hold the whole model, for 32,768 tokens and 8 layers of QwQ-32B 5 GB.
+    flash_attention: see ``LocalOptions``; None lets the engine choose.
 
     Raises OptionError for an unknown name or a wrong number, MachineError or ModelLoadError where
     memory does not hold it.
@@ -104,6 +109,7 @@ def rehearse_steps(
                 "tokens": tokens,
                 "kv_type": kv_type,
                 "threads": threads,
+                "flash_attention": flash_attention,
             },
             on_progress,
         )
@@ -112,6 +118,7 @@ def rehearse_steps(
         model=name,
         quantisation=file.quantisation,
         kv_type=kv_type,
+        flash_attention=flash_attention,
         layers=file.architecture.layers,
         all_layers=file.full.layers,
         seconds=_whole(run, file.architecture, file.full, file.quantisation),
@@ -123,6 +130,8 @@ def _whole(
     run: dict[tuple[int, int], float], part: Architecture, full: Architecture, quantisation: str
 ) -> dict[tuple[int, int], float]:
     """Seconds of the whole model's steps, from those of some of its layers."""
+    if part.layers == full.layers:
+        return dict(run)
     found = {}
     for (context, tokens), seconds in run.items():
         of_weights = run[0, tokens]

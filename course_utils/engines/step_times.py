@@ -22,8 +22,8 @@ from course_utils.engines.rehearsal_process import report_to_parent
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.standin import LIVE_ROWS
 
-READ_TOKENS = 128
-"""Tokens that are really read, and then copied; enough to reach all experts of a mixture."""
+READ_TOKENS = 64
+"""Tokens that are really read, and then copied; enough to reach nearly all experts of a mixture."""
 
 STEPS = 7
 LEAST_STEPS = 3
@@ -38,6 +38,7 @@ def measure_steps(
     tokens: Sequence[int],
     kv_type: str = "f16",
     threads: int | None = None,
+    flash_attention: bool | None = None,
 ) -> Iterator[dict]:
     """Time steps in this process; yields progress, then the median seconds of each.
 
@@ -48,9 +49,21 @@ def measure_steps(
     """
     size = max(*contexts, READ_TOKENS) + max(tokens)
     architecture = Architecture.from_gguf(path)
-    options = LocalOptions(context=READ_TOKENS, threads=threads, repack=False, kv_type=kv_type)
+    options = LocalOptions(
+        context=READ_TOKENS,
+        threads=threads,
+        repack=False,
+        kv_type=kv_type,
+        flash_attention=flash_attention,
+    )
     refuse_unless_room(
-        context_bytes(architecture, context=size, kv_type=kv_type, batch=READ_TOKENS),
+        context_bytes(
+            architecture,
+            context=size,
+            kv_type=kv_type,
+            batch=READ_TOKENS,
+            flash_attention=flash_attention is not False,
+        ),
         f"A cache of {size:,} tokens",
         'Measure at a shorter length, with kv_type="q8_0", or with fewer layers.',
     )

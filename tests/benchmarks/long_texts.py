@@ -30,21 +30,25 @@ from tests.benchmarks.report import show_place, write_report
 
 LENGTHS = (0, 8192, 16_384, 32_768)
 EIGHT_LAYERS = (
-    ("qwq-32b", "f16"),
-    ("qwq-32b", "q8_0"),
-    ("qwq-32b", "q4_0"),
-    ("qwen3-30b-a3b", "f16"),
+    ("qwq-32b", "f16", True),
+    ("qwq-32b", "f16", False),
+    ("qwq-32b", "q8_0", True),
+    ("qwq-32b", "q4_0", True),
+    ("qwen3-30b-a3b", "f16", True),
 )
+"""Model, type of the cache, and whether flash attention is used."""
 WHOLE, WHOLE_CACHE = "qwq-32b", "q8_0"
 LEFT_FREE = 300 * MIB
 
 
 def measure(
-    model: str, kv_type: str, lengths: Sequence[int], layers: int | None
+    model: str, kv_type: str, flash_attention: bool, lengths: Sequence[int], layers: int | None
 ) -> list[dict[str, object]]:
     """One row for each length, beside the plan for the speeds that were measured around it."""
     before = measure_memory_bandwidth(0.5)
-    found = rehearse_steps(model, contexts=lengths, kv_type=kv_type, layers=layers)
+    found = rehearse_steps(
+        model, contexts=lengths, kv_type=kv_type, flash_attention=flash_attention, layers=layers
+    )
     machine = measured_machine(before)
     print(found, flush=True)
     return [_row(found, machine, length) for length in sorted(lengths)]
@@ -77,13 +81,17 @@ def _row(found: StepRehearsal, machine: Machine, length: int) -> dict[str, objec
         "model": found.model,
         "quantisation": found.quantisation,
         "kv_type": found.kv_type,
+        "flash_attention": found.flash_attention,
         "layers_run": found.layers,
         "all_layers": found.all_layers,
         "context": length,
         "seconds_per_step_run": round(found.run[length, 1], 4),
         "seconds_per_token": round(seconds, 4),
         "tokens_per_second": round(1 / seconds, 3),
-        "planned_tokens_per_second": round(1 / planned.seconds_per_step(context=length), 3),
+        # A plan is for what the engine does unless told otherwise.
+        "planned_tokens_per_second": round(1 / planned.seconds_per_step(context=length), 3)
+        if found.flash_attention
+        else "",
         "attention_gflops_per_core": round(rate / machine.cores / 1e9, 2) if rate else "",
     }
 
@@ -93,8 +101,9 @@ def attention_rates(rows: Sequence[dict[str, object]]) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for row in rows:
         if row["attention_gflops_per_core"] and row["model"] == WHOLE:
-            found.setdefault(row["kv_type"], []).append(1e9 * row["attention_gflops_per_core"])
-    return {kv_type: float(f"{median(rates):.2g}") for kv_type, rates in found.items()}
+            kind = row["kv_type"] + ("" if row["flash_attention"] else " without flash attention")
+            found.setdefault(kind, []).append(1e9 * row["attention_gflops_per_core"])
+    return {kind: float(f"{median(rates):.2g}") for kind, rates in found.items()}
 
 
 def longest_that_fits() -> int:
@@ -110,11 +119,11 @@ def longest_that_fits() -> int:
 
 def main() -> None:
     rows = []
-    for model, kv_type in EIGHT_LAYERS:
+    for model, kv_type, flash_attention in EIGHT_LAYERS:
         layers = min(LAYERS, find_model(model).architecture.layers)
-        rows += measure(model, kv_type, LENGTHS, layers)
+        rows += measure(model, kv_type, flash_attention, LENGTHS, layers)
     if longest := longest_that_fits():
-        rows += measure(WHOLE, WHOLE_CACHE, (0, longest), None)
+        rows += measure(WHOLE, WHOLE_CACHE, True, (0, longest), None)
     else:
         print(f"The whole of {WHOLE} does not fit beside a cache: the check is left out.")
     print("Attention, in operations per second and core:", attention_rates(rows))
