@@ -98,7 +98,7 @@ def _between(table: Mapping[int, float], place: float) -> float:
     return table[left] + share * (table[right] - table[left])
 
 
-ATTENTION_FLOPS_PER_CORE = {"f32": 9e9, "f16": 1.2e10, "q8_0": 9e9, "q4_0": 7e9}
+ATTENTION_FLOPS_PER_CORE = {"f32": 8e9, "f16": 8e9, "q8_0": 5e9, "q4_0": 4e9}
 """Operations per second by which one core attends to cached tokens, by the type of the cache."""
 
 DENSE_READING_FLOPS_PER_CORE = 2.9e11
