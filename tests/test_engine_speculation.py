@@ -8,9 +8,16 @@ import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
 from course_utils.engines.local import engine as engine_module
-from course_utils.engines.local import options
+from course_utils.engines.local import loading, options
 from course_utils.engines.local.drafting import LookupDraft
-from course_utils.errors import CourseError, ModelFileError, NotSupportedError, OptionError
+from course_utils.errors import (
+    CourseError,
+    MachineError,
+    ModelFileError,
+    NotSupportedError,
+    OptionError,
+)
+from course_utils.model_files.gguf_header import read_header
 from tests.tiny_models import ENDLESS, mamba_model, markov_model, tiny_model
 
 TEXT = "So first we add the tens, then the ones. So first we"
@@ -303,3 +310,16 @@ def test_engines_with_different_drafts_are_not_shared(path):
         open_model(path, draft="lookup") as same,
     ):
         assert one._model is same._model is not other._model
+
+
+def test_memory_that_the_model_takes_is_not_there_for_its_draft(path, monkeypatch):
+    """The system counts a mapped file's memory as free, which both need all the time."""
+    monkeypatch.setattr(loading, "LITTLE_BYTES", 0)
+    settings = {"kv_type": "f32", "context": 2048, "batch": 64, "flash_attention": True}
+    need = loading.plan_loading(read_header(path), name="it", force=True, **settings).need
+    free = need.total + need.weights // 2
+    monkeypatch.setattr(loading, "available_memory_bytes", lambda: free)
+    open_model(path, **settings).close()
+    with pytest.raises(MachineError, match=rf"{path.name} needs"):
+        open_model(path, **settings, draft=path)
+    open_model(path, **settings, draft=path, force=True).close()

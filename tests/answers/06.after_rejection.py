@@ -24,9 +24,9 @@ def after_rejection(p, q):
     lacking = torch.relu(torch.tensor(p) - torch.tensor(q))
     return lacking / lacking.sum()
 
-#: right, in the arrays themselves
+#: right, step by step in a copy
 def after_rejection(p, q):
-    p -= q
+    p = p - q
     p[p < 0] = 0
     p /= p.sum()
     return p

@@ -15,9 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from course_utils.engines.checks import shown_path
-from course_utils.engines.local.opening import open_file
+from course_utils.engines.local.opening import Opened, open_file
 from course_utils.engines.local.options import LOOKUP, LocalOptions
-from course_utils.engines.local.runtime import Model
 from course_utils.engines.local.vocabulary import Vocabulary
 from course_utils.errors import NotSupportedError, OptionError
 
@@ -72,18 +71,21 @@ class LookupDraft:
 class ModelDraft:
     """Proposes what a small model would write, as long as that one is sure."""
 
-    def __init__(
-        self, path: Path, target: Model, *, context: int, options: LocalOptions, small_bytes: int
-    ):
+    def __init__(self, path: Path, target: Opened, *, options: LocalOptions, small_bytes: int):
         # It reads what the target reads: the same context, and the same share of the machine.
         mine = replace(
             options, draft=None, yarn=None, yarn_trained=None, repack=None, gpu_layers=None
         )
         self._opened = open_file(
-            path, name=None, options=mine, small_bytes=small_bytes, context=context
+            path,
+            name=None,
+            options=mine,
+            small_bytes=small_bytes,
+            context=target.cache.context.size,
+            in_use=target.loading.need.weights,
         )
         try:
-            _refuse_other_vocabulary(target.vocabulary, self._opened.model.vocabulary, path)
+            _refuse_other_vocabulary(target.model.vocabulary, self._opened.model.vocabulary, path)
         except BaseException:
             self._opened.close()
             raise
@@ -112,9 +114,7 @@ class ModelDraft:
         self._opened.close()
 
 
-def open_draft(
-    target: Model, *, context: int, options: LocalOptions, small_bytes: int
-) -> Draft | None:
+def open_draft(target: Opened, *, options: LocalOptions, small_bytes: int) -> Draft | None:
     """The draft that ``options`` ask for, beside a loaded model; None where they ask for none.
 
     Raises NotSupportedError for a model that cannot take back what it has read, OptionError for a
@@ -122,16 +122,14 @@ def open_draft(
     """
     if options.draft is None:
         return None
-    if target.recurrent:
+    if target.model.recurrent:
         raise NotSupportedError(
             "This model keeps a running summary of its text and cannot take back rejected tokens.",
             "Open it without a draft.",
         )
     if options.draft == LOOKUP:
         return LookupDraft()
-    return ModelDraft(
-        Path(options.draft), target, context=context, options=options, small_bytes=small_bytes
-    )
+    return ModelDraft(Path(options.draft), target, options=options, small_bytes=small_bytes)
 
 
 def _refuse_other_vocabulary(target: Vocabulary, draft: Vocabulary, path: Path) -> None:

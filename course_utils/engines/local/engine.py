@@ -75,12 +75,7 @@ class LocalEngine:
         self._architecture = opened.architecture
         self._vocabulary = self._model.vocabulary
         try:
-            self._draft = open_draft(
-                self._model,
-                context=self._cache.context.size,
-                options=options,
-                small_bytes=SMALL_MODEL_BYTES,
-            )
+            self._draft = open_draft(opened, options=options, small_bytes=SMALL_MODEL_BYTES)
         except BaseException:
             opened.close()
             raise

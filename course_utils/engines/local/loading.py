@@ -115,15 +115,18 @@ def plan_loading(
     name: str,
     force: bool,
     gpu_layers: int | str | None = None,
+    in_use: int = 0,
     **settings,
 ) -> Loading:
     """``decide_loading`` for this machine as it is now, with the same settings.
 
     gpu_layers: see ``LocalOptions``; a small model stays on the processor unless it is given.
+    in_use: bytes of files that are mapped and needed all the time, though the system counts their
+        memory as free.
     Raises MachineError where memory cannot hold the model, unless ``force``, and OptionError for
     layers on a card that is not there, or that cannot hold them.
     """
-    free = available_memory_bytes()
+    free = available_memory_bytes() - in_use
     loading = decide_loading(header, available_bytes=free, **settings)
     loading = _with_layers_on_card(loading, header, gpu_layers)
     # The program is there already, so that a small model never fails for its sake.

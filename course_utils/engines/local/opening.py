@@ -45,11 +45,18 @@ class Opened:
 
 
 def open_file(
-    path: Path, *, name: str | None, options: LocalOptions, small_bytes: int, context: int = 0
+    path: Path,
+    *,
+    name: str | None,
+    options: LocalOptions,
+    small_bytes: int,
+    context: int = 0,
+    in_use: int = 0,
 ) -> Opened:
     """Load a GGUF file. A model of at most ``small_bytes`` is computed as small ones are.
 
     context: how many tokens it must hold, where that is not for ``options`` to say.
+    in_use: see ``plan_loading``.
 
     Raises ModelFileError for a damaged file, ModelLoadError where llama.cpp refuses it,
     MachineError where memory cannot hold it, and OptionError for options that do not suit it.
@@ -72,6 +79,7 @@ def open_file(
         force=options.force,
         gpu_layers=options.gpu_layers,
         repacking_crashes=repacking_crashes(),
+        in_use=in_use,
     )
     with Progress("loading the model", 100, "%") as progress:
         model = Model(
