@@ -41,7 +41,8 @@ class User:
         return self.draw.choice(self.engines)
 
     def open(self):
-        opened = open_model(self.path, **self.draw.choice(({}, {}, {"batch": 8})))
+        drafts = ({"draft": "lookup"}, {"draft": self.path, "draft_tokens": 3})
+        opened = open_model(self.path, **self.draw.choice(({}, {}, {"batch": 8}, *drafts)))
         self.engines[self.draw.randrange(len(self.engines))] = opened
 
     def close(self):
