@@ -25,8 +25,6 @@ ANSWERS = {
 
 # Notebooks without headings above their exercises, three to five quiz questions, or a closing cell.
 FRAME = {
-    # Notebook 02.
-    "02",
     # Notebook 03.
     "03",
     # Notebook 04.
@@ -45,8 +43,6 @@ FRAME = {
 
 # Notebooks with a cell above 25 lines, or with an assert that a playing learner can trip.
 CELLS = {
-    # Notebook 02.
-    "02",
     # Notebook 04.
     "04",
     # Notebook 05.
@@ -61,8 +57,6 @@ CELLS = {
 
 # Notebooks with a bold term that does not link to docs/glossary.md.
 GLOSSARY = {
-    # Notebook 02.
-    "02",
     # Notebook 03.
     "03",
     # Notebook 04.

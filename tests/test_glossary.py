@@ -22,10 +22,8 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-ENTRIES = {
-    slug(title): text
-    for title, text in re.findall(r"^## ([^\n]+)\n\n([^\n]+)", GLOSSARY, re.MULTILINE)
-}
+TERMS = re.findall(r"^## ([^\n]+)\n\n([^\n]+First in [^\n]+)", GLOSSARY, re.MULTILINE)
+ENTRIES = {slug(title): text for title, text in TERMS}
 
 
 def bold_in(number: str) -> list[str]:
@@ -78,5 +76,5 @@ def test_links_to_the_glossary_lead_to_an_entry(number):
 
 def test_links_inside_the_glossary_lead_to_an_entry_and_entries_are_in_order():
     assert set(re.findall(r"\]\(#([\w-]+)\)", GLOSSARY)) <= set(ENTRIES)
-    titles = [title.lower() for title in re.findall(r"^## ([^\n]+)", GLOSSARY, re.MULTILINE)]
+    titles = [title.lower() for title, _ in TERMS]
     assert titles == sorted(titles) and len(set(titles)) == len(titles)

@@ -1,18 +1,21 @@
 """Do the notebooks invite play? Cells fit a screen, nothing trips a learner, and cells run twice.
 
-Running every third cell of every notebook twice takes as long as the notebooks do, so here only the
-small ones are run; ``make reruns`` takes them all.
+Running every third cell of every notebook twice, and every notebook with right and with wrong
+answers, takes hours, so here only a small one is run; ``make reruns`` takes them all.
 """
 
 import ast
 import copy
 import os
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from course_utils.teaching.exercises.declaration import exercises_of, find_exercise
 from tests import owing
+from tests.exercise_answers import answers_to
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -43,10 +46,23 @@ def test_cells_fit_a_projector_and_hold_no_assert_or_are_listed_as_owing(path):
     assert bool(problems) == (path.name[:2] in owing.CELLS), problems
 
 
-def run_with_every_third_cell_twice(path: Path, first: int) -> None:
-    """Raises CellExecutionError where a cell fails. ``first``: 0, 1 or 2, where to begin."""
+def run(notebook, folder: Path) -> str:
+    """Run a notebook's cells; what they printed. Raises CellExecutionError where one fails."""
     from nbclient import NotebookClient
 
+    client = NotebookClient(
+        notebook,
+        timeout=900,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute(env={**os.environ, "COURSE_SHORT_RUNS": "1"})
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    return "\n".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
+
+
+def run_with_every_third_cell_twice(path: Path, first: int) -> None:
+    """Raises CellExecutionError where a cell fails. ``first``: 0, 1 or 2, where to begin."""
     notebook = nbformat.read(path, as_version=4)
     cells, count = [], 0
     for cell in notebook.cells:
@@ -58,13 +74,46 @@ def run_with_every_third_cell_twice(path: Path, first: int) -> None:
                 cells.append(again)
             count += 1
     notebook.cells = cells
-    client = NotebookClient(
-        notebook,
-        timeout=900,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-    )
-    client.execute(env={**os.environ, "COURSE_SHORT_RUNS": "1"})
+    run(notebook, path.parent)
+
+
+def answered(path: Path, way: str):
+    """The notebook with each exercise answered: "solution", "right 1", "wrong 3" and the like."""
+    notebook = nbformat.read(path, as_version=4)
+    kind, _, number = way.partition(" ")
+    for cell in notebook.cells:
+        call = re.search(r"""^check\("([^"]+)".*\)$""", cell.source, re.MULTILINE)
+        if cell.cell_type != "code" or not call:
+            continue
+        code = find_exercise(call[1]).solution
+        if kind != "solution":
+            fitting = [a for a in answers_to(call[1]) if a.right == (kind == "right")]
+            code = fitting[(int(number) - 1) % len(fitting)].code
+        # What a cell imports and prepares above the answer stays.
+        before = re.split(
+            r"^(?:def |\w+ = \(?\.\.\.)", cell.source, maxsplit=1, flags=re.MULTILINE
+        )[0]
+        cell.source = f"{before}\n{code}\n{call[0]}"
+    return notebook
+
+
+@each_notebook
+@pytest.mark.parametrize("way", ["solution", "right 1", "wrong 1", "wrong 4", "wrong 7"])
+def test_the_page_says_how_a_learner_did_and_right_functions_run(path, way):
+    number = path.name[:2]
+    if os.environ.get("COURSE_RERUNS") != "all" and (number not in SMALL or way != "right 1"):
+        pytest.skip("`make reruns` runs it")
+    if number in owing.FRAME or {e.id for e in exercises_of(number)} & owing.ANSWERS:
+        pytest.skip("it is listed as owing")
+    count = len(exercises_of(number))
+    said = run(answered(path, way), path.parent)
+    if way.startswith("wrong"):
+        assert f"{count} of {count} tried and not right yet" in said
+        assert said.count("✗ Not yet") == count and "was your `" not in said
+    else:
+        assert f"all {count} exercises are right" in said
+        assert said.count("✓ Right (") == count
+        assert "○ What ran here" not in said and "✓ What ran here was your `" in said
 
 
 @each_notebook

@@ -1,7 +1,6 @@
 """Quizzes and closing cells: to be read by whoever answers nothing, and used without a mouse."""
 
 import json
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -139,9 +138,11 @@ def test_passed_tried_and_open_exercises_are_told_apart(capsys):
 
 def test_a_link_leads_to_the_exercises_heading():
     exercise = declaration.find_exercise("01.softmax")
-    heading = folded.heading_markdown(exercise).splitlines()[2].removeprefix("#### ")
-    # JupyterLab and nbconvert both put hyphens for blanks in a heading's anchor.
-    assert closing._anchor(exercise) == re.sub(" ", "-", heading)
+    mark, _, heading, *_ = folded.heading_markdown(exercise).splitlines()
+    # JupyterLab and nbconvert both put hyphens for blanks in a heading's id.
+    place = heading.removeprefix("#### ").replace(" ", "-")
+    assert closing._place(exercise) == place
+    assert mark.endswith(f'<span id="{place}"></span>')
 
 
 def test_a_notebook_without_exercises_is_an_error_with_a_remedy():

@@ -25,6 +25,10 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     parameter_treemap({"QwQ-32B": (total, used)})                    # parameters by part
     choice_chart(choices, place, scores)                             # quality, memory, speed, cost
     where_are_we(["tokens", "attention", "logits"], lit="attention")
+    model_picture("attention", {"nano": 4, "QwQ-32B": 64})           # grows part by part
+    embedding_map(vectors, labels, groups)                           # tokens as places
+    lookup_picture(labels, shares, asks="the space")                 # attention as a look-up
+    sharing_picture({"nano": (4, 2), "QwQ-32B": (40, 8)})            # grouped-query attention
     model_timeline()                                                 # from Preview to release
     recipe_scores(read_stages(), {"base": "base", "cold": "cold start"})  # stages, by area
     cure_chart({"loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.0}}})  # by seed
@@ -150,6 +154,18 @@ _HOMES = {
         "policy_chart",
         "describe_policies",
         "PolicyScore",
+    ],
+    "figures.inside": [
+        "model_picture",
+        "describe_model",
+        "embedding_map",
+        "lookup_picture",
+        "sharing_picture",
+        "rotation_chart",
+        "lens_chart",
+        "head_table",
+        "ablation_bars",
+        "parts_chart",
     ],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [

@@ -12,7 +12,7 @@ from IPython.display import display
 
 from course_utils.errors import OptionError
 from course_utils.teaching.exercises.declaration import Exercise, exercises_of
-from course_utils.teaching.exercises.folded import heading_of
+from course_utils.teaching.exercises.folded import place_of
 from course_utils.teaching.exercises.predictions import predictions_made
 from course_utils.teaching.exercises.results import results
 from course_utils.teaching.page import OnPage, with_code
@@ -35,7 +35,7 @@ def what_you_did(number: str) -> None:
         sentence += f" Of your {made} prediction{'s' if made > 1 else ''}, {true} came true."
     rows = [(exercise, *_LOOK[states[exercise.id]]) for exercise in exercises]
     items = "".join(
-        f'<li style="list-style: none">{sign} <a href="#{_anchor(exercise)}" '
+        f'<li style="list-style: none">{sign} <a href="#{_place(exercise)}" '
         f'style="text-decoration: underline">{with_code(exercise.title)}</a> '
         f"<small>({html.escape(exercise.id)}, {word}, {_length(exercise)})</small></li>"
         for exercise, sign, word in rows
@@ -87,7 +87,5 @@ def _length(exercise: Exercise) -> str:
     return f"about {exercise.minutes} minute{'s' if exercise.minutes > 1 else ''}"
 
 
-def _anchor(exercise: Exercise) -> str:
-    """The fragment that JupyterLab and nbconvert give to the exercise's heading."""
-    text = heading_of(exercise).replace("`", "").replace(" ", "-")
-    return quote(text, safe="-:?,.'()")
+def _place(exercise: Exercise) -> str:
+    return quote(html.unescape(place_of(exercise)), safe="-:?,.()")

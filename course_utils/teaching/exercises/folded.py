@@ -10,6 +10,7 @@ it only says which of them differ.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -20,7 +21,8 @@ from course_utils.teaching.exercises.declaration import Exercise, exercises_of, 
 _MARK = re.compile(r"<!-- exercise (\S+): hints and solution -->")
 # The mark, and the two paragraphs below it once they are written.
 _HEADING = re.compile(
-    r"^<!-- exercise (\S+): heading -->(?:\n\n#### Exercise: [^\n]*\n\n\*Difficulty [^\n]*\*)?"
+    r"^<!-- exercise (\S+): heading -->[^\n]*"
+    r"(?:\n\n#### Exercise: [^\n]*\n\n\*Difficulty [^\n]*\*)?"
 )
 _CALL = re.compile(r"""(?<![\w.])check\(\s*["']([^"']+)["']""")
 
@@ -43,7 +45,7 @@ def heading_markdown(exercise: Exercise | str) -> str:
         exercise = find_exercise(exercise)
     unit = "minute" if exercise.minutes == 1 else "minutes"
     return (
-        f"<!-- exercise {exercise.id}: heading -->\n\n"
+        f'<!-- exercise {exercise.id}: heading --><span id="{place_of(exercise)}"></span>\n\n'
         f"#### {heading_of(exercise)}\n\n"
         f"*Difficulty {exercise.difficulty} of 5 · importance {exercise.importance} of 5 · "
         f"about {exercise.minutes} {unit}*"
@@ -51,8 +53,17 @@ def heading_markdown(exercise: Exercise | str) -> str:
 
 
 def heading_of(exercise: Exercise) -> str:
-    """The words of its heading, which links to it are made of."""
+    """The words of its heading."""
     return f"Exercise: {exercise.title}"
+
+
+def place_of(exercise: Exercise) -> str:
+    """Where a link to the exercise leads: the id that JupyterLab and nbconvert give its heading.
+
+    The course's site makes other ids of headings, so there the mark above it carries this one;
+    JupyterLab takes ids out of what a notebook's author writes.
+    """
+    return html.escape(heading_of(exercise).replace("`", "").replace(" ", "-"), quote=True)
 
 
 def generated(source: str) -> str:

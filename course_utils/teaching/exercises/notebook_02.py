@@ -12,7 +12,7 @@ from course_utils.teaching.exercises.compare import (
     compare_number,
     compare_probabilities,
 )
-from course_utils.teaching.exercises.declaration import Exercise, Mistake
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
 def _check_key_value_head(answer) -> Mistake | None:
@@ -322,5 +322,103 @@ def attention_parameters(hidden, heads, kv_heads, head_dimension):
         difficulty=3,
         importance=3,
         minutes=8,
+    ),
+]
+
+QUESTIONS = [
+    Question(
+        id="02.embedding",
+        asks="Two equal tokens stand at different places of a text. What is equal?",
+        options=(
+            Option(
+                "Their vectors, right after the embedding.",
+                "The table has one row for a token, wherever it stands.",
+            ),
+            Option(
+                "Their vectors, all the way through.",
+                "After the first attention each has mixed in its own surroundings.",
+            ),
+            Option(
+                "Nothing: the embedding knows the position.",
+                "In this architecture position comes in later, when queries and keys are turned.",
+            ),
+        ),
+        right=1,
+    ),
+    Question(
+        id="02.stream",
+        asks="What does a layer do with the residual stream?",
+        options=(
+            Option(
+                "It replaces it with something better.",
+                "Then later layers could not use what earlier ones had written.",
+            ),
+            Option(
+                "It adds to it, twice.",
+                "Attention adds, then the feed-forward part adds.",
+            ),
+            Option(
+                "It stores it in the KV cache.",
+                "The cache keeps keys and values, which are made from it.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="02.mask",
+        asks="Why must a token not see the tokens after it?",
+        options=(
+            Option(
+                "It would be too slow.",
+                "The masked scores are computed all the same, in most programs.",
+            ),
+            Option(
+                "In training it would read off the token that it is to predict.",
+                "And when it writes, later tokens do not exist yet.",
+            ),
+            Option(
+                "RoPE cannot turn backwards.",
+                "It can: a distance may be negative. The mask has another reason.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="02.gqa",
+        asks="What does grouped-query attention save?",
+        options=(
+            Option(
+                "Layers.",
+                "Their number stays the same.",
+            ),
+            Option(
+                "Queries.",
+                "There are as many query heads as before; each still asks its own question.",
+            ),
+            Option(
+                "Memory for the conversation.",
+                "Fewer keys and values are kept for each token: a fifth, in QwQ-32B.",
+            ),
+        ),
+        right=3,
+    ),
+    Question(
+        id="02.backup",
+        asks="You silence a head, and nothing gets worse. What do you know?",
+        options=(
+            Option(
+                "The head does nothing.",
+                "Another head may have stepped in. The neighbour of the copier looked useless too.",
+            ),
+            Option(
+                "The model can do without this head alone.",
+                "To find a backup, silence the two together.",
+            ),
+            Option(
+                "The attention map was wrong.",
+                "The map shows where it looks. Whether that is needed is another question.",
+            ),
+        ),
+        right=2,
     ),
 ]
