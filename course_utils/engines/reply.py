@@ -58,6 +58,7 @@ class Reply:
 
     ``prompt_tokens`` counts the whole prompt, ``cached_tokens`` the part of it that was already
     in the KV cache and cost nothing; each is None where a server does not say.
+    ``waiting`` is what a server says while a reply has not begun, such as a place in line.
     ``tokens_estimated`` is True where a server does not count the tokens of thought and answer,
     so that they had to be counted by the pieces it sent.  ``thinking_cut`` is True when the
     thinking budget ended the thought.  Times are in seconds since the request.
@@ -75,6 +76,7 @@ class Reply:
     stop_reason: StopReason = "end"
     thinking_cut: bool = False
     tool_calls: list[Call] = field(default_factory=list)
+    waiting: str = ""
 
     @property
     def tokens(self) -> int:
