@@ -4,6 +4,7 @@ import sys
 
 from tests.benchmarks import (
     batching,
+    class_server,
     decoding,
     full_size,
     nano_cache,
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "decoding": decoding.main,
     "one-and-two-threads": one_and_two_threads.main,
     "batching": batching.main,
+    "class-server": class_server.main,
     "r1-layers": r1_layers.main,
     "speed-row": speed_row.main,
 }
