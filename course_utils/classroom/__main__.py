@@ -9,14 +9,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_utils.classroom.capacity import ClassPlan, plan_class
+from course_utils import command_line
+from course_utils.classroom.capacity import (
+    MOST_LEARNERS,
+    MOST_SLOTS_ASKED,
+    ClassPlan,
+    plan_class,
+)
 from course_utils.classroom.invitations import line_to_paste, qr_for_terminal, write_cards
 from course_utils.classroom.keys import KeyRing
 from course_utils.classroom.model_server import ModelSettings, machine_of_server
+from course_utils.command_line import whole
 from course_utils.download import model_path
 from course_utils.errors import CourseError, MachineError
 from course_utils.machine import this_machine, usable_cores
 from course_utils.model_files.capacity import CACHED_BYTES
+from course_utils.secret import Secret
 from course_utils.terminal import show_what_can_be_shown
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -62,7 +70,9 @@ def _serve(options: argparse.Namespace) -> int:
 
     if options.upstream:
         remote = serving.Remote(
-            options.upstream, options.slots or 16, os.environ.get("CLASS_UPSTREAM_KEY", "")
+            options.upstream,
+            options.slots or 16,
+            Secret(os.environ.get("CLASS_UPSTREAM_KEY", "").strip()),
         )
         _make_keys(keys, options.learners)
         asyncio.run(serving.serve_remote(remote, options.learners, keys, place, on_ready=ready))
@@ -176,17 +186,16 @@ def _show(keys: KeyRing, name: str, options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils.classroom",
-        description="Serve one model to a whole class, with a key for each learner.",
-    )
+    parser = command_line.parser(__doc__, prog="python -m course_utils.classroom")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="open the class")
     _add_plan(serve)
     _add_keys(serve)
     serve.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="(default: %(default)s)")
+    serve.add_argument(
+        "--port", type=whole(1, 65535), default=DEFAULT_PORT, help="(default: %(default)s)"
+    )
     serve.add_argument(
         "--upstream",
         metavar="ADDRESS",
@@ -228,30 +237,17 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "model", nargs="?", help=f"a name of the catalogue, such as qwq-32b ({DEFAULT_MODEL})"
     )
-    command.add_argument("--learners", type=_number, default=30, help="(default: %(default)s)")
-    command.add_argument("--slots", type=_number, help="replies that are written at a time")
-    command.add_argument("--context", type=_number, help="tokens for each learner's conversation")
+    command.add_argument(
+        "--learners", type=whole(1, MOST_LEARNERS), default=30, help="(default: %(default)s)"
+    )
+    command.add_argument(
+        "--slots", type=whole(1, MOST_SLOTS_ASKED), help="replies that are written at a time"
+    )
+    command.add_argument("--context", type=whole(), help="tokens for each learner's conversation")
 
 
 def _add_keys(command: argparse.ArgumentParser) -> None:
     command.add_argument("--keys", type=Path, metavar="FILE", help="where the keys are kept")
-
-
-def _number(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 65535:
-        raise ValueError
-    return value
-
-
-_number.__name__, _port.__name__ = "number", "port"  # as argparse names them in its messages
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ KV_TYPES = ("f16", "q8_0")
 MOST_SLOTS = 16
 """Replies written at once. Beyond that the first word comes late, and the sum hardly grows."""
 
+MOST_SLOTS_ASKED = 256
+
 MOST_LEARNERS = 1000
 
 PLAIN_REPLY = 300
@@ -129,7 +131,9 @@ def plan_class(
     trained = entry.architecture.context
     if context is not None:
         context = _count("context", context, trained)
-    wanted = _count("slots", slots, 256) if slots is not None else min(learners, MOST_SLOTS)
+    wanted = (
+        _count("slots", slots, MOST_SLOTS_ASKED) if slots is not None else min(learners, MOST_SLOTS)
+    )
     contexts = (context,) if context is not None else tuple(min(c, trained) for c in CONTEXTS)
     enough = wanted if slots is not None else -(-wanted // 2)
     sized = _largest(model, contexts, wanted, enough, machine)

@@ -38,6 +38,7 @@ from course_utils.classroom.keys import TEACHER, KeyRing
 from course_utils.classroom.line import Line
 from course_utils.classroom.progress import Progress
 from course_utils.errors import CourseError
+from course_utils.secret import Secret
 
 RELOAD_SECONDS = 0.5
 """How soon a change of the keys' file counts."""
@@ -86,7 +87,7 @@ class Gateway:
         self.progress = Progress()
         self._context = context
         self._restart = restart
-        self._live: dict[Answer, str] = {}
+        self._live: dict[Answer, Secret] = {}
         self._changing = asyncio.Lock()
         self.app = Starlette(
             routes=self._routes(),
@@ -108,7 +109,7 @@ class Gateway:
             on_end=lambda outcome: self._ended(answer, outcome),
             typical_seconds=self.board.typical_seconds,
         )
-        self._live[answer] = _key_in(request)
+        self._live[answer] = Secret(_key_in(request))
         return answer
 
     def _ended(self, answer: Answer, outcome: Outcome) -> None:
@@ -253,7 +254,7 @@ class Gateway:
     def _cut_revoked(self) -> None:
         """End the replies of those whose key is gone, and forget what they shared."""
         for answer, key in list(self._live.items()):
-            if self.keys.owner_of(key) != answer.owner:
+            if self.keys.owner_of(key.reveal()) != answer.owner:
                 answer.revoke()
         for owner in self.progress.owners() - {*self.keys.names, TEACHER}:
             self.progress.forget(owner)

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from course_utils.errors import OptionError
 from course_utils.paths import repository_root
+from course_utils.secret import Secret
 
 LONGEST_NAME = 40
 MOST_LEARNERS = 1000
@@ -45,13 +46,17 @@ class KeyRing:
         self.path = path or keys_file()
         self._lock = FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS)
         self._stamp: tuple[int, int] | None = None
-        self._keys: dict[str, str] = {}
-        self.teacher_key = ""
+        self._keys: dict[str, Secret] = {}
+        self._teacher = Secret("")
         with self._changing():
             pass
 
     def __repr__(self) -> str:
         return f"<{len(self._keys)} learners' keys in {self.path.name}>"
+
+    @property
+    def teacher_key(self) -> str:
+        return self._teacher.reveal()
 
     @property
     def names(self) -> list[str]:
@@ -62,7 +67,7 @@ class KeyRing:
         """A learner's key. Raises OptionError where nobody has this name."""
         if name not in self._keys:
             raise _nobody(name, self._keys)
-        return self._keys[name]
+        return self._keys[name].reveal()
 
     def owner_of(self, key: str) -> str | None:
         """Whose key this is: a learner's name, ``TEACHER``, or None for nobody's.
@@ -71,8 +76,8 @@ class KeyRing:
         """
         asked = _digest(key)
         owner = None
-        for name, known in ((TEACHER, self.teacher_key), *self._keys.items()):
-            if hmac.compare_digest(asked, _digest(known)):
+        for name, known in ((TEACHER, self._teacher), *self._keys.items()):
+            if hmac.compare_digest(asked, _digest(known.reveal())):
                 owner = name
         return owner
 
@@ -120,10 +125,10 @@ class KeyRing:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock:
                 self._read()
-                before = (self.teacher_key, dict(self._keys))
-                self.teacher_key = self.teacher_key or _new_key("teacher")
+                before = (self._teacher, dict(self._keys))
+                self._teacher = self._teacher or _new_key("teacher")
                 yield
-                if (self.teacher_key, self._keys) != before:
+                if (self._teacher, self._keys) != before:
                     self._write()
         except (OSError, Timeout) as error:
             raise OptionError(
@@ -142,7 +147,7 @@ class KeyRing:
     def _read(self) -> None:
         stamp = self._stamp_now()
         if stamp is None:
-            self.teacher_key, self._keys, self._stamp = "", {}, None
+            self._teacher, self._keys, self._stamp = Secret(""), {}, None
             return
         try:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
@@ -158,10 +163,12 @@ class KeyRing:
                 "Name another file with --keys FILE, or delete this one: all learners then need "
                 "new keys.",
             ) from None
-        self.teacher_key, self._keys, self._stamp = teacher, dict(learners), stamp
+        self._teacher, self._stamp = Secret(teacher), stamp
+        self._keys = {name: Secret(key) for name, key in learners.items()}
 
     def _write(self) -> None:
-        kept = json.dumps({"teacher": self.teacher_key, "learners": self._keys}, indent=1)
+        learners = {name: key.reveal() for name, key in self._keys.items()}
+        kept = json.dumps({"teacher": self.teacher_key, "learners": learners}, indent=1)
         write_privately(self.path, kept + "\n")
         self._stamp = self._stamp_now()
 
@@ -190,16 +197,16 @@ def write_privately(path: Path, text: str) -> None:
         raise
 
 
-def _new_key(kind: str) -> str:
+def _new_key(kind: str) -> Secret:
     # Begins as other services' keys do, so that logs and error messages know to hide it.
-    return f"sk-{kind}-{secrets.token_urlsafe(18)}"
+    return Secret(f"sk-{kind}-{secrets.token_urlsafe(18)}")
 
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def _nobody(name: object, known: dict[str, str]) -> OptionError:
+def _nobody(name: object, known: dict[str, Secret]) -> OptionError:
     return OptionError(
         f"Nobody in this class is called {str(name)[:LONGEST_NAME]!r}.",
         f"The learners are: {', '.join(known)}." if known else "Nobody has a key yet.",

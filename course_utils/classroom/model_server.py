@@ -25,6 +25,7 @@ import httpx
 from course_utils.errors import MachineError, ModelLoadError
 from course_utils.machine import Machine
 from course_utils.network import harmless
+from course_utils.secret import Secret
 
 LOAD_SECONDS = 1800.0
 """How long a model may take to load: 20 GB from a slow disk take minutes."""
@@ -63,7 +64,7 @@ class Program:
     first_line: str = field(repr=False, default="")
 
 
-def find_program(settings: ModelSettings, port: int, key: str) -> Program:
+def find_program(settings: ModelSettings, port: int, key: Secret) -> Program:
     """How to run the server here: with xllamacpp, or else an installed ``llama-server``.
 
     Raises MachineError where there is neither.
@@ -79,7 +80,7 @@ def find_program(settings: ModelSettings, port: int, key: str) -> Program:
             "batch": settings.batch,
             "gpu_layers": settings.gpu_layers,
             "port": port,
-            "key": key,
+            "key": key.reveal(),
         }
         command = [sys.executable, "-m", "course_utils.classroom.llama_process"]
         return Program(command, first_line=json.dumps(said) + "\n")
@@ -116,13 +117,13 @@ class ModelServer:
         self, settings: ModelSettings, *, on_change: Callable[[bool], None] = lambda ready: None
     ):
         self.settings = settings
-        self.key = secrets.token_urlsafe(24)
+        self.key = Secret(secrets.token_urlsafe(24))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ready = False
         self.starts = 0
         self._on_change = on_change
-        self._program = find_program(settings, self.port, self.key)
+        find_program(settings, self.port, self.key)  # rather now than when it is started
         self._process: asyncio.subprocess.Process | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed in stop()
         self._keeping: asyncio.Task | None = None
@@ -154,7 +155,7 @@ class ModelServer:
         self._log.close()
 
     async def _launch(self) -> None:
-        program = self._program
+        program = find_program(self.settings, self.port, self.key)
         self._log.seek(0)
         self._log.truncate()
         self._process = await asyncio.create_subprocess_exec(
@@ -239,7 +240,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _binary_environment(settings: ModelSettings, port: int, key: str) -> dict[str, str]:
+def _binary_environment(settings: ModelSettings, port: int, key: Secret) -> dict[str, str]:
     """llama-server's settings as variables: its older versions ignore those they do not know.
 
     Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server, "Usage".
@@ -250,7 +251,7 @@ def _binary_environment(settings: ModelSettings, port: int, key: str) -> dict[st
         "LLAMA_ARG_ALIAS": settings.name,
         "LLAMA_ARG_HOST": "127.0.0.1",
         "LLAMA_ARG_PORT": str(port),
-        "LLAMA_API_KEY": key,
+        "LLAMA_API_KEY": key.reveal(),
         "LLAMA_ARG_N_PARALLEL": str(settings.slots),
         "LLAMA_ARG_CTX_SIZE": str(settings.slots * settings.context),
         "LLAMA_ARG_THREADS": str(settings.threads),

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h11
@@ -24,6 +24,7 @@ from course_utils.classroom.line import Line
 from course_utils.classroom.model_server import ModelServer, ModelSettings
 from course_utils.classroom.rehearsal import rehearse
 from course_utils.errors import CourseError, MachineError, OptionError, ServerError
+from course_utils.secret import Secret
 
 HEAD_SECONDS = 20.0
 """How long a connection may take to say what it wants."""
@@ -66,7 +67,7 @@ class Remote:
 
     url: str
     slots: int
-    key: str = ""
+    key: Secret = field(default_factory=lambda: Secret(""))
 
 
 Ready = Callable[[Gateway, ClassPlan | None], None]
@@ -126,7 +127,8 @@ async def serve_remote(
     remote: Remote, learners: int, keys: KeyRing, place: Place, *, on_ready: Ready
 ) -> None:
     """Serve a model that runs elsewhere; raises ServerError where it cannot be reached."""
-    root = remote.url.rstrip("/").removesuffix("/v1")
+    address = network.checked_address(remote.url, example="http://gpu-machine:8000/v1")
+    root = address.rstrip("/").removesuffix("/v1")
     line = Line(
         remote.slots,
         per_learner=max(1, remote.slots // 4),
@@ -218,7 +220,7 @@ class ImpatientProtocol(H11Protocol):
             self.transport.abort()
 
 
-def _client(root: str, key: str) -> httpx.AsyncClient:
+def _client(root: str, key: Secret) -> httpx.AsyncClient:
     """The gateway's client: straight to the model server, past every proxy.
 
     Each request has a connection of its own.  llama-server closes those that it has used for a
@@ -226,7 +228,7 @@ def _client(root: str, key: str) -> httpx.AsyncClient:
     """
     return httpx.AsyncClient(
         base_url=root,
-        headers={"Authorization": f"Bearer {key}"} if key else None,
+        headers={"Authorization": f"Bearer {key.reveal()}"} if key else None,
         timeout=httpx.Timeout(SILENCE_SECONDS, connect=10.0),
         # The line decides how many run at a time; nobody waits here a second time.
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),

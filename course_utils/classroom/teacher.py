@@ -10,6 +10,7 @@ import httpx
 from course_utils import network
 from course_utils.classroom.keys import KeyRing
 from course_utils.errors import CourseError, ServerError
+from course_utils.secret import Secret
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8080"
 TIMEOUT_SECONDS = 10.0
@@ -40,7 +41,7 @@ class Classroom:
     def __init__(self, address: str, key: str):
         self.address = network.checked_address(address, example=DEFAULT_ADDRESS).rstrip("/")
         self.address = self.address.removesuffix("/v1")
-        self._key = key
+        self._key = Secret(key)
         self._client = network.open_client(
             timeout=TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {key}"}
         )

@@ -12,6 +12,7 @@ from course_utils.classroom import model_server
 from course_utils.classroom.model_server import ModelServer, ModelSettings, find_program
 from course_utils.errors import MachineError, ModelLoadError
 from course_utils.machine import GraphicsCard, Machine
+from course_utils.secret import Secret
 from course_utils.units import GIB
 from tests.tiny_models import markov_model, tiny_model
 
@@ -35,7 +36,7 @@ def test_it_serves_what_was_planned_and_its_own_pages_are_closed(markov):
         server = ModelServer(settings(markov))
         await server.start()
         try:
-            headers = {"Authorization": f"Bearer {server.key}"}
+            headers = {"Authorization": f"Bearer {server.key.reveal()}"}
             async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
                 properties = (await client.get("/props")).json()
                 models = (await client.get("/v1/models")).json()
@@ -107,7 +108,7 @@ def test_a_model_that_does_not_load_is_one_message_in_llama_cpps_words(tmp_path)
 
     with pytest.raises(ModelLoadError, match=r"does not start with broken\.gguf") as error:
         asyncio.run(asyncio.wait_for(start(), 60))
-    assert "says nothing" not in str(error.value) and server.key not in str(error.value)
+    assert "says nothing" not in str(error.value) and server.key.reveal() not in str(error.value)
 
 
 @needs_xllamacpp
@@ -123,13 +124,13 @@ def test_without_any_server_the_message_says_how_to_get_one(monkeypatch, tmp_pat
     monkeypatch.setattr(model_server.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MachineError, match="not installed") as error:
-        find_program(settings(tmp_path / "x.gguf"), 1, "key")
+        find_program(settings(tmp_path / "x.gguf"), 1, Secret("key"))
     assert "--group classroom" in error.value.remedy and "llama-server" in error.value.remedy
 
 
 def test_keys_stand_on_no_command_line(markov):
     for program in (
-        find_program(settings(markov), 1234, "the-key"),
+        find_program(settings(markov), 1234, Secret("the-key")),
         model_server.Program(["llama-server"], {"LLAMA_API_KEY": "the-key"}),
     ):
         assert not any("the-key" in part for part in program.command)
@@ -162,7 +163,7 @@ def test_an_installed_llama_server_is_used_where_there_is_no_package(monkeypatch
         await server.start()
         try:
             async with httpx.AsyncClient() as client:
-                return server.key, (await client.get(server.url)).json()
+                return server.key.reveal(), (await client.get(server.url)).json()
         finally:
             await server.stop()
 

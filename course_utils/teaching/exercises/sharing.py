@@ -16,6 +16,7 @@ import httpx
 
 from course_utils import network
 from course_utils.errors import OptionError, ServerError
+from course_utils.secret import Secret
 from course_utils.teaching.exercises.results import Result, results, unwatch, watch
 
 TIMEOUT_SECONDS = 5.0
@@ -27,7 +28,7 @@ class _Sharing:
     def __init__(self, address: str, key: str, nickname: str):
         self.nickname = nickname
         self._page = f"{address}/class/api/share"
-        self._key = key
+        self._key = Secret(key)
         self._client = network.open_client(
             timeout=TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {key}"}
         )
