@@ -15,6 +15,7 @@ from course_utils.machine import Machine, this_machine
 from course_utils.model_files.batching import bytes_read_per_step
 from course_utils.model_files.capacity import CACHED_BYTES, THOUGHT_TOKENS, Plan, plan
 from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.memory import RESERVE_BYTES
 from course_utils.model_files.speed import (
     CARD_SHARE_OF_BANDWIDTH,
     DENSE_UNPACKED_PER_CORE,
@@ -131,9 +132,9 @@ def plan_class(
     trained = entry.architecture.context
     if context is not None:
         context = _count("context", context, trained)
-    wanted = (
-        _count("slots", slots, MOST_SLOTS_ASKED) if slots is not None else min(learners, MOST_SLOTS)
-    )
+    wanted = min(learners, MOST_SLOTS)
+    if slots is not None:
+        wanted = _count("slots", slots, MOST_SLOTS_ASKED)
     contexts = (context,) if context is not None else tuple(min(c, trained) for c in CONTEXTS)
     enough = wanted if slots is not None else -(-wanted // 2)
     sized = _largest(model, contexts, wanted, enough, machine)
@@ -141,7 +142,8 @@ def plan_class(
         smallest = plan(model, contexts[-1] * (slots or 1), KV_TYPES[-1], machine)
         raise MachineError(
             f"{smallest.title} {smallest.quantisation} with {slots or 1} x {contexts[-1]:,} tokens "
-            f"of context needs {readable_memory(smallest.needed_bytes)} of memory, and "
+            f"of context needs {readable_memory(smallest.needed_bytes)} of memory and "
+            f"{readable_memory(RESERVE_BYTES)} beside it, and "
             f"{readable_memory(machine.available_memory_bytes)} are free.",
             "Serve a smaller model, such as nano-thinker, give --slots and --context smaller "
             "numbers, or use a larger machine (docs/class_server.md).",
