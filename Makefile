@@ -9,8 +9,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check chat accept test lint unit notebook-tests reruns fuzz nano \
-	evaluate bench notebooks site pictures environment requirements clean
+.PHONY: help setup rebuild lab check chat accept class test lint unit notebook-tests class-notebooks \
+	reruns fuzz nano evaluate bench notebooks site pictures environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ chat: setup ## plan a model for this machine, bring it, and talk to it: make cha
 
 accept: setup ## check a downloaded model against the course's numbers: make accept MODEL=qwq-32b
 	$(BIN)/python -m course_utils.chat.accept "$(MODEL)"
+
+class: setup ## serve one model to a whole class: make class MODEL=nano-thinker LEARNERS=30
+	$(BIN)/python -m course_utils.classroom serve $(MODEL) \
+		$(if $(LEARNERS),--learners $(LEARNERS)) $(OPTIONS)
 
 test: lint unit notebook-tests ## run everything that must pass
 
@@ -43,6 +47,9 @@ else
 	$(ONE_THREAD) COURSE_SHORT_RUNS=1 $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
 		-p tests.nbval_patience --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
 endif
+
+class-notebooks: setup ## run every notebook with COURSE_MODEL set to a class server
+	$(ONE_THREAD) $(BIN)/python -m tests.notebooks_in_class
 
 reruns: setup ## run every notebook three times, each time with every third cell twice
 	$(ONE_THREAD) COURSE_RERUNS=all $(BIN)/python -m pytest -q $(PARALLEL) tests/test_notebooks_played.py
@@ -79,8 +86,8 @@ environment: setup ## write environment.yml (conda) from pyproject.toml
 # The CUDA packages of PyTorch's default build on Linux are left out: the course runs on the CPU.
 requirements: setup ## pin every package in requirements.txt, for all systems
 	$(BIN)/python -m uv pip compile $(UPGRADE) --universal --python-version 3.11 \
-		--group test --group setup --group evaluation --group site --no-annotate --no-header --quiet \
-		--output-file requirements.txt pyproject.toml
+		--group test --group setup --group evaluation --group classroom --group site --no-annotate \
+		--no-header --quiet --output-file requirements.txt pyproject.toml
 	sed -i.old -E "/^(nvidia-|cuda-|triton=)|== 'emscripten'/d" requirements.txt
 	rm requirements.txt.old
 

@@ -14,6 +14,7 @@ PACKAGE = repository_root() / "course_utils"
 
 # The course starts these itself and speaks to them in JSON; nobody types them.
 WORKERS = {
+    "course_utils.classroom.llama_process",
     "course_utils.engines.rehearsal_process",
     "course_utils.engines.template_worker",
     "course_utils.evaluation.math_worker",

@@ -358,3 +358,19 @@ def test_every_field_may_be_missing_null_or_of_another_type():
 def test_random_streams_lose_no_text():
     outcomes = streams.fuzz(seed=3, seconds=2)
     assert outcomes["ended"] > 20
+
+
+def test_what_a_server_says_to_those_who_wait_is_passed_on_until_the_reply_begins(fake):
+    def answer(request):
+        request.start_stream()
+        request._handler.wfile.write(b":\n\n: You are 4th in line.\n\n")
+        request.delta(content="4")
+        request._handler.wfile.write(b": ping\n\n")
+        request.delta(content="2", finish="stop")
+        request.event("[DONE]")
+
+    fake.on["/v1/chat/completions"] = answer
+    stream = open_model(fake.url).chat("6 * 7?")
+    seen = [(piece.text, stream.reply.waiting) for piece in stream]
+    assert seen == [("", "You are 4th in line."), ("4", ""), ("2", "")]
+    assert stream.reply.answer == "42" and stream.reply.tokens == 2

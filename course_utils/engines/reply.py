@@ -58,6 +58,7 @@ class Reply:
 
     ``prompt_tokens`` counts the whole prompt, ``cached_tokens`` the part of it that was already
     in the KV cache and cost nothing; each is None where a server does not say.
+    ``waiting`` is what a server says while a reply has not begun, such as a place in line.
     ``tokens_estimated`` is True where a server does not count the tokens of thought and answer,
     so that they had to be counted by the pieces it sent.  ``thinking_cut`` is True when the
     thinking budget ended the thought.  ``drafted_tokens`` were proposed by a draft (speculative
@@ -79,6 +80,7 @@ class Reply:
     tool_calls: list[Call] = field(default_factory=list)
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    waiting: str = ""
 
     @property
     def tokens(self) -> int:

@@ -21,8 +21,8 @@ CONDA_NAMES = {
     "torch": "pytorch-cpu",
     "typing-extensions": "typing_extensions",
 }
-# A browser driver and a llama.cpp server, which only the tests of the pip environment need.
-LEFT_OUT = {"playwright", "xllamacpp"}
+# A browser driver, which only the tests of the pip environment need.
+LEFT_OUT = {"playwright"}
 
 HEADER = """\
 # The course for conda: no compiler needed. Written by `make environment` from pyproject.toml.
@@ -32,9 +32,11 @@ HEADER = """\
 #   python -m pip install --no-deps --no-build-isolation --editable .
 #   jupyter lab notebooks/00_start_here.ipynb
 #
-# Notebook 07 runs benchmarks with packages that conda-forge lacks; pip 25.1 or newer adds them:
+# Notebook 07 runs benchmarks, and a class server serves a model, with packages that conda-forge
+# lacks in part; pip 25.1 or newer adds them:
 #
 #   python -m pip install --group evaluation
+#   python -m pip install --group classroom
 #
 # The third line lets the notebooks import course_utils. Left out, since only the tests of the pip
 # environment (`make test`) ask for them: {left_out}.

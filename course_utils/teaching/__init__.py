@@ -78,10 +78,12 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
     reveal("01.greedy", 1, because="The likeliest token never changes.")
     check("01.softmax", softmax)
     verifier = yours_if_right("03.verifier", mended, verifiers.accuracy)  # below it is used
+    hint("01.softmax", softmax)            # the next folded hint; then the class's model gives one
     which_ran(verifier)                    # after a cell that used it: yours, or the course's own
     quiz("01")                             # the notebook's questions, each option with a reason
     what_you_did("01")                     # last cell: exercises passed, tried, open, with links
     results()                              # the same for a program: attempts, named mistakes
+    share_results("fox"); stop_sharing()   # show them to the teacher of your class, by nickname
 
 Exercises and questions are declared in ``exercises/notebook_NN.py``. A Markdown cell that begins
 ``<!-- exercise 01.softmax: heading -->`` gets title, difficulty, importance and minutes; one that
@@ -179,7 +181,9 @@ _HOMES = {
         "perplexity",
     ],
     "exercises.checking": ["check"],
+    "exercises.hinting": ["hint"],
     "exercises.results": ["results"],
+    "exercises.sharing": ["share_results", "stop_sharing"],
     "exercises.own_work": ["yours_if_right", "which_ran"],
     "exercises.folded": ["folded_markdown", "heading_markdown"],
     "exercises.quiz": ["quiz"],

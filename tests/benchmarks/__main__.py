@@ -4,6 +4,7 @@ import sys
 
 from tests.benchmarks import (
     batching,
+    class_server,
     decoding,
     full_size,
     long_texts,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "decoding": decoding.main,
     "one-and-two-threads": one_and_two_threads.main,
     "batching": batching.main,
+    "class-server": class_server.main,
     "r1-layers": r1_layers.main,
     "long-texts": long_texts.main,
     "step-price": step_price.main,

@@ -68,9 +68,13 @@ def read_reply(
             counter.note(chunk)
             if chunk.whole and counter.counted:
                 continue  # all of it once more
+            if chunk.remark and not counter.counted:
+                reply.waiting = chunk.remark
+                yield Piece(sorter.kind, "", 0, reply.seconds)  # for whoever shows the reply
             odd = odd if odd or over else chunk.odd
             if chunk.text or chunk.thought or chunk.tool_calls:
                 reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
+                reply.waiting = ""
                 kind = sorter.kind_of(chunk)
                 parts = sorter.feed(chunk)
                 unshown += counter.count(chunk, kind, parts)

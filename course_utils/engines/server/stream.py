@@ -17,14 +17,17 @@ from typing import NamedTuple
 
 from course_utils.engines.server.errors import NotAnApi
 from course_utils.engines.server.shape import TEXTS, THOUGHTS, odd_choices, odd_text
-from course_utils.network import message_in
+from course_utils.network import harmless, message_in
 
 LONGEST_LINE = 2**24
 """Bytes. A line that goes on after that is no event."""
 
+LONGEST_REMARK = 200
+
 _OF_THE_API = {"choices", "usage", "error", "timings", "object", "id"}
 
 _FIELDS = ("data", "event", "id", "retry", "error")
+_COMMENT = ":"
 
 
 class Usage(NamedTuple):
@@ -55,6 +58,7 @@ class Chunk(NamedTuple):
     usage: the counts of the whole request.  generated, prompt_tokens, cached_tokens: running
         counts, which only llama-server gives.
     tool_calls: fragments of tool calls.
+    remark: what the server says to a waiting reader beside the reply, such as a place in line.
     odd: what is of another type than the API's, so that a text may be lost.
     """
 
@@ -69,6 +73,7 @@ class Chunk(NamedTuple):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     tool_calls: tuple[ToolCallPart, ...] = ()
+    remark: str = ""
     odd: str | None = None
 
 
@@ -81,6 +86,9 @@ def read_chunks(pieces: Iterable[bytes]) -> Iterator[Chunk]:
     empty, strange = True, ""
     loose = _LooseText()
     for kind, data in events(pieces, loose):
+        if kind == _COMMENT:
+            yield Chunk(remark=harmless(data, most=LONGEST_REMARK))
+            continue
         if data.strip() == "[DONE]":
             yield Chunk(last=True)
             return
@@ -152,7 +160,8 @@ def events(pieces: Iterable[bytes], loose: _LooseText) -> Iterator[tuple[str, st
     """The events of a stream as (kind, data); lines that belong to none go to ``loose``.
 
     An event ends at an empty line, at the end, or, for servers that forget the empty line, where
-    its data is complete and the next begins.
+    its data is complete and the next begins.  Comments that say something are given as well, with
+    a kind that no event has.
     """
     kind, data = "", []
     for line in lines(pieces):
@@ -161,6 +170,9 @@ def events(pieces: Iterable[bytes], loose: _LooseText) -> Iterator[tuple[str, st
             if data:
                 yield kind, "\n".join(data)
             kind, data = "", []
+        elif colon and not name:
+            if value.strip():
+                yield _COMMENT, value
         elif colon and name in _FIELDS:
             value = value.removeprefix(" ")
             if name in ("data", "error"):

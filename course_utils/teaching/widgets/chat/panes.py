@@ -95,7 +95,7 @@ def note_on(reply: Reply, live: bool) -> str:
     """What is to be said of a reply's end; empty where it ended by itself."""
     notes = ["the thinking budget ended the thought"] if reply.thinking_cut else []
     if live:
-        notes.append("writing …")
+        notes.append(reply.waiting or "writing …")
     elif _ENDINGS[reply.stop_reason]:
         notes.append(_ENDINGS[reply.stop_reason])
     return ", ".join(notes)

@@ -1,0 +1,121 @@
+"""What does a learner ask? A request's body, read with bounds and made fit for a shared model.
+
+Learners are many and the model is one, so nothing here trusts a body: it has an end, it is one
+conversation, and it cannot choose a slot or the cache in it, which may be another learner's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+
+LONGEST_BODY = 2**20
+"""Bytes. A context of 32,768 tokens is about 130,000 letters."""
+
+BODY_SECONDS = 20.0
+"""How long a body may take to arrive."""
+
+CHAT, COMPLETION, OWN_COMPLETION = "/v1/chat/completions", "/v1/completions", "/completion"
+
+_OF_THE_CLASS = ("id_slot", "cache_prompt", "cache_salt", "n_cmpl", "lora", "priority")
+"""Settings of llama-server and vLLM that decide over others' slots and caches."""
+
+
+class Refusal(Exception):
+    """A request that is not passed on: the HTTP status, and a sentence that says why."""
+
+    def __init__(self, status: int, words: str, *, retry_after: float | None = None):
+        super().__init__(words)
+        self.status = status
+        self.words = words
+        self.retry_after = retry_after
+
+    def as_json(self) -> dict:
+        """The error in the form of OpenAI's API, which every client reads."""
+        kind = {401: "authentication_error", 429: "rate_limit_error"}.get(
+            self.status, "server_error" if self.status >= 500 else "invalid_request_error"
+        )
+        return {"error": {"message": self.words, "type": kind, "code": self.status}}
+
+
+@dataclass
+class Asked:
+    """One request for a reply: the page it is for, its JSON, and whether it is to be streamed."""
+
+    page: str
+    body: dict
+    streamed: bool
+
+    def for_model(self, model: str, cache: dict[str, object]) -> bytes:
+        """The body to send on, with the settings that keep learners' caches apart."""
+        body = {**self.body, "model": model, **cache}
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
+
+
+async def read_body(request: Request) -> dict:
+    """A request's JSON object. Raises Refusal for one that is too long, too slow or none."""
+    try:
+        stated = int(request.headers.get("content-length") or 0)
+    except ValueError:
+        stated = 0
+    if stated > LONGEST_BODY:
+        raise _too_long()
+    data = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                data += part
+                if len(data) > LONGEST_BODY:
+                    raise _too_long()
+    except TimeoutError:
+        raise Refusal(
+            408, f"This request did not arrive within {BODY_SECONDS:.0f} seconds. Send it again."
+        ) from None
+    except ClientDisconnect:
+        raise Refusal(400, "The connection was closed before the request was whole.") from None
+    try:
+        body = json.loads(bytes(data))
+    except (ValueError, RecursionError):
+        raise Refusal(400, "This request does not hold JSON.") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "This request holds JSON that is no object.")
+    return body
+
+
+def read_asked(page: str, body: dict) -> Asked:
+    """What is asked for, as the model may be sent it. Raises Refusal for what a class cannot have.
+
+    That is several replies at once, which would take others' turns, and parts that are not text,
+    which the server would fetch from addresses that a learner chooses.
+    """
+    for name in ("n", "best_of"):
+        if body.get(name) not in (None, 1):
+            raise Refusal(400, f"{name} is 1 here, since a class shares the model: ask again.")
+    if page == CHAT:
+        _check_messages(body.get("messages"))
+    else:
+        prompt = body.get("prompt")
+        numbers = isinstance(prompt, list) and all(type(part) is int for part in prompt)
+        if not isinstance(prompt, str) and not (prompt and numbers):
+            raise Refusal(400, "prompt is one text, or a list of token numbers.")
+    kept = {name: value for name, value in body.items() if name not in _OF_THE_CLASS}
+    return Asked(page, kept, streamed=body.get("stream") is True)
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        raise Refusal(400, "messages is a list of objects with a role and a content.")
+    for message in messages:
+        content = message.get("content")
+        parts = content if isinstance(content, list) else []
+        if any(not isinstance(part, dict) or part.get("type") != "text" for part in parts):
+            raise Refusal(400, "This model reads text only: leave out images, sound and files.")
+
+
+def _too_long() -> Refusal:
+    return Refusal(
+        413, f"This request is longer than {LONGEST_BODY // 2**20} MiB; send a shorter text."
+    )
