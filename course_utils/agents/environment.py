@@ -39,6 +39,19 @@ class Episode(Protocol):
         ...
 
 
+CUT_OFF = Observation("cut off", done=True)
+"""What becomes of an action that was cut off at a limit of length: the episode ends, unwon."""
+
+
+def respond(episode: Episode, action: str, *, ended: bool) -> Observation:
+    """What the environment says to an action; ``ended``: did the policy itself end it?
+
+    A text that was cut off is not what the policy decided to do.  If it counted, a policy could be
+    paid for a number in the middle of endless talk, and nothing would teach it to stop.
+    """
+    return episode.step(action) if ended else CUT_OFF
+
+
 def play_with_engine(
     engine: Engine, episode: Episode, sampling: Sampling = GREEDY
 ) -> list[tuple[str, Observation]]:
@@ -49,7 +62,7 @@ def play_with_engine(
     messages, turns = list(episode.messages), []
     while not turns or not turns[-1][1].done:
         reply = engine.chat(messages, sampling).finish()
-        observation = episode.step(reply.answer)
+        observation = respond(episode, reply.answer, ended=reply.stop_reason == "end")
         turns.append((reply.answer, observation))
         messages += [reply.message(), {"role": "user", "content": observation.text}]
     return turns

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-from course_utils.agents.environment import Episode
+from course_utils.agents.environment import Episode, respond
 from course_utils.engines.protocol import Message
 from course_utils.nano import checks
 from course_utils.nano.model import Transformer
@@ -102,9 +102,9 @@ def play(
 
     All texts grow by as many tokens at a time: by what their environments have said, as far as
     that is known for all, and otherwise by one, which some policies draw while others read on.
-    So a text needs no padding in its middle, however long its turns are.  An action that does not
-    end within ``max_action_tokens`` is handed over as it is.  Episodes that are done leave the
-    batch; one that would outgrow the model's context ends there, without success.
+    So a text needs no padding in its middle, however long its turns are.  Episodes that are done
+    leave the batch.  One in which an action does not end within ``max_action_tokens``, or that
+    would outgrow the model's context, ends there without success.
     Raises OptionError for options that do not say how to draw, MachineError where memory cannot
     hold so many episodes.
     """
@@ -176,11 +176,10 @@ def _act(player: _Player, tokenizer: Tokenizer) -> None:
     """Hand the action to the environment, and keep what it answers."""
     text = decode(tokenizer, player.written)
     action = text.removesuffix(END)
-    observation = player.episode.step(action)
+    observation = respond(player.episode, action, ended=text.endswith(END))
     player.rollout.turns.append((action, observation.text))
     player.written.clear()
     player.done = observation.done
     player.rollout.success = observation.done and observation.success
     if not observation.done:
-        closed = "" if text.endswith(END) else END
-        player.said = tokenizer.encode(closed + reply(observation.text)).ids
+        player.said = tokenizer.encode(reply(observation.text)).ids
