@@ -17,6 +17,7 @@ from typing import Literal
 from course_utils.agents.environment import Observation
 from course_utils.agents.rollout import conversation
 from course_utils.engines.protocol import Message
+from course_utils.engines.thinking import split_thinking
 from course_utils.engines.tool_calls import CLOSING, OPENING, ToolCall, read_tool_calls
 from course_utils.nano.tokenizer import END_OF_TEXT, END_THINK, THINK, split_reply
 
@@ -24,14 +25,17 @@ Way = Literal["think", "calculator", "both"]
 
 WAYS: tuple[Way, ...] = ("think", "calculator", "both")
 
-DIGITS = (2, 4, 8)
-"""Lengths of the numbers that a policy is tested on."""
+LEARNT_DIGITS = {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}
+"""Lengths of the numbers in a base model's documents, and their shares."""
 
-LEARNT_DIGITS = (1, 2, 3, 4, 5, 6, 7, 8)
-"""Lengths in the documents of a base model."""
+DIGITS = (2, 3, 4, 5)
+"""Lengths that a policy is tested on: the last is longer than any it has read."""
 
 CALLS = 2
 """How many calls an episode may hold."""
+
+SHARES: dict[Way, float] = {"think": 0.4, "calculator": 0.4, "both": 0.2}
+"""How often a base model's documents go each way; one that does both has most tokens."""
 
 PROMPT: dict[Way, str] = {
     "think": "Work out {sum}.",
@@ -130,6 +134,20 @@ def worked(episode: Calculating) -> str:
     return f"{THINK}\n" + "\n".join(lines) + f"\n{END_THINK}\n\n"
 
 
+def copied(episode: Calculating, action: str) -> bool:
+    """Did a policy's first action carry the digits of its sum over, all of them rightly?
+
+    They are those of its call, or else those of its working, line by line, carries aside.
+    """
+    thought, answer = split_thinking(action)
+    calls = read_tool_calls(answer)[1]
+    if calls:
+        asked = calls[0].arguments.get("sum") if isinstance(calls[0], ToolCall) else None
+        return asked == f"{episode.first}+{episode.second}"
+    wanted = split_thinking(worked(episode))[0]
+    return [line[:3] for line in thought.split()] == [line[:3] for line in wanted.split()]
+
+
 def solve(episode: Calculating) -> list[tuple[str, str]]:
     """A perfect policy of the episode's way; gives (action, observation) of each turn."""
     thought = worked(episode) if episode.way != "calculator" else ""
@@ -144,7 +162,8 @@ def solve(episode: Calculating) -> list[tuple[str, str]]:
 
 def document(random: Random) -> str:
     """A solved sum in the agents' chat format, for pretraining: any way, any number of digits."""
-    episode = draw(random, random.choice(LEARNT_DIGITS), random.choice(WAYS))
+    digits = random.choices(list(LEARNT_DIGITS), list(LEARNT_DIGITS.values()))[0]
+    episode = draw(random, digits, random.choices(WAYS, [SHARES[way] for way in WAYS])[0])
     turns = solve(episode)
     messages = list(episode.messages)
     for action, said in turns:
