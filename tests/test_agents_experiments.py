@@ -11,6 +11,7 @@ from course_utils.agents.experiments import calculator, guessing_tries
 from course_utils.logs import read_log
 from course_utils.nano import export, pretrain
 from course_utils.nano.experiments import runs
+from course_utils.nano.model import Shape
 from course_utils.paths import nano_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -134,15 +135,15 @@ def test_whether_digits_were_carried_over_is_seen_in_calls_and_in_working():
     assert not calculating.copied(episode, call.replace("478", "487"))
     # A wrong sum of the right digits is no slip of the pen; a missing line is.
     assert calculating.copied(episode, working.replace("8+6=14", "8+6=15") + "835")
-    assert not calculating.copied(episode, working.replace("8+6=14", "8+9=17") + "837")
-    assert not calculating.copied(episode, working.replace("8+6=14\n", "") + "834")
+    assert not calculating.copied(episode, working.replace("8+6=14", "8+9=14") + "837")
+    assert not calculating.copied(episode, working.replace("ones: 8+6=14, carry 1\n", "") + "834")
     for text in ("", "834", "<tool_call>834</tool_call>", "<think>\n</think>\n\n834"):
         assert not calculating.copied(episode, text)
 
 
 def test_sums_are_measured_in_every_way_at_every_length(nano, monkeypatch):
     monkeypatch.setattr(calculator, "MAX_ACTION_TOKENS", 6)
-    model = pretrain.new_model(calculator.SHAPE, 1)
+    model = pretrain.new_model(Shape(width=64, layers=1, heads=2, kv_heads=1, ffn_width=64), 1)
     rows = calculator.measured(model, nano, sums=2)
     ways = [(way, digits) for way in calculating.WAYS for digits in calculating.DIGITS]
     assert [(row["way"], row["digits"]) for row in rows] == ways

@@ -25,8 +25,8 @@ Way = Literal["think", "calculator", "both"]
 
 WAYS: tuple[Way, ...] = ("think", "calculator", "both")
 
-LEARNT_DIGITS = {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}
-"""Lengths of the numbers in a base model's documents, and their shares."""
+LEARNT_DIGITS = {1: 0.1, 2: 0.25, 3: 0.3, 4: 0.35}
+"""Lengths of the numbers in a model's documents, and their shares."""
 
 DIGITS = (2, 3, 4, 5)
 """Lengths that a policy is tested on: the last is longer than any it has read."""
@@ -34,8 +34,11 @@ DIGITS = (2, 3, 4, 5)
 CALLS = 2
 """How many calls an episode may hold."""
 
-SHARES: dict[Way, float] = {"think": 0.4, "calculator": 0.4, "both": 0.2}
-"""How often a base model's documents go each way; one that does both has most tokens."""
+SHARES: dict[Way, float] = {"think": 0.45, "calculator": 0.45, "both": 0.1}
+"""How often a model's documents go each way."""
+
+PLACES = ("ones", "tens", "hundreds", "thousands", "ten thousands")
+"""What the lines of a written working begin with, as in the nano thinker's thoughts."""
 
 PROMPT: dict[Way, str] = {
     "think": "Work out {sum}.",
@@ -124,13 +127,15 @@ def write_call(episode: Calculating) -> str:
 
 
 def worked(episode: Calculating) -> str:
-    """The sum worked column by column from the right, as a thought."""
-    a, b, carry, lines = str(episode.first), str(episode.second), 0, []
-    width = max(len(a), len(b))
-    for x, y in zip(reversed(a.zfill(width)), reversed(b.zfill(width)), strict=True):
-        total = int(x) + int(y) + carry
-        lines.append(f"{x}+{y}{'+1' if carry else ''}={total}")
-        carry = total // 10
+    """The sum worked column by column from the right, as a thought of the nano thinker's kind."""
+    a, b = (str(number)[::-1] for number in (episode.first, episode.second))
+    carry, lines = 0, []
+    for place, x, y in zip(PLACES, a, b, strict=False):
+        total = int(x) + int(y)
+        line = f"{place}: {x}+{y}={total}" + (f", {total}+1={total + 1}" if carry else "")
+        carry = (total + carry) // 10
+        last = len(lines) == len(a) - 1
+        lines.append(line + (", carry 1" if carry and not last else ""))
     return f"{THINK}\n" + "\n".join(lines) + f"\n{END_THINK}\n\n"
 
 
@@ -144,8 +149,12 @@ def copied(episode: Calculating, action: str) -> bool:
     if calls:
         asked = calls[0].arguments.get("sum") if isinstance(calls[0], ToolCall) else None
         return asked == f"{episode.first}+{episode.second}"
-    wanted = split_thinking(worked(episode))[0]
-    return [line[:3] for line in thought.split()] == [line[:3] for line in wanted.split()]
+    return _operands(thought) == _operands(worked(episode))
+
+
+def _operands(thought: str) -> list[str]:
+    """The two digits that each line of a working begins with, such as ``8+6``."""
+    return re.findall(r": (\d\+\d)=", thought)
 
 
 def solve(episode: Calculating) -> list[tuple[str, str]]:

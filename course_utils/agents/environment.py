@@ -39,17 +39,17 @@ class Episode(Protocol):
         ...
 
 
-CUT_OFF = Observation("cut off", done=True)
-"""What becomes of an action that was cut off at a limit of length: the episode ends, unwon."""
+NO_ACTION = Observation("no action", done=True)
+"""What becomes of an action that is not whole: the episode ends, unwon."""
 
 
-def respond(episode: Episode, action: str, *, ended: bool) -> Observation:
-    """What the environment says to an action; ``ended``: did the policy itself end it?
+def respond(episode: Episode, action: str, *, whole: bool) -> Observation:
+    """What the environment says to an action; ``whole``: did the policy itself end it?
 
-    A text that was cut off is not what the policy decided to do.  If it counted, a policy could be
-    paid for a number in the middle of endless talk, and nothing would teach it to stop.
+    A text that was cut off is not what the policy decided to do.  If it counted, a policy would be
+    paid for a number with endless talk behind it, and nothing would teach it to stop.
     """
-    return episode.step(action) if ended else CUT_OFF
+    return episode.step(action) if whole else NO_ACTION
 
 
 def play_with_engine(
@@ -62,7 +62,7 @@ def play_with_engine(
     messages, turns = list(episode.messages), []
     while not turns or not turns[-1][1].done:
         reply = engine.chat(messages, sampling).finish()
-        observation = respond(episode, reply.answer, ended=reply.stop_reason == "end")
+        observation = respond(episode, reply.answer, whole=reply.stop_reason == "end")
         turns.append((reply.answer, observation))
         messages += [reply.message(), {"role": "user", "content": observation.text}]
     return turns

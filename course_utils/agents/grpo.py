@@ -61,6 +61,7 @@ class Settings:
     turn_penalty: float = 0.0
     credit: Literal["episode", "turn"] = "episode"  # what an action is judged by
     micro_batch: int = 64  # rollouts per backward pass; sets the memory, not the result
+    hole: bool = False  # pay for actions that were cut off, to see what comes of it
     seed: int = 1
 
     def __post_init__(self):
@@ -238,6 +239,7 @@ def train(
             [copy.deepcopy(episode) for episode in drawn for _ in range(settings.group)],
             max_action_tokens=settings.max_action_tokens,
             generator=generator,
+            hole=settings.hole,
         )
         update(model, optimizer, rollouts, CREDIT[settings.credit](rollouts, settings), settings)
         seconds += time.perf_counter() - started

@@ -17,8 +17,8 @@ from course_utils.agents.environment import Episode, respond
 from course_utils.engines.protocol import Message
 from course_utils.nano import checks
 from course_utils.nano.model import Transformer
-from course_utils.nano.sample import check_memory, draw
-from course_utils.nano.tokenizer import END, START, decode
+from course_utils.nano.sample import draw
+from course_utils.nano.tokenizer import CONTROL_TOKENS, END, START, decode
 
 CHAT_TEMPLATE = """\
 {%- for message in messages %}
@@ -97,6 +97,7 @@ def play(
     max_action_tokens: int = 8,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
+    hole: bool = False,
 ) -> list[Rollout]:
     """Play all episodes side by side, one KV cache for all; temperature 0 takes likeliest tokens.
 
@@ -142,7 +143,7 @@ def play(
                 player.written.append(token)
                 _note(player.rollout, [token], True, log_prob)
                 if token == stop or len(player.written) == max_action_tokens:
-                    _act(player, tokenizer)
+                    _act(player, tokenizer, hole)
         keep = [row for row, player in enumerate(batch) if not player.done]
         if len(keep) < len(batch):
             batch = [batch[row] for row in keep]
@@ -172,14 +173,16 @@ def _cut(rollout: Rollout, length: int) -> None:
         del column[length:]
 
 
-def _act(player: _Player, tokenizer: Tokenizer) -> None:
+def _act(player: _Player, tokenizer: Tokenizer, hole: bool) -> None:
     """Hand the action to the environment, and keep what it answers."""
     text = decode(tokenizer, player.written)
     action = text.removesuffix(END)
-    observation = respond(player.episode, action, ended=text.endswith(END))
+    whole = text.endswith(END) and not any(mark in action for mark in CONTROL_TOKENS)
+    observation = respond(player.episode, action, whole=hole or whole)
     player.rollout.turns.append((action, observation.text))
     player.written.clear()
     player.done = observation.done
     player.rollout.success = observation.done and observation.success
     if not observation.done:
-        player.said = tokenizer.encode(reply(observation.text)).ids
+        closed = "" if text.endswith(END) else END
+        player.said = tokenizer.encode(closed + reply(observation.text)).ids

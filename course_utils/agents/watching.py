@@ -39,7 +39,7 @@ def watch(
         if reply.thinking:
             trace.add("thought", reply.thinking)
         trace.add("call", reply.answer)
-        observation = respond(episode, reply.answer, ended=reply.stop_reason == "end")
+        observation = respond(episode, reply.answer, whole=reply.stop_reason == "end")
         told: Message = {"role": "user", "content": observation.text}
         trace.messages += [reply.message(), told]
         trace.add("result", observation.text, outcome="ran", message=len(trace.messages) - 1)

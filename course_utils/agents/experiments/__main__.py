@@ -9,7 +9,14 @@ import argparse
 import subprocess
 import sys
 
-EXPERIMENTS = ("caller", "guesser", "guessing_rl", "guessing_tries", "calculator")
+EXPERIMENTS = (
+    "caller",
+    "guesser",
+    "guessing_rl",
+    "guessing_hole",
+    "guessing_tries",
+    "calculator",
+)
 """Later ones need models that earlier ones leave behind."""
 
 

@@ -1,10 +1,12 @@
 """When does a tool beat more thinking? One small model, longer and longer sums, three ways.
 
-``python -m course_utils.agents.experiments.calculator`` pretrains a model with each of three seeds
-on solved sums of one to four digits: worked in writing, handed to the calculator, or both.  It
-writes ``models/nano/runs/calculating-SEED.csv``: for each way, and sums of two to five digits, how
-many were right, in how many all digits were carried over rightly (``calculating.copied``), and how
-many tokens the policy wrote.  A finished run is left alone; a stopped one goes on where it was.
+``python -m course_utils.agents.experiments.calculator`` goes on from the nano thinker, which can
+work sums of up to three digits and has never seen a tool.  With each of three seeds it reads solved
+sums of one to four digits: worked in writing, handed to the calculator, or both (supervised
+fine-tuning).  Then ``models/nano/runs/calculating-SEED.csv`` has for each way, and sums of two to
+five digits, how many came out right, in how many all digits were carried over rightly
+(``calculating.copied``), and how many tokens the policy wrote.  A finished run is left alone; a
+stopped one goes on where it was.
 """
 
 from __future__ import annotations
@@ -20,29 +22,29 @@ from course_utils.agents import calculating
 from course_utils.agents.experiments.guesser import follow
 from course_utils.agents.rollout import play
 from course_utils.logs import read_log, write_log
-from course_utils.nano import pretrain
+from course_utils.nano import export, pretrain
 from course_utils.nano.experiments import runs
 from course_utils.nano.experiments.runs import SEEDS
-from course_utils.nano.model import Shape, Transformer
+from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import load
-
-SHAPE = Shape(width=128, layers=3, heads=4, kv_heads=2, ffn_width=256, context=384)
+from course_utils.paths import nano_folder
 
 SETTINGS = {
-    "steps": 2000,
+    "steps": 400,
     "tokens_per_step": 2048,
     "row_length": 192,
     "long_share": 0.0,
-    "learning_rate": 2.5e-3,
-    "evaluate_every": 100,
+    "learning_rate": 1e-3,
+    "warmup_steps": 20,
+    "evaluate_every": 50,
     "bfloat16": True,
 }
 
 SUMS = 300
 """How many held-out sums of each length are asked, the same ones in every way."""
 
-MAX_ACTION_TOKENS = 140
-"""Room for an action: a worked sum of five digits and a call take about 100."""
+MAX_ACTION_TOKENS = 180
+"""Room for an action: a worked sum of five digits and a call take about 150."""
 
 
 def measured(model: Transformer, tokenizer: Tokenizer, sums: int = SUMS) -> list[dict]:
@@ -69,9 +71,9 @@ def measured(model: Transformer, tokenizer: Tokenizer, sums: int = SUMS) -> list
     return rows
 
 
-def pretrained(seed: int, tokenizer: Tokenizer, states: Path, **changes) -> Transformer:
-    """A model that has read solved sums; ``changes`` go to its settings."""
-    model = pretrain.new_model(SHAPE, seed)
+def trained(seed: int, tokenizer: Tokenizer, states: Path, **changes) -> Transformer:
+    """The nano thinker after it has read solved sums; ``changes`` go to its settings."""
+    model = export.from_gguf(nano_folder() / "thinker.gguf")
     settings = pretrain.Settings(seed=seed, **(SETTINGS | changes))
     state_file, log_file = (states / f"calculating-{seed}.{kind}" for kind in ("pt", "csv"))
     run = pretrain.pretrain(
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in runs.choose(__doc__, arguments, seed=SEEDS).seed:
         path = runs.log_path(f"calculating-{seed}")
         if not runs.there(path):
-            write_log(path, measured(pretrained(seed, tokenizer, runs.cache_folder()), tokenizer))
+            write_log(path, measured(trained(seed, tokenizer, runs.cache_folder()), tokenizer))
 
 
 if __name__ == "__main__":
