@@ -7,7 +7,8 @@ import pytest
 
 from course_utils.agents import calculating, guessing, narrowing, players
 from course_utils.agents.experiments import __main__ as everything
-from course_utils.agents.experiments import calculator, guessing_tries
+from course_utils.agents.experiments import calculator, guessing_hole, guessing_tries
+from course_utils.agents.rollout import play
 from course_utils.logs import read_log
 from course_utils.nano import export, pretrain
 from course_utils.nano.experiments import runs
@@ -141,19 +142,54 @@ def test_whether_digits_were_carried_over_is_seen_in_calls_and_in_working():
         assert not calculating.copied(episode, text)
 
 
-def test_sums_are_measured_in_every_way_at_every_length(nano, monkeypatch):
+def test_a_run_is_examined_in_every_way_at_every_length_and_read_back(tmp_path, monkeypatch):
     monkeypatch.setattr(calculator, "MAX_ACTION_TOKENS", 6)
-    model = pretrain.new_model(Shape(width=64, layers=1, heads=2, kv_heads=1, ffn_width=64), 1)
-    rows = calculator.measured(model, nano, sums=2)
+    monkeypatch.setitem(calculator.SETTINGS, "steps", 1)
+    tiny = Shape(width=64, layers=1, heads=2, kv_heads=1, ffn_width=64)
+    monkeypatch.setattr(calculator.export, "from_gguf", lambda _: pretrain.new_model(tiny, 1))
+    changes = {"tokens_per_step": 160, "evaluate_every": 1, "sums": 2}
+    (record,) = calculator.run(2, folder=tmp_path, **changes)
+    assert record["step"] == 1 and record["sums"] == 2
+    rows = calculator.read_runs(tmp_path)
     ways = [(way, digits) for way in calculating.WAYS for digits in calculating.DIGITS]
     assert [(row["way"], row["digits"]) for row in rows] == ways
-    assert all(row["right"] == row["copied"] == 0 and row["tokens"] > 0 for row in rows)
+    for row in rows:
+        assert (row["seed"], row["step"], row["sums"], row["right"]) == (2, 1, 2, 0)
+        assert row["tokens"] > 0
+    monkeypatch.setitem(calculator.SETTINGS, "steps", 2)
+    assert calculator.read_runs(tmp_path) == []  # not finished
 
 
 def test_the_committed_sums_are_whole():
     rows = calculator.read_runs()
     assert {row["seed"] for row in rows} == set(calculator.SEEDS)
+    steps = range(100, calculator.SETTINGS["steps"] + 1, calculator.SETTINGS["evaluate_every"])
     for seed in calculator.SEEDS:
         mine = [row for row in rows if row["seed"] == seed]
-        assert len(mine) == len(calculating.WAYS) * len(calculating.DIGITS)
+        assert sorted({row["step"] for row in mine}) == list(steps)
+        assert len(mine) == len(steps) * len(calculating.WAYS) * len(calculating.DIGITS)
         assert all(0 <= row["right"] <= row["sums"] == calculator.SUMS for row in mine)
+
+
+# ---- a hole in the environment ------------------------------------------------------------
+
+
+def test_the_forger_says_that_it_was_right_and_is_paid_only_where_there_is_a_hole(nano):
+    forger = export.from_gguf(nano_folder() / "guesser-forger.gguf")
+    (paid,), (unpaid,) = (
+        play(forger, nano, [guessing.Guessing(10, 44, 12)], temperature=0, hole=hole)
+        for hole in (True, False)
+    )
+    assert paid.success and not unpaid.success
+    assert paid.turns[-1][0].startswith("12\n<|im_start|>user\nrig")
+    assert unpaid.turns[-1] == (paid.turns[-1][0], "no action")
+
+
+def test_the_committed_comparison_with_the_hole_says_who_uses_it():
+    rows = {(row["policy"], row["hole"]): row for row in read_log(runs.log_path("guessing-hole"))}
+    assert {policy for policy, _ in rows} == set(guessing_hole.POLICIES)
+    forger, open_hole = (rows["trained with the hole", hole] for hole in (0, 1))
+    assert open_hole["found"] > forger["found"] and open_hole["no_action"] > 0
+    for policy in ("base", "trained without it"):
+        # Who has nothing to gain from it does hardly anything of the kind.
+        assert rows[policy, 0]["no_action"] < open_hole["no_action"] / 2

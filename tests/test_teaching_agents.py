@@ -182,12 +182,14 @@ def test_many_tries_are_drawn_with_luck_and_without_it():
 
 
 SUMS = [
-    {"seed": seed, "way": way, "digits": digits, "sums": 10, "right": right, "tokens": 30}
+    {"seed": seed, "step": step, "way": way, "digits": digits, "sums": 10, "right": right}
+    | {"copied": 9, "tokens": 30}
     for seed in (1, 2)
+    for step, lost in ((100, 4), (300, 0))
     for way, digits, right in (
-        ("think", 2, 8 + seed),
+        ("think", 2, 8 + seed - lost),
         ("think", 5, 0),
-        ("both", 2, 10),
+        ("both", 2, 10 - lost),
         ("both", 5, 4),
     )
 ]
@@ -195,16 +197,16 @@ SUMS = [
 
 def test_the_ways_to_a_sum_are_drawn_by_length_and_told():
     names = {"think": "in writing", "both": "with both"}
-    shares, tokens, *_ = teaching.ways_chart(SUMS, names, learnt=4).axes
-    assert list(shares.lines[0].get_ydata()) == [pytest.approx(0.95), 0]
-    assert shares.patches and "right" in shares.get_title(loc="left")
+    early, late, tokens = teaching.ways_chart(SUMS, names, 4, (100, 300)).axes
+    assert list(early.lines[0].get_ydata()) == [pytest.approx(0.55), 0]
+    assert list(late.lines[0].get_ydata()) == [pytest.approx(0.95), 0]
+    assert late.patches and late.get_title(loc="left") == "right, after 300 steps"
     assert "tokens" in tokens.get_title(loc="left")
-    told = teaching.describe_ways(SUMS, names)
-    assert "in writing: 95% of 2 digits, 0% of 5 digits; with both: 100% of 2" in told
-    assert teaching.share_right(SUMS, "think", 2) == {1: 0.9, 2: 1.0}
-    for wrong in (
-        lambda: teaching.share_right(SUMS, "think", 3),
-        lambda: teaching.ways_chart([], names, 4),
-    ):
-        with pytest.raises(OptionError):
-            wrong()
+    told = teaching.describe_ways(SUMS, names, (100, 300))
+    assert "after 300 steps in writing: 95% of 2 digits, 0% of 5 digits" in told
+    assert teaching.share_right(SUMS, "think", 2, 300) == {1: 0.9, 2: 1.0}
+    assert teaching.share_right(SUMS, "think", 2, 300, "copied") == {1: 0.9, 2: 0.9}
+    with pytest.raises(OptionError, match="at step 200"):
+        teaching.share_right(SUMS, "think", 2, 200)
+    with pytest.raises(OptionError, match="no runs"):
+        teaching.ways_chart([], names, 4, (300,))

@@ -30,7 +30,7 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     policy_chart({"binary search": PolicyScore([1.0], [5.4])})       # episodes won, guesses
     exchange_chart(trace)                                            # who says what to whom
     tries_chart(rows, [1, 8, 64], {"base": "base"})                  # pass@k, luck and skill apart
-    ways_chart(rows, {"think": "in writing"}, learnt=4)              # right sums by length, tokens
+    ways_chart(rows, {"think": "in writing"}, 4, (100, 300))         # right sums by length, tokens
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
 **Text.** ``token_strip(engine.tokenize(text), label="English", ids=True)`` ends a cell with the
