@@ -44,6 +44,10 @@ class Echo:
         return Observation(action, done=len(self.heard) == self.turns, success=True)
 
 
+TELLING = {"credit": "turn", "turn_penalty": 0.1}
+"""With these, echoes of one turn and of two are judged differently, so that there is an update."""
+
+
 def guesser():
     """A policy that ends its actions, which random weights do not."""
     return export.from_gguf(nano_folder() / "guesser.gguf")
@@ -259,10 +263,27 @@ def test_reward_raises_the_chance_of_what_earned_it(nano, credit):
     assert records[-1]["success"] > 0.65
 
 
+def test_a_loss_of_ones_own_trains_the_policy(nano):
+    def trained(**own):
+        model = guesser()
+        settings = grpo.Settings(steps=1, episodes=3, group=4, micro_batch=3, **TELLING)
+        draw = lambda random: Echo("Hi", random.randint(1, 3))  # noqa: E731
+        assert len(list(grpo.train(model, nano, draw, settings, **own))) == 1
+        return torch.cat([parameter.flatten() for parameter in model.parameters()])
+
+    before = torch.cat([parameter.flatten() for parameter in guesser().parameters()])
+    usual = trained()
+    assert torch.allclose(
+        trained(loss=lambda surrogate, own: -surrogate[own].mean()), usual, atol=1e-5
+    )
+    assert not torch.allclose(usual, before, atol=1e-5)
+    assert torch.equal(trained(loss=lambda surrogate, own: 0 * surrogate.sum()), before)
+
+
 def test_the_same_seed_trains_the_same_model(nano):
     def trained():
         model = guesser()
-        settings = grpo.Settings(steps=2, episodes=2, group=4, turn_penalty=0.1)
+        settings = grpo.Settings(steps=2, episodes=3, group=4, **TELLING)
         draw = lambda random: Echo("Hi", random.randint(1, 2))  # noqa: E731
         return [
             record | {"seconds": 0} for record in grpo.train(model, nano, draw, settings)
@@ -276,7 +297,7 @@ def test_the_same_seed_trains_the_same_model(nano):
 def test_a_stopped_training_goes_on_to_identical_weights(nano, tmp_path):
     def trained(steps, state_file=None):
         model = guesser()
-        settings = grpo.Settings(steps=steps, episodes=2, group=4, turn_penalty=0.1)
+        settings = grpo.Settings(steps=steps, episodes=3, group=4, **TELLING)
         draw = lambda random: Echo("Hi", random.randint(1, 2))  # noqa: E731
         return [
             r["step"] for r in grpo.train(model, nano, draw, settings, state_file=state_file)
@@ -288,6 +309,8 @@ def test_a_stopped_training_goes_on_to_identical_weights(nano, tmp_path):
     assert steps == [3]
     pairs = zip(whole.parameters(), resumed.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+    untrained = zip(whole.parameters(), guesser().parameters(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in untrained)
 
 
 def test_an_exported_policy_plays_through_an_engine_as_it_does_in_pytorch(nano, tmp_path):

@@ -17,7 +17,7 @@ from course_utils.agents.environment import Episode, respond
 from course_utils.engines.protocol import Message
 from course_utils.nano import checks
 from course_utils.nano.model import Transformer
-from course_utils.nano.sample import draw
+from course_utils.nano.sample import check_memory, draw
 from course_utils.nano.tokenizer import CONTROL_TOKENS, END, START, decode
 
 CHAT_TEMPLATE = """\

@@ -5,9 +5,10 @@ to make it again.  A stopped one goes on where it was.  All together take about 
 on one core.
 """
 
-import argparse
 import subprocess
 import sys
+
+from course_utils import command_line
 
 EXPERIMENTS = (
     "caller",
@@ -22,10 +23,7 @@ EXPERIMENTS = (
 
 def main() -> int:
     """Run each as a program of its own; the exit status of the first that fails, or 0."""
-    # Whoever asks for help, or mistypes an option, does not want an hour of training.
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    command_line.refuse_arguments(__doc__)
     for name in EXPERIMENTS:
         print(f"experiment: {name}", flush=True)
         status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}"])

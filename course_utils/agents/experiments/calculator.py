@@ -18,7 +18,6 @@ from statistics import fmean
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from course_utils import command_line
 from course_utils.agents import calculating
 from course_utils.agents.rollout import play
 from course_utils.logs import read_log

@@ -216,8 +216,9 @@ def read(path: Path) -> list[dict]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1)
+    parser = command_line.parser(__doc__)
+    most = 4 * usable_cores()  # more would freeze the machine
+    parser.add_argument("--threads", type=command_line.whole(1, most), default=1)
     torch.set_num_threads(parser.parse_args(arguments).threads)
     runs, states = nano_folder() / "runs", repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)

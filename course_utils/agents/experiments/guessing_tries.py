@@ -1,6 +1,6 @@
 """Did reward discover how to halve, or select it? Many tries of the base, and of what reward made.
 
-Each policy plays each of a hundred held-out episodes 64 times, its guesses drawn at temperature 1:
+Each policy plays each of a hundred held-out episodes 32 times, its guesses drawn at temperature 1:
 the base, asked plainly and by the best of twelve prompts for drawn guesses, the reinforced policy
 that is shipped, and two players of the base's corpus.  Of each episode's tries,
 ``models/nano/runs/guessing-tries.csv`` counts how many found the number, within each number of
@@ -24,6 +24,7 @@ import torch
 from tokenizers import Tokenizer
 
 from course_utils.agents import grpo, guessing, players
+from course_utils.agents.environment import NO_ACTION
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.experiments.guessing_prompts import PROMPTS
 from course_utils.agents.narrowing import left_by, narrows
@@ -35,7 +36,7 @@ from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
 
-EPISODES, TRIES = 100, 64
+EPISODES, TRIES = 100, 32
 BATCH = 5  # episodes played at once, all their tries side by side
 
 Game = tuple[list[tuple[str, str]], bool]
@@ -56,7 +57,7 @@ def counted(policy: str, number: int, episode: guessing.Guessing, games: Sequenc
     """
     shares, narrowed, lengths = [], 0, []
     for turns, found in games:
-        numbers = [turn for turn in turns if guessing.read_guess(turn[0]) is not None]
+        numbers = taken(turns)
         each = left_by(episode.low, episode.high, numbers)
         each += [1.0] * (len(turns) - len(numbers))
         shares += each
@@ -74,6 +75,15 @@ def counted(policy: str, number: int, episode: guessing.Guessing, games: Sequenc
         "narrowed": narrowed,
         "left": round(sum(shares) / len(shares), 4),
     }
+
+
+def taken(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The turns in which the environment took a number, each with the number alone."""
+    return [
+        (str(guessing.read_guess(action)), told)
+        for action, told in turns
+        if told not in (guessing.OUT, NO_ACTION.text)
+    ]
 
 
 def by_model(
@@ -137,7 +147,7 @@ def foretold(
             each = grpo.own_log_probabilities(model, [rollout], own)
             whole = torch.zeros(len(rollout.turns)).index_add_(0, turn_of[own[0]], each)
             chances[name] = whole.exp().tolist()
-        numbers = [turn for turn in rollout.turns if guessing.read_guess(turn[0]) is not None]
+        numbers = taken(rollout.turns)
         left = left_by(episode.low, episode.high, numbers)
         for turn, (guess, _) in enumerate(numbers):
             told = [answer for _, answer in numbers[:turn]]

@@ -47,15 +47,18 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
     *shares, tokens = panels
     for index, (way, label) in enumerate(names.items()):
         look = style.series(index)
+        places = [n + 0.07 * (index - 1) for n in lengths]  # equal values stand side by side
         line = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
         for axes, step in zip(shares, steps, strict=True):
             each = [share_right(rows, way, n, step).values() for n in lengths]
-            axes.plot(lengths, list(map(mean, each)), ms=8, label=style.drawable(label), **line)
-            for n, seeds in zip(lengths, each, strict=True):
-                axes.plot([n] * len(seeds), list(seeds), ls="", marker="_", ms=12, color=style.INK)
+            axes.plot(places, list(map(mean, each)), ms=8, label=style.drawable(label), **line)
+            for place, seeds in zip(places, each, strict=True):
+                axes.plot(
+                    [place] * len(seeds), list(seeds), ls="", marker="_", ms=12, color=style.INK
+                )
         last = [row for row in rows if (row["way"], row["step"]) == (way, steps[-1])]
         written = [mean(row["tokens"] for row in last if row["digits"] == n) for n in lengths]
-        tokens.plot(lengths, written, ms=8, **line)
+        tokens.plot(places, written, ms=8, **line)
     for axes in panels:
         axes.set_xticks(lengths)
         axes.set_xlabel("digits of each number")
