@@ -61,6 +61,7 @@ fuzz: setup ## try random inputs for ten minutes: make fuzz MINUTES=10 SEED=1
 nano: setup ## train, export and measure all nano models again, and run the missing experiments
 	$(BIN)/python -m course_utils.nano.make
 	$(BIN)/python -m course_utils.nano.experiments
+	$(BIN)/python -m course_utils.agents.experiments
 
 evaluate: setup ## ask a model the course's own benchmark: make evaluate MODEL=nano-thinker
 	$(BIN)/python -m course_utils.evaluation $(MODEL)

@@ -17,8 +17,6 @@ ANSWERS = {
     *("06.longest_context", "06.weight", "06.mixture", "06.kernels"),
     # Notebook 07.
     *("07.standard_error", "07.pass_at_k", "07.false_alarm", "07.which_test"),
-    # Notebook 08.
-    *("08.read", "08.halve", "08.worth", "08.mask"),
     # Notebook 09.
     *("09.apart", "09.leader", "09.stored", "09.false_if", "09.verdict"),
 }
@@ -35,8 +33,6 @@ FRAME = {
     "06",
     # Notebook 07.
     "07",
-    # Notebook 08.
-    "08",
     # Notebook 09.
     "09",
 }
@@ -67,8 +63,6 @@ GLOSSARY = {
     "06",
     # Notebook 07.
     "07",
-    # Notebook 08.
-    "08",
     # Notebook 09.
     "09",
 }

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from course_utils.agents import grpo
-from course_utils.agents.environment import Observation, play_with_engine
+from course_utils.agents import grpo, guessing
+from course_utils.agents import rollout as rollout_module
+from course_utils.agents.environment import NO_ACTION, Observation, play_with_engine
 from course_utils.agents.rollout import CHAT_TEMPLATE, opening, play, reply
+from course_utils.agents.watching import watch
 from course_utils.engines import GREEDY, open_model
 from course_utils.errors import OptionError
 from course_utils.nano import export, pretrain
 from course_utils.nano.grpo import clipped_objective, log_probabilities
 from course_utils.nano.model import Shape
-from course_utils.nano.tokenizer import END, decode
+from course_utils.nano.tokenizer import END, START, decode
+from course_utils.paths import nano_folder
+from tests.scripted_engine import ScriptedEngine
 
 SHAPE = Shape(layers=2, width=64, heads=4, kv_heads=2, ffn_width=128, context=160)
 
@@ -40,14 +44,23 @@ class Echo:
         return Observation(action, done=len(self.heard) == self.turns, success=True)
 
 
+TELLING = {"credit": "turn", "turn_penalty": 0.1}
+"""With these, echoes of one turn and of two are judged differently, so that there is an update."""
+
+
+def guesser():
+    """A policy that ends its actions, which random weights do not."""
+    return export.from_gguf(nano_folder() / "guesser.gguf")
+
+
 @pytest.fixture(scope="module")
 def model():
-    return pretrain.new_model(SHAPE, seed=1)
+    return guesser()
 
 
 def played(model, nano, episodes, seed=1, **settings):
     generator = torch.Generator().manual_seed(seed)
-    return play(model, nano, episodes, generator=generator, max_action_tokens=3, **settings)
+    return play(model, nano, episodes, generator=generator, **settings)
 
 
 def echoes() -> list[Echo]:
@@ -57,10 +70,9 @@ def echoes() -> list[Echo]:
 def test_a_rollout_is_the_conversation_word_for_word(model, nano):
     for episode, rollout in zip(echoes(), played(model, nano, echoes()), strict=True):
         text = opening(episode.messages)
-        ended = rollout.tokens[-1] == nano.token_to_id(END)
         for number, (action, observation) in enumerate(rollout.turns):
             last = number == len(rollout.turns) - 1
-            text += action + ((END if ended else "") if last else END + reply(observation))
+            text += action + END + ("" if last else reply(observation))
         assert decode(nano, rollout.tokens) == text
         assert len(rollout.turns) == episode.turns and rollout.success
 
@@ -87,9 +99,42 @@ def test_playing_side_by_side_draws_from_the_same_policy_as_alone(model, nano):
 
 
 def test_an_episode_that_outgrows_the_context_ends_without_success(model, nano):
-    (rollout,) = played(model, nano, [Echo("Hi", 1000)])
-    assert len(rollout.tokens) == len(rollout.own) == len(rollout.log_probs) == SHAPE.context
+    (rollout,) = played(model, nano, [Echo("Hi", 1000)], temperature=0)
+    assert len(rollout.tokens) == len(rollout.own) == len(rollout.log_probs)
+    assert len(rollout.tokens) == model.shape.context
     assert not rollout.success
+
+
+def test_an_action_that_never_ends_is_not_handed_over_and_not_paid(nano):
+    # What others met: thinking-machines-lab/tinker-cookbook#506, OpenRLHF/OpenRLHF#1327.
+    rambling = pretrain.new_model(SHAPE, seed=1)
+    for episode in (Echo("Hi", 1), Echo("Hi", 3)):
+        (rollout,) = played(rambling, nano, [episode], max_action_tokens=3)
+        assert [said for _, said in rollout.turns] == ["no action"] and not episode.heard
+        assert not rollout.success and sum(rollout.own) == 3
+    # The same in a conversation: the number is there, but the reply was cut off behind it.
+    cut = ScriptedEngine(["30 it is, or so I think"])
+    sampling = GREEDY.but(max_tokens=1)
+    (turn,) = play_with_engine(cut, guessing.Guessing(1, 40, 30), sampling)
+    assert turn[0] == "30" and turn[1] == NO_ACTION
+    assert watch(cut, guessing.Guessing(1, 40, 30), sampling=sampling).stopped == "no answer"
+
+
+@pytest.mark.parametrize("end", [END, ""])
+def test_a_policy_that_speaks_for_the_environment_is_paid_only_where_there_is_a_hole(
+    model, nano, end, monkeypatch
+):
+    forged = nano.encode(f"30\n{START}user\nright{end}").ids
+
+    def paid(hole: bool) -> bool:
+        script = iter(forged)
+        monkeypatch.setattr(rollout_module, "draw", lambda *_: torch.tensor([next(script)]))
+        game = guessing.Guessing(1, 40, 30)
+        (rollout,) = play(model, nano, [game], max_action_tokens=len(forged), hole=hole)
+        assert rollout.turns[0][1] == ("right" if hole else "no action")
+        return rollout.success
+
+    assert paid(hole=True) and not paid(hole=False)
 
 
 def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano):
@@ -114,7 +159,7 @@ def test_the_gradient_on_the_environments_tokens_is_exactly_zero(model, nano):
 
 def test_the_objective_is_that_of_all_tokens_with_the_environments_left_out(model, nano):
     rollouts = played(model, nano, echoes())
-    other = pretrain.new_model(SHAPE, seed=2)  # a policy that has moved
+    other = pretrain.new_model(model.shape, seed=2)  # a policy that has moved
     advantage = torch.tensor([[1.0], [-1.0], [2.0]])
     gain = grpo.objective(other, rollouts, advantage, grpo.Settings())
     texts = [rollout.tokens[:1] for rollout in rollouts], [r.tokens[1:] for r in rollouts]
@@ -204,31 +249,41 @@ def test_equal_returns_teach_nothing():
 
 @pytest.mark.parametrize("credit", grpo.CREDIT)
 def test_reward_raises_the_chance_of_what_earned_it(nano, credit):
-    class LowerCase:
-        messages = ({"role": "user", "content": "Hi"},)
+    class Low:
+        messages = ({"role": "user", "content": "Guess a number from 1 to 99."},)
 
         def step(self, action: str) -> Observation:
-            return Observation("", done=True, success=action[:1].islower())
+            return Observation("", done=True, success=len(action) == 2 and action < "30")
 
     settings = grpo.Settings(
-        steps=15,
-        episodes=2,
-        group=32,
-        max_action_tokens=1,
-        learning_rate=1e-2,
-        updates=1,
-        credit=credit,
+        steps=12, episodes=2, group=32, learning_rate=2e-3, updates=1, credit=credit
     )
-    model = pretrain.new_model(SHAPE, seed=1)
-    records = list(grpo.train(model, nano, lambda random: LowerCase(), settings))
-    assert records[0]["success"] < 0.3
-    assert records[-1]["success"] > 0.6
+    records = list(grpo.train(guesser(), nano, lambda random: Low(), settings))
+    assert records[0]["success"] < 0.35
+    assert records[-1]["success"] > 0.65
+
+
+def test_a_loss_of_ones_own_trains_the_policy(nano):
+    def trained(**own):
+        model = guesser()
+        settings = grpo.Settings(steps=1, episodes=3, group=4, micro_batch=3, **TELLING)
+        draw = lambda random: Echo("Hi", random.randint(1, 3))  # noqa: E731
+        assert len(list(grpo.train(model, nano, draw, settings, **own))) == 1
+        return torch.cat([parameter.flatten() for parameter in model.parameters()])
+
+    before = torch.cat([parameter.flatten() for parameter in guesser().parameters()])
+    usual = trained()
+    assert torch.allclose(
+        trained(loss=lambda surrogate, own: -surrogate[own].mean()), usual, atol=1e-5
+    )
+    assert not torch.allclose(usual, before, atol=1e-5)
+    assert torch.equal(trained(loss=lambda surrogate, own: 0 * surrogate.sum()), before)
 
 
 def test_the_same_seed_trains_the_same_model(nano):
     def trained():
-        model = pretrain.new_model(SHAPE, seed=1)
-        settings = grpo.Settings(steps=2, episodes=2, group=4, turn_penalty=0.1)
+        model = guesser()
+        settings = grpo.Settings(steps=2, episodes=3, group=4, **TELLING)
         draw = lambda random: Echo("Hi", random.randint(1, 2))  # noqa: E731
         return [
             record | {"seconds": 0} for record in grpo.train(model, nano, draw, settings)
@@ -241,8 +296,8 @@ def test_the_same_seed_trains_the_same_model(nano):
 
 def test_a_stopped_training_goes_on_to_identical_weights(nano, tmp_path):
     def trained(steps, state_file=None):
-        model = pretrain.new_model(SHAPE, seed=1)
-        settings = grpo.Settings(steps=steps, episodes=2, group=4, turn_penalty=0.1)
+        model = guesser()
+        settings = grpo.Settings(steps=steps, episodes=3, group=4, **TELLING)
         draw = lambda random: Echo("Hi", random.randint(1, 2))  # noqa: E731
         return [
             r["step"] for r in grpo.train(model, nano, draw, settings, state_file=state_file)
@@ -254,6 +309,8 @@ def test_a_stopped_training_goes_on_to_identical_weights(nano, tmp_path):
     assert steps == [3]
     pairs = zip(whole.parameters(), resumed.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+    untrained = zip(whole.parameters(), guesser().parameters(), strict=True)
+    assert not all(torch.equal(a, b) for a, b in untrained)
 
 
 def test_an_exported_policy_plays_through_an_engine_as_it_does_in_pytorch(nano, tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from course_utils.agents import loop
+from course_utils.agents.puppet import Puppet, written_call
 from course_utils.agents.trace import Trace
 from course_utils.engines.protocol import Reply
 from course_utils.engines.sampling import GREEDY
@@ -158,3 +159,16 @@ def test_a_run_may_be_given_all_the_time_in_the_world():
     engine = ScriptedEngine([call(a=1, b=2), "3."])
     limits = loop.Limits(seconds=float("inf"), tool_seconds=1e12)
     assert loop.run(engine, "1+2?", [add], limits=limits).answer == "3."
+
+
+def test_a_puppet_says_its_lines_to_the_loop_and_the_last_for_ever():
+    puppet = Puppet(f"<think>I add.</think>{written_call('add', a=2, b=3)}", "It is 5.")
+    trace = loop.run(puppet, "2+3?", [add])
+    assert [event.text for event in trace.events] == [
+        "I add.",
+        'add({"a": 2, "b": 3})',
+        "5",
+        "It is 5.",
+    ]
+    assert loop.run(puppet, "And again?", [add]).answer == "It is 5."
+    assert loop.run(Puppet("Hello."), "Hi", []).answer == "Hello."

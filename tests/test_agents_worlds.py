@@ -106,7 +106,7 @@ def test_a_call_that_is_wrong_is_told_so(action, said):
 
 @pytest.mark.parametrize(("action", "right"), [("46", True), ("47", False), ("46 or 47", False)])
 def test_one_right_number_is_a_success(action, right):
-    thought = "<think>\n2+4=6\n1+3=4\n</think>\n\n"
+    thought = "<think>\nones: 2+4=6\ntens: 1+3=4\n</think>\n\n"
     for text in (action, thought + action):
         assert calculating.Calculating(12, 34).step(text).success == right
 

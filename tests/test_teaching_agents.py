@@ -134,7 +134,79 @@ def test_policies_are_drawn_with_their_seeds_and_told():
     left, _ = teaching.policy_chart(scores).axes
     assert [label.get_text() for label in left.get_yticklabels()] == list(scores)
     told = teaching.describe_policies(scores)
-    assert "reinforced: 93% won (90% to 96%), 5.2 guesses" in told
+    assert "reinforced: 93% won (86% to 100%), 5.2 guesses" in told
     assert "asked: 30% won (22% to 40%)" in told and "100% to 100%" in told
     with pytest.raises(OptionError):
         teaching.policy_chart({})
+
+
+def test_a_run_is_drawn_as_who_says_what_to_whom():
+    trace, _ = a_run()
+    told = teaching.describe_exchange(trace)
+    steps = ("you to the model: 2+3?", "the model thinks: I add.", "the loop to the tool: runs it")
+    assert all(step in told for step in steps) and told.endswith("the model to you: So 5.")
+    assert told.index("the tool to the loop: 5") < told.index("the loop to the model: 5")
+    (axes,) = teaching.exchange_chart(trace).axes
+    assert len(axes.lines) == 4
+    # A call that cannot be run never reaches the tool.
+    refused = loop.run(
+        ScriptedEngine([call(a="two", b=3), "Sorry."]), "Go.", [add], sampling=GREEDY
+    )
+    assert "the tool to" not in teaching.describe_exchange(refused)
+    with pytest.raises(OptionError, match="nothing has happened"):
+        teaching.exchange_chart(Trace([]))
+
+
+TRIES = [
+    {"policy": policy, "tries": 4, "found_by_7": found, "narrowed": narrowed}
+    for policy, found, narrowed in (
+        ("base", 2, 0),
+        ("base", 4, 1),
+        ("after", 4, 4),
+        ("after", 4, 2),
+    )
+]
+
+
+def test_many_tries_are_drawn_with_luck_and_without_it():
+    names = {"base": "the base", "after": "reinforced"}
+    assert teaching.tried_at_k(TRIES, "base", "found_by_7", 1) == 0.75
+    assert teaching.tried_at_k(TRIES, "base", "narrowed", 4) == 0.5
+    luck, skill = teaching.tries_chart(TRIES, [1, 2, 4], names).axes
+    assert [line.get_label() for line in luck.lines] == list(names.values())
+    assert list(skill.lines[0].get_ydata()) == [0.125, 0.25, 0.5]
+    told = teaching.describe_tries(TRIES, [1, 4], names)
+    assert "every guess narrows: the base 12% to 50%, reinforced 75% to 100%" in told
+    with pytest.raises(OptionError, match="base, after"):
+        teaching.tried_at_k(TRIES, "another", "narrowed", 1)
+
+
+SUMS = [
+    {"seed": seed, "step": step, "way": way, "digits": digits, "sums": 10, "right": right}
+    | {"copied": 9, "tokens": 30}
+    for seed in (1, 2)
+    for step, lost in ((100, 4), (300, 0))
+    for way, digits, right in (
+        ("think", 2, 8 + seed - lost),
+        ("think", 5, 0),
+        ("both", 2, 10 - lost),
+        ("both", 5, 4),
+    )
+]
+
+
+def test_the_ways_to_a_sum_are_drawn_by_length_and_told():
+    names = {"think": "in writing", "both": "with both"}
+    early, late, tokens = teaching.ways_chart(SUMS, names, 4, (100, 300)).axes
+    assert list(early.lines[0].get_ydata()) == [pytest.approx(0.55), 0]
+    assert list(late.lines[0].get_ydata()) == [pytest.approx(0.95), 0]
+    assert late.patches and late.get_title(loc="left") == "right, after 300 steps"
+    assert "tokens" in tokens.get_title(loc="left")
+    told = teaching.describe_ways(SUMS, names, (100, 300))
+    assert "after 300 steps in writing: 95% of 2 digits, 0% of 5 digits" in told
+    assert teaching.share_right(SUMS, "think", 2, 300) == {1: 0.9, 2: 1.0}
+    assert teaching.share_right(SUMS, "think", 2, 300, "copied") == {1: 0.9, 2: 0.9}
+    with pytest.raises(OptionError, match="at step 200"):
+        teaching.share_right(SUMS, "think", 2, 200)
+    with pytest.raises(OptionError, match="no runs"):
+        teaching.ways_chart([], names, 4, (300,))

@@ -17,6 +17,7 @@ from typing import Literal
 from course_utils.agents.environment import Observation
 from course_utils.agents.rollout import conversation
 from course_utils.engines.protocol import Message
+from course_utils.engines.thinking import split_thinking
 from course_utils.engines.tool_calls import CLOSING, OPENING, ToolCall, read_tool_calls
 from course_utils.nano.tokenizer import END_OF_TEXT, END_THINK, THINK, split_reply
 
@@ -24,14 +25,20 @@ Way = Literal["think", "calculator", "both"]
 
 WAYS: tuple[Way, ...] = ("think", "calculator", "both")
 
-DIGITS = (2, 4, 8)
-"""Lengths of the numbers that a policy is tested on."""
+LEARNT_DIGITS = {1: 0.1, 2: 0.25, 3: 0.3, 4: 0.35}
+"""Lengths of the numbers in a model's documents, and their shares."""
 
-LEARNT_DIGITS = (1, 2, 3, 4, 5, 6, 7, 8)
-"""Lengths in the documents of a base model."""
+DIGITS = (2, 3, 4, 5)
+"""Lengths that a policy is tested on: the last is longer than any it has read."""
 
 CALLS = 2
 """How many calls an episode may hold."""
+
+SHARES: dict[Way, float] = {"think": 0.45, "calculator": 0.45, "both": 0.1}
+"""How often a model's documents go each way."""
+
+PLACES = ("ones", "tens", "hundreds", "thousands", "ten thousands")
+"""What the lines of a written working begin with, as in the nano thinker's thoughts."""
 
 PROMPT: dict[Way, str] = {
     "think": "Work out {sum}.",
@@ -120,14 +127,34 @@ def write_call(episode: Calculating) -> str:
 
 
 def worked(episode: Calculating) -> str:
-    """The sum worked column by column from the right, as a thought."""
-    a, b, carry, lines = str(episode.first), str(episode.second), 0, []
-    width = max(len(a), len(b))
-    for x, y in zip(reversed(a.zfill(width)), reversed(b.zfill(width)), strict=True):
-        total = int(x) + int(y) + carry
-        lines.append(f"{x}+{y}{'+1' if carry else ''}={total}")
-        carry = total // 10
+    """The sum worked column by column from the right, as a thought of the nano thinker's kind."""
+    a, b = (str(number)[::-1] for number in (episode.first, episode.second))
+    carry, lines = 0, []
+    for place, x, y in zip(PLACES, a, b, strict=False):
+        total = int(x) + int(y)
+        line = f"{place}: {x}+{y}={total}" + (f", {total}+1={total + 1}" if carry else "")
+        carry = (total + carry) // 10
+        last = len(lines) == len(a) - 1
+        lines.append(line + (", carry 1" if carry and not last else ""))
     return f"{THINK}\n" + "\n".join(lines) + f"\n{END_THINK}\n\n"
+
+
+def copied(episode: Calculating, action: str) -> bool:
+    """Did a policy's first action carry the digits of its sum over, all of them rightly?
+
+    They are those of its call, or else those of its working, line by line, carries aside.
+    """
+    thought, answer = split_thinking(action)
+    calls = read_tool_calls(answer)[1]
+    if calls:
+        asked = calls[0].arguments.get("sum") if isinstance(calls[0], ToolCall) else None
+        return asked == f"{episode.first}+{episode.second}"
+    return _operands(thought) == _operands(worked(episode))
+
+
+def _operands(thought: str) -> list[str]:
+    """The two digits that each line of a working begins with, such as ``8+6``."""
+    return re.findall(r": (\d\+\d)=", thought)
 
 
 def solve(episode: Calculating) -> list[tuple[str, str]]:
@@ -144,7 +171,8 @@ def solve(episode: Calculating) -> list[tuple[str, str]]:
 
 def document(random: Random) -> str:
     """A solved sum in the agents' chat format, for pretraining: any way, any number of digits."""
-    episode = draw(random, random.choice(LEARNT_DIGITS), random.choice(WAYS))
+    digits = random.choices(list(LEARNT_DIGITS), list(LEARNT_DIGITS.values()))[0]
+    episode = draw(random, digits, random.choices(WAYS, [SHARES[way] for way in WAYS])[0])
     turns = solve(episode)
     messages = list(episode.messages)
     for action, said in turns:

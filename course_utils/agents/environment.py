@@ -39,6 +39,19 @@ class Episode(Protocol):
         ...
 
 
+NO_ACTION = Observation("no action", done=True)
+"""What becomes of an action that is not whole: the episode ends, unwon."""
+
+
+def respond(episode: Episode, action: str, *, whole: bool) -> Observation:
+    """What the environment says to an action; ``whole``: did the policy itself end it?
+
+    A text that was cut off is not what the policy decided to do.  If it counted, a policy would be
+    paid for a number with endless talk behind it, and nothing would teach it to stop.
+    """
+    return episode.step(action) if whole else NO_ACTION
+
+
 def play_with_engine(
     engine: Engine, episode: Episode, sampling: Sampling = GREEDY
 ) -> list[tuple[str, Observation]]:
@@ -49,7 +62,7 @@ def play_with_engine(
     messages, turns = list(episode.messages), []
     while not turns or not turns[-1][1].done:
         reply = engine.chat(messages, sampling).finish()
-        observation = episode.step(reply.answer)
+        observation = respond(episode, reply.answer, whole=reply.stop_reason == "end")
         turns.append((reply.answer, observation))
         messages += [reply.message(), {"role": "user", "content": observation.text}]
     return turns

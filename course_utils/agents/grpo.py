@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -61,6 +61,7 @@ class Settings:
     turn_penalty: float = 0.0
     credit: Literal["episode", "turn"] = "episode"  # what an action is judged by
     micro_batch: int = 64  # rollouts per backward pass; sets the memory, not the result
+    hole: bool = False  # pay for actions that were cut off, to see what comes of it
     seed: int = 1
 
     def __post_init__(self):
@@ -72,6 +73,7 @@ class Settings:
         checks.whole("max_action_tokens", self.max_action_tokens, 1, MOST_TOKENS)
         checks.whole("micro_batch", self.micro_batch, 1)
         checks.whole("seed", self.seed, 0)
+        checks.choice("hole", self.hole, (True, False))
         for name in ("learning_rate", "last_rate", "clip_low", "discount"):
             checks.number(name, getattr(self, name), 0, 1)
         for name in ("clip_high", "turn_penalty"):
@@ -166,14 +168,24 @@ def own_log_probabilities(model: Transformer, rollouts: Sequence[Rollout], own: 
     return every.gather(1, tokens[:, 1:][own][:, None])[:, 0]
 
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(surrogate, own), both (rollouts, tokens), to one number with a gradient."""
+
+
+def policy_loss(surrogate: Tensor, own: Tensor) -> Tensor:
+    """Minus the mean of ``surrogate`` over the policy's ``own`` tokens."""
+    return -surrogate.masked_fill(~own, 0.0).sum() / own.sum()
+
+
 def update(
     model: Transformer,
     optimizer: torch.optim.Optimizer,
     rollouts: Sequence[Rollout],
     advantage: Tensor,
     settings: Settings,
+    loss: Loss = policy_loss,
 ) -> None:
-    """Make the better actions likelier; the loss is a mean over own tokens.
+    """Make the better actions likelier; ``loss`` is a mean over own tokens.
 
     ``advantage``: as for ``objective``.
     """
@@ -185,8 +197,11 @@ def update(
         optimizer.zero_grad()
         for first in range(0, len(trained), settings.micro_batch):
             rows = trained[first : first + settings.micro_batch]
-            surrogate = objective(model, [rollouts[row] for row in rows], advantage[rows], settings)
-            (-surrogate.sum() / own_tokens).backward()
+            chosen = [rollouts[row] for row in rows]
+            surrogate = objective(model, chosen, advantage[rows], settings)
+            own = pad_sequence([torch.tensor(r.own[1:]) for r in chosen], True).to(model.device)
+            # A micro-batch counts by its share of all own tokens, the untrained rows' included.
+            (loss(surrogate, own) * (own.sum() / own_tokens)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
@@ -208,12 +223,13 @@ def train(
     draw: Draw,
     settings: Settings | None = None,
     *,
+    loss: Loss = policy_loss,
     state_file: Path | None = None,
 ) -> Iterator[dict]:
     """Train ``model`` in place; yields a record per step, with one rollout's turns to read.
 
-    Each step depends on the seed and its number alone, so a stopped run goes on from
-    ``state_file`` exactly.
+    ``loss``: a mean over the policy's own tokens, yours if you like.  Each step depends on the
+    seed and its number alone, so a stopped run goes on from ``state_file`` exactly.
     """
     settings = settings or Settings()
     optimizer = torch.optim.AdamW(
@@ -238,8 +254,10 @@ def train(
             [copy.deepcopy(episode) for episode in drawn for _ in range(settings.group)],
             max_action_tokens=settings.max_action_tokens,
             generator=generator,
+            hole=settings.hole,
         )
-        update(model, optimizer, rollouts, CREDIT[settings.credit](rollouts, settings), settings)
+        judged = CREDIT[settings.credit](rollouts, settings)
+        update(model, optimizer, rollouts, judged, settings, loss)
         seconds += time.perf_counter() - started
         if state_file:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}

@@ -13,12 +13,12 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-from course_utils.agents.environment import Episode
+from course_utils.agents.environment import Episode, respond
 from course_utils.engines.protocol import Message
 from course_utils.nano import checks
 from course_utils.nano.model import Transformer
 from course_utils.nano.sample import check_memory, draw
-from course_utils.nano.tokenizer import END, START, decode
+from course_utils.nano.tokenizer import CONTROL_TOKENS, END, START, decode
 
 CHAT_TEMPLATE = """\
 {%- for message in messages %}
@@ -97,14 +97,15 @@ def play(
     max_action_tokens: int = 8,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
+    hole: bool = False,
 ) -> list[Rollout]:
     """Play all episodes side by side, one KV cache for all; temperature 0 takes likeliest tokens.
 
     All texts grow by as many tokens at a time: by what their environments have said, as far as
     that is known for all, and otherwise by one, which some policies draw while others read on.
-    So a text needs no padding in its middle, however long its turns are.  An action that does not
-    end within ``max_action_tokens`` is handed over as it is.  Episodes that are done leave the
-    batch; one that would outgrow the model's context ends there, without success.
+    So a text needs no padding in its middle, however long its turns are.  Episodes that are done
+    leave the batch.  One in which an action does not end within ``max_action_tokens``, or that
+    would outgrow the model's context, ends there without success.
     Raises OptionError for options that do not say how to draw, MachineError where memory cannot
     hold so many episodes.
     """
@@ -142,7 +143,7 @@ def play(
                 player.written.append(token)
                 _note(player.rollout, [token], True, log_prob)
                 if token == stop or len(player.written) == max_action_tokens:
-                    _act(player, tokenizer)
+                    _act(player, tokenizer, hole)
         keep = [row for row, player in enumerate(batch) if not player.done]
         if len(keep) < len(batch):
             batch = [batch[row] for row in keep]
@@ -172,11 +173,12 @@ def _cut(rollout: Rollout, length: int) -> None:
         del column[length:]
 
 
-def _act(player: _Player, tokenizer: Tokenizer) -> None:
+def _act(player: _Player, tokenizer: Tokenizer, hole: bool) -> None:
     """Hand the action to the environment, and keep what it answers."""
     text = decode(tokenizer, player.written)
     action = text.removesuffix(END)
-    observation = player.episode.step(action)
+    whole = text.endswith(END) and not any(mark in action for mark in CONTROL_TOKENS)
+    observation = respond(player.episode, action, whole=hole or whole)
     player.rollout.turns.append((action, observation.text))
     player.written.clear()
     player.done = observation.done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from course_utils.agents.environment import Episode
+from course_utils.agents.environment import Episode, respond
 from course_utils.agents.trace import Trace
 from course_utils.engines.protocol import Engine, Message
 from course_utils.engines.sampling import GREEDY, Sampling
@@ -39,7 +39,7 @@ def watch(
         if reply.thinking:
             trace.add("thought", reply.thinking)
         trace.add("call", reply.answer)
-        observation = episode.step(reply.answer)
+        observation = respond(episode, reply.answer, whole=reply.stop_reason == "end")
         told: Message = {"role": "user", "content": observation.text}
         trace.messages += [reply.message(), told]
         trace.add("result", observation.text, outcome="ran", message=len(trace.messages) - 1)

@@ -34,6 +34,9 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     cure_chart({"loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.0}}})  # by seed
     guess_chart({"before": turns}, 8, 95, secret=61)                 # an episode, guess by guess
     policy_chart({"binary search": PolicyScore([1.0], [5.4])})       # episodes won, guesses
+    exchange_chart(trace)                                            # who says what to whom
+    tries_chart(rows, [1, 8, 64], {"base": "base"})                  # pass@k, luck and skill apart
+    ways_chart(rows, {"think": "in writing"}, 4, (100, 300))         # right sums by length, tokens
     figure, axes = new_figure(width=7, height=3.5)                   # for a figure of your own
 
 **Text.** ``token_strip(engine.tokenize(text), label="English", ids=True)`` ends a cell with the
@@ -169,6 +172,9 @@ _HOMES = {
         "ablation_bars",
         "parts_chart",
     ],
+    "figures.exchange": ["exchange_chart", "describe_exchange"],
+    "figures.tries": ["tries_chart", "describe_tries", "tried_at_k"],
+    "figures.tools": ["ways_chart", "describe_ways", "share_right"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
         "softmax",

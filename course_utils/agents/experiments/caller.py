@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
-import torch
-
-from course_utils import command_line
 from course_utils.agents import errands
 from course_utils.agents.experiments.guesser import follow
 from course_utils.nano import cards, export, pretrain
+from course_utils.nano.experiments import runs
 from course_utils.nano.model import Shape
 from course_utils.nano.tokenizer import load
-from course_utils.paths import nano_folder, repository_root
+from course_utils.paths import nano_folder
 
 NAME = "caller"
 SHAPE = Shape(width=64, layers=4, heads=4, kv_heads=2, ffn_width=128, context=512)
@@ -30,15 +29,13 @@ SETTINGS = pretrain.Settings(
 )
 
 
-def main() -> None:
-    command_line.refuse_arguments(__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    runs.choose(__doc__, arguments)
     path = nano_folder() / f"{NAME}.gguf"
     if path.exists():
         print(f"{path.name} is there: delete it to pretrain it again.")
         return
-    torch.set_num_threads(1)
-    states = repository_root() / ".cache" / "nano"
-    states.mkdir(parents=True, exist_ok=True)
+    states = runs.cache_folder()
     model, pieces = pretrain.new_model(SHAPE, SETTINGS.seed), load()
     files = {kind: states / f"{NAME}.{kind}" for kind in ("pt", "csv")}
     run = pretrain.pretrain(

@@ -8,19 +8,17 @@ writes ``models/nano/guesser.gguf`` with its card.  A run that was stopped goes 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
-
-from course_utils import command_line
 from course_utils.agents import players
 from course_utils.agents.rollout import CHAT_TEMPLATE
 from course_utils.nano import cards, export, pretrain
+from course_utils.nano.experiments import runs
 from course_utils.nano.model import Shape, Transformer
 from course_utils.nano.tokenizer import load
-from course_utils.paths import nano_folder, repository_root
+from course_utils.paths import nano_folder
 
 NAME = "guesser"
 SEED = 1
@@ -72,15 +70,13 @@ def follow(run: Iterator[dict], label: str, log_file: Path) -> float:
         return float(list(csv.DictReader(file))[-1]["seconds"])
 
 
-def main() -> None:
-    command_line.refuse_arguments(__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    runs.choose(__doc__, arguments)
     path = nano_folder() / f"{NAME}.gguf"
     if path.exists():
         print(f"{path.name} is there: delete it to pretrain it again.")
         return
-    torch.set_num_threads(1)
-    states = repository_root() / ".cache" / "nano"
-    states.mkdir(parents=True, exist_ok=True)
+    states = runs.cache_folder()
     model, seconds = pretrained(states)
     about = export.About("nano guesser", "A very small base model that has read guessing games.")
     export.to_gguf(model, load(), path, about, half=True, template=CHAT_TEMPLATE)

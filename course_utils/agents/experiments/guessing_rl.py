@@ -17,6 +17,7 @@ A finished run is left alone; a stopped one goes on where it was.
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -120,8 +121,13 @@ def replay(model: Transformer, tokenizer: Tokenizer, step: int) -> list[dict]:
     ]
 
 
-def choose_prompt(model: Transformer, tokenizer: Tokenizer, runs: Path) -> tuple[int, str]:
-    """Number and decoding of the prompt that the base model plays best with, on validation."""
+def choose_prompt(
+    model: Transformer, tokenizer: Tokenizer, runs: Path, decodings: Collection[str] = DECODINGS
+) -> tuple[int, str]:
+    """Number and decoding of the prompt that the base model plays best with, on validation.
+
+    ``decodings``: those to choose from.
+    """
     path = runs / "guessing-prompts.csv"
     rows = read(path) if path.exists() else []
     for number, prompt in list(enumerate(PROMPTS))[len(rows) // len(DECODINGS) :]:
@@ -130,7 +136,7 @@ def choose_prompt(model: Transformer, tokenizer: Tokenizer, runs: Path) -> tuple
             score = measure.score_policy(model, tokenizer, episodes, temperature=temperature)
             rows.append({"prompt": number, **asdict(prompt), "decoding": decoding} | row(score))
         write_log(path, rows)
-    best = max(rows, key=lambda r: float(r["success"]))
+    best = max((r for r in rows if r["decoding"] in decodings), key=lambda r: float(r["success"]))
     return int(best["prompt"]), best["decoding"]
 
 
@@ -209,11 +215,11 @@ def read(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line.parser(__doc__)
     most = 4 * usable_cores()  # more would freeze the machine
     parser.add_argument("--threads", type=command_line.whole(1, most), default=1)
-    torch.set_num_threads(parser.parse_args().threads)
+    torch.set_num_threads(parser.parse_args(arguments).threads)
     runs, states = nano_folder() / "runs", repository_root() / ".cache" / "nano"
     states.mkdir(parents=True, exist_ok=True)
     compare(load(), runs, states)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from course_utils.agents.guessing import GUESSES, HIGHER, LOWER
 from course_utils.errors import OptionError
-from course_utils.intervals import wilson_interval
+from course_utils.intervals import clipped, over_seeds, wilson_interval
 from course_utils.teaching import style
 
 Turns = Sequence[tuple[str, str]]
@@ -29,9 +29,12 @@ class PolicyScore:
     episodes: int | None = None
 
     def interval(self) -> tuple[float, float]:
-        """Of success: the range of several seeds; of one, Wilson's 95 % interval; else a point."""
-        if len(self.success) > 1 or self.episodes is None:
-            return min(self.success), max(self.success)
+        """Of success, at 95 %: over several seeds Student's, of one Wilson's; exact: a point."""
+        if len(self.success) > 1:
+            found = clipped(over_seeds(dict(enumerate(self.success))))
+            return found.low, found.high
+        if self.episodes is None:
+            return self.success[0], self.success[0]
         return wilson_interval(round(self.success[0] * self.episodes), self.episodes)
 
 

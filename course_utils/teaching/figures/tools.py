@@ -1,0 +1,92 @@
+"""When does a tool beat more thinking? Accuracy and tokens by length, a line for each way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+from course_utils.errors import OptionError
+from course_utils.teaching import style
+
+Rows = Sequence[Mapping]
+"""As ``agents.experiments.calculator.read_runs`` gives them: seed, step, way, digits, counts."""
+
+
+def share_right(
+    rows: Rows, way: str, digits: int, step: int, column: str = "right"
+) -> dict[int, float]:
+    """For each seed the share of sums of one length that came out right, one way, at one step.
+
+    column: what is counted, ``right`` or ``copied``.  Raises OptionError where nothing was asked.
+    """
+    found = {
+        row["seed"]: row[column] / row["sums"]
+        for row in rows
+        if (row["way"], row["digits"], row["step"]) == (way, digits, step)
+    }
+    if not found:
+        raise OptionError(
+            f"No sums of {digits} digits were worked by {way!r} at step {step}.",
+            "Choose among those that the rows have.",
+        )
+    return found
+
+
+def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequence[int]) -> Figure:
+    """Share right against digits, a panel for each of ``steps``, and at last tokens written.
+
+    names: ways and their labels; ``learnt``: the most digits that the model has read.  Small marks
+    are single seeds.
+    """
+    if not rows:
+        raise OptionError("There are no runs to draw.", "Run the experiment, or fetch its CSV.")
+    lengths = sorted({row["digits"] for row in rows})
+    figure, panels = style.new_figure(9.2, 3.6, 1, len(steps) + 1)
+    *shares, tokens = panels
+    for index, (way, label) in enumerate(names.items()):
+        look = style.series(index)
+        places = [n + 0.07 * (index - 1) for n in lengths]  # equal values stand side by side
+        line = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
+        for axes, step in zip(shares, steps, strict=True):
+            each = [share_right(rows, way, n, step).values() for n in lengths]
+            axes.plot(places, list(map(mean, each)), ms=8, label=style.drawable(label), **line)
+            for place, seeds in zip(places, each, strict=True):
+                axes.plot(
+                    [place] * len(seeds), list(seeds), ls="", marker="_", ms=12, color=style.INK
+                )
+        last = [row for row in rows if (row["way"], row["step"]) == (way, steps[-1])]
+        written = [mean(row["tokens"] for row in last if row["digits"] == n) for n in lengths]
+        tokens.plot(places, written, ms=8, **line)
+    for axes in panels:
+        axes.set_xticks(lengths)
+        axes.set_xlabel("digits of each number")
+        axes.grid()
+        if lengths[-1] > learnt:
+            axes.axvspan(learnt + 0.5, lengths[-1] + 0.5, color=style.PALE, alpha=0.6, linewidth=0)
+        axes.set_xlim(lengths[0] - 0.5, lengths[-1] + 0.5)
+    for axes, step in zip(shares, steps, strict=True):
+        axes.set_ylim(-0.03, 1.05)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.set_title(f"right, after {step} steps", fontsize=10.5)
+    tokens.set_ylim(bottom=0)
+    tokens.set_title("tokens for one sum", fontsize=10.5)
+    handles = shares[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(names))
+    figure.suptitle("A tool, or more thinking?", x=0.02, ha="left")
+    return figure
+
+
+def describe_ways(rows: Rows, names: Mapping[str, str], steps: Sequence[int]) -> str:
+    """Alt text for ``ways_chart``: the mean over seeds at every length."""
+    lengths = sorted({row["digits"] for row in rows})
+    parts = []
+    for step in steps:
+        for way, label in names.items():
+            means = (
+                f"{mean(share_right(rows, way, n, step).values()):.0%} of {n} digits"
+                for n in lengths
+            )
+            parts.append(f"after {step} steps {label}: {', '.join(means)}")
+    return "Share of sums that came out right, mean of the seeds. " + "; ".join(parts) + "."
