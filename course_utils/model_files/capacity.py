@@ -23,7 +23,11 @@ from course_utils.model_files.memory import (
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
-from course_utils.model_files.speed import decoding_bytes_per_second, seconds_per_token
+from course_utils.model_files.speed import (
+    SECONDS_PER_EXPERT_LAYER,
+    decoding_bytes_per_second,
+    seconds_per_token,
+)
 from course_utils.units import MIB, readable_memory
 
 DEFAULT_CONTEXT = 8192
@@ -40,8 +44,9 @@ class Plan:
 
     ``context`` in tokens, ``kv_type`` "f16", "q8_0" or "q4_0", sizes in bytes.
     ``bytes_per_token`` is what is read for a token at the start of a text,
-    ``bytes_per_thought_token`` on average over a thought of ``THOUGHT_TOKENS``.  ``memory`` is what
-    lies in main memory, ``card`` what lies on a graphics card, None where nothing does.
+    ``bytes_per_thought_token`` on average over a thought of ``THOUGHT_TOKENS``.
+    ``expert_layers``: how many layers are mixtures of experts.  ``memory`` is what lies in main
+    memory, ``card`` what lies on a graphics card, None where nothing does.
     ``instead`` is the nearest plan that fits when this one does not, or None.
     """
 
@@ -54,7 +59,7 @@ class Plan:
     memory: MemoryNeed
     bytes_per_token: int
     bytes_per_thought_token: int
-    mixture: bool
+    expert_layers: int
     card: OnCard | None = None
     instead: Plan | None = None
 
@@ -86,11 +91,20 @@ class Plan:
         rate = decoding_bytes_per_second(
             self.machine.memory_bandwidth_bytes_per_second,
             self.machine.cores,
-            mixture=self.mixture,
             unpacking=self.machine.unpacking_bytes_per_second,
+            overlap=self.machine.overlap,
         )
+        per_layer = self.machine.seconds_per_expert_layer
+        if per_layer is None:
+            per_layer = SECONDS_PER_EXPERT_LAYER
+        # What lies on the card does not make the processor's threads wait.
+        here = 1 - self.card.share if self.card is not None else 1
         return seconds_per_token(
-            self._in_memory(bytes_read), self._on_card(bytes_read), rate, self._card_speed
+            self._in_memory(bytes_read),
+            self._on_card(bytes_read),
+            rate,
+            self._card_speed,
+            waiting=per_layer * self.expert_layers * here,
         )
 
     def _on_card(self, bytes_read: float) -> float:
@@ -277,7 +291,7 @@ def _plan(
         bytes_per_thought_token=bytes_read_per_token(
             architecture, quantisation, context=THOUGHT_TOKENS // 2, key_type=kv_type
         ),
-        mixture=architecture.experts is not None,
+        expert_layers=architecture.expert_layers,
         card=card,
     )
 

@@ -3,7 +3,11 @@
 A stand-in is a GGUF file with a model's exact tensor shapes and quantisation types, in which
 (nearly) all weights are zero and lie in a hole of a sparse file: 19.85 GB long for QwQ-32B, a few
 MB on disk, written in about a second.  llama.cpp loads and computes it like the real one, in the
-true memory and at the true speed, since both depend on shapes alone.  What it writes is nonsense.
+true memory and at the true speed, since both depend on shapes alone.
+
+Where the shape has room for it, a stand-in carries QwQ-32B's true vocabulary and a template of its
+format: a prompt has as many tokens as QwQ counts, and what it writes are QwQ's tokens, in an order
+without sense.
 
 In a mixture of experts the speed also depends on *which* experts are read.  There the routers,
 some embedding rows and the same rows of the output get random values, so that different tokens
@@ -16,7 +20,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
+import string
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from gguf.constants import TokenType
 
 from course_utils.errors import MachineError
 from course_utils.machine import free_disk_bytes
@@ -37,6 +44,11 @@ from course_utils.model_files.quantisation import (
     stored_bytes,
     tensor_type,
     weight_bytes,
+)
+from course_utils.model_files.qwen_vocabulary import (
+    Vocabulary,
+    letter_of_byte,
+    qwen_vocabulary,
 )
 from course_utils.paths import models_folder
 from course_utils.units import MIB
@@ -59,6 +71,22 @@ _SCALES = {
     "Q8_0": ((0, 1.0),),
     **dict.fromkeys(("IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS"), ((0, 1.0),)),
 }
+
+QWEN_TOKENS = 151_669
+"""A vocabulary of at least so many tokens has room for QwQ-32B's."""
+
+# Each is one token below ``LIVE_ROWS`` with the blank before it, and no merge joins two of them.
+_WORDS = (
+    *(" the", " of", " and", " to", " in", " is", " it", " that", " for", " on", " with", " as"),
+    *(" was", " are", " be", " this", " have", " from", " or", " by", " not", " but", " at"),
+)
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+)
+"""QwQ's format of a conversation, in its simplest form: each turn between two tokens, and a reply
+that begins with a thought."""
 
 # File systems that live in memory: reading a hole there takes memory that cannot be given back,
 # and running out of it ends the process.
@@ -106,15 +134,42 @@ def standin(
     has no room.  What a killed process left behind is removed first.
     """
     model = find_model(name)
-    quantisation = quantisation_name(quantisation or model.quantisation)
     full = model.architecture
     shown = full if layers is None else full.with_layers(min(layers, full.layers))
+    with standin_of(
+        shown,
+        quantisation or model.quantisation,
+        name=model.name,
+        title=model.title,
+        full=full,
+        folder=folder,
+    ) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def standin_of(
+    architecture: Architecture,
+    quantisation: str,
+    *,
+    name: str = "a-shape",
+    title: str = "a model",
+    full: Architecture | None = None,
+    folder: Path | None = None,
+) -> Iterator[Standin]:
+    """A stand-in of any shape, removed again at the end like that of a catalogue's model.
+
+    ``name``: what its file's name begins with.  Raises OptionError for an unknown quantisation,
+    MachineError where the disk has no room.
+    """
+    quantisation = quantisation_name(quantisation)
     folder = folder or standins_folder()
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    path = folder / f"{model.name}-{quantisation}-{shown.layers}-layers{_suffix(os.getpid())}"
+    shape = f"{architecture.layers}-layers-{architecture.feed_forward}-wide"
+    path = folder / f"{name}-{quantisation}-{shape}{_suffix(os.getpid())}"
     try:
-        yield write_standin(path, shown, quantisation, title=model.title, full=full)
+        yield write_standin(path, architecture, quantisation, title=title, full=full)
     finally:
         path.unlink(missing_ok=True)
 
@@ -161,6 +216,15 @@ def write_standin(
     )
 
 
+def nonsense(tokens: int, vocabulary: int, *, seed: int = 0) -> str:
+    """A text of so many tokens of a stand-in whose vocabulary has this size, words or letters.
+
+    All of them have embeddings, and they vary, so that in a mixture they reach many experts.
+    """
+    pieces = _WORDS if vocabulary >= QWEN_TOKENS else string.ascii_lowercase
+    return "".join(random.Random(seed).choices(pieces, k=tokens))
+
+
 def sparse_files_work(folder: Path) -> bool:
     """Whether a hole in a file of this folder takes no space, on disk or in memory."""
     if _file_system(folder) in _IN_MEMORY:
@@ -203,23 +267,23 @@ def _suffix(process: int) -> str:
 
 
 def _write_header(path: Path, architecture: Architecture, quantisation: str, title: str) -> None:
-    """Metadata, a vocabulary of made-up tokens, and the list of tensors."""
-    from gguf import GGUFWriter, LlamaFileType, TokenType
+    """Metadata, a vocabulary, and the list of tensors."""
+    from gguf import GGUFWriter, LlamaFileType
     from gguf.constants import GGMLQuantizationType
 
     writer = GGUFWriter(path, architecture.family)
     writer.add_name(f"{title} (stand-in: true shape, zero weights)")
     writer.add_file_type(_file_type(LlamaFileType, quantisation))
     _add_shape(writer, architecture)
-    tokens = _vocabulary(architecture.vocabulary)
+    vocabulary, end = _vocabulary(architecture)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([TokenType.NORMAL] * (len(tokens) - 1) + [TokenType.CONTROL])
-    # llama.cpp insists on at least one merge; this one joins two bytes that no text holds.
-    writer.add_token_merges(["\u0100 \u0100"])
-    writer.add_eos_token_id(len(tokens) - 1)
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.kinds)
+    writer.add_token_merges([f"{first} {second}" for first, second in vocabulary.merges])
+    writer.add_eos_token_id(end)
     writer.add_add_bos_token(False)
+    writer.add_chat_template(CHAT_TEMPLATE)
     for tensor in architecture.tensors():
         kind = tensor_type(tensor, architecture, quantisation)
         size = stored_bytes(tensor.shape, kind)
@@ -236,14 +300,29 @@ def _file_type(known, quantisation: str) -> int:
     return known["ALL_F32" if quantisation == "F32" else f"MOSTLY_{quantisation}"]
 
 
-def _vocabulary(size: int) -> list[str]:
-    """The 256 bytes, as GPT-2's alphabet writes them, then numbered tokens up to ``size``."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    alphabet = {byte: chr(byte) for byte in printable}
-    alphabet |= {byte: chr(256 + place) for place, byte in enumerate(others)}
-    tokens = [alphabet[byte] for byte in range(256)] + ["\u0100\u0100"]
-    return (tokens + [f"<{number}>" for number in range(len(tokens), size)])[:size]
+def _vocabulary(architecture: Architecture) -> tuple[Vocabulary, int]:
+    """The vocabulary of a shape, as many tokens as it has rows, and the token that ends a turn."""
+    if architecture.vocabulary >= QWEN_TOKENS:
+        qwen = qwen_vocabulary()
+        end = qwen.tokens.index("<|im_end|>")
+    else:
+        qwen = _made_up_vocabulary(architecture.vocabulary)
+        end = len(qwen.tokens) - 1
+    # Rows beyond the vocabulary are padding, named as llama.cpp's converter names them.
+    padding = range(len(qwen.tokens), architecture.vocabulary)
+    tokens = [*qwen.tokens, *(f"[PAD{number}]" for number in padding)]
+    kinds = [*qwen.kinds, *[TokenType.UNUSED] * len(padding)]
+    return Vocabulary(tokens, kinds, qwen.merges), end
+
+
+def _made_up_vocabulary(size: int) -> Vocabulary:
+    """The 256 bytes, then numbered tokens up to ``size``, the last of which ends a turn."""
+    letters = letter_of_byte()
+    tokens = [letters[byte] for byte in range(256)] + ["\u0100\u0100"]
+    tokens = (tokens + [f"<{number}>" for number in range(len(tokens), size)])[:size]
+    kinds = [TokenType.NORMAL] * (size - 1) + [TokenType.CONTROL]
+    # llama.cpp insists on at least one merge; this one joins two bytes that no text holds.
+    return Vocabulary(tokens, kinds, [("\u0100", "\u0100")])
 
 
 def _add_shape(writer, architecture: Architecture) -> None:
@@ -292,11 +371,11 @@ def _add_shape(writer, architecture: Architecture) -> None:
 
 def _write_live_tensors(file, start: int, architecture: Architecture, quantisation: str) -> None:
     """Give a mixture's routers something to choose by: see the module's docstring."""
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     position = start
     for tensor in architecture.tensors():
         kind = tensor_type(tensor, architecture, quantisation)
-        data = _live_bytes(tensor, kind, random)
+        data = _live_bytes(tensor, kind, generator)
         if data is not None:
             file.seek(position)
             file.write(data)

@@ -105,7 +105,15 @@ _HOMES = {
         "price_chart",
     ],
     "figures.memory": ["memory_bars", "describe_memory"],
-    "figures.running": ["speed_bars", "describe_speeds", "batch_chart", "quantisation_chart"],
+    "figures.running": [
+        "speed_bars",
+        "describe_speeds",
+        "batch_chart",
+        "quantisation_chart",
+        "describe_quantisations",
+        "weights_chart",
+        "describe_weights",
+    ],
     "figures.routing": [
         "routing_chart",
         "describe_routing",
