@@ -230,6 +230,7 @@ def test_a_machine_too_small_for_one_layer_is_told_what_to_rehearse_instead():
 
 @needs_sparse_files
 def test_the_rates_of_this_machine_foresee_what_was_decoded_to_measure_them(monkeypatch):
+    monkeypatch.setattr(decoding_rates, "available_memory_bytes", lambda: GIB)  # a small stand-in
     decoded = {}
     outside = decoding_rates.decoding_outside_the_cache
     monkeypatch.setattr(

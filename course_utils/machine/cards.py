@@ -29,8 +29,8 @@ and 4090, in "Rumored NVIDIA RTX 5090 specs"), hardwarepedia.com/learn/memory-ba
 baem1n.dev (3090, in "llm-bench")."""
 
 ASSUMED_BANDWIDTH = 250e9
-"""For a card that is not listed: about that of the slower ones with 8 GB, as the smaller RTX 3060 (240
-GB/s) and the RTX 4060 for laptops (256), compared at fpsbench.com."""
+"""For a card that is not listed: about that of the slower ones with 8 GB, as the smaller RTX 3060
+(240 GB/s) and the RTX 4060 for laptops (256), compared at fpsbench.com."""
 
 
 @dataclass(frozen=True)
