@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from course_utils.errors import OptionError
 from course_utils.intervals import wilson_interval
@@ -78,6 +79,7 @@ def batch_chart(
     axes.set(xscale="log", yscale="log", ylim=(0.5 * min(speeds), 4 * max(speeds)))
     axes.set_xticks(batches, [str(batch) for batch in batches])
     # Powers of ten would be typeset as formulas, which the house style turns off.
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         formatter("{x:,.0f}")
     axes.tick_params(axis="y", which="minor", labelsize=8)
