@@ -63,8 +63,6 @@ GLOSSARY = {
     "04",
     # Notebook 05.
     "05",
-    # Notebook 06.
-    "06",
     # Notebook 07.
     "07",
     # Notebook 08.
