@@ -13,8 +13,6 @@ ANSWERS = {
     # Notebook 05.
     *("05.mixture_layer", "05.route", "05.effective_experts", "05.mutual_information"),
     "05.touched",
-    # Notebook 06.
-    *("06.longest_context", "06.weight", "06.mixture", "06.kernels"),
     # Notebook 07.
     *("07.standard_error", "07.pass_at_k", "07.false_alarm", "07.which_test"),
     # Notebook 09.
@@ -29,8 +27,6 @@ FRAME = {
     "04",
     # Notebook 05.
     "05",
-    # Notebook 06.
-    "06",
     # Notebook 07.
     "07",
     # Notebook 09.
@@ -43,8 +39,6 @@ CELLS = {
     "04",
     # Notebook 05.
     "05",
-    # Notebook 06.
-    "06",
     # Notebook 07.
     "07",
     # Notebook 09.
@@ -59,8 +53,6 @@ GLOSSARY = {
     "04",
     # Notebook 05.
     "05",
-    # Notebook 06.
-    "06",
     # Notebook 07.
     "07",
     # Notebook 09.

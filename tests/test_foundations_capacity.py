@@ -15,6 +15,7 @@ from course_utils.model_files.memory import (
     memory_need,
     refuse_if_swapping,
     repacked_bytes,
+    tokens_beside,
 )
 
 GIB = 2**30
@@ -31,11 +32,24 @@ def machine(gib: float, bandwidth: float = 30e9, cores: int = 4) -> Machine:
     )
 
 
-def test_8_gb_get_the_small_distilled_model():
-    asked = plan("qwq-32b", machine=machine(8))
-    assert not asked.fits
-    assert asked.instead.model == "r1-distill-qwen-1.5b" and asked.instead.fits
-    assert "DeepSeek-R1-Distill-Qwen-1.5B" in asked.verdict
+@pytest.mark.parametrize(("gib", "size"), [(4, "1.5B"), (8, "7B"), (12, "14B")])
+def test_machines_too_small_for_qwq_get_the_largest_distilled_model_that_fits(gib, size):
+    asked = plan("qwq-32b", machine=machine(gib))
+    assert not asked.fits and asked.instead.fits
+    assert asked.instead.quantisation == "Q4_K_M"
+    assert f"DeepSeek-R1-Distill-Qwen-{size}" in asked.verdict
+
+
+def test_below_three_bits_a_smaller_model_comes_first_unless_the_file_is_named():
+    tight = machine(14.8)
+    assert plan("qwq-32b", machine=tight).instead.model == "r1-distill-qwen-14b"
+    assert plan("qwq-32b:IQ2_M", 4096, "q4_0", machine=tight).fits
+
+
+def test_the_tokens_beside_the_weights_are_what_a_plan_takes():
+    memory = plan("qwq-32b", 8192, machine=machine(64)).memory
+    assert tokens_beside(memory.weights + memory.cache, memory.weights, 262_144) == 8192
+    assert tokens_beside(GIB, 2 * GIB, 262_144) == 0
 
 
 def test_16_gb_get_qwq_in_a_smaller_quantisation():
@@ -45,10 +59,8 @@ def test_16_gb_get_qwq_in_a_smaller_quantisation():
 
 
 def test_of_two_files_of_one_size_the_better_one_is_taken_and_a_finer_one_before_a_coarser():
-    taken = {gib: plan("qwq-32b", machine=machine(gib)).instead for gib in (14.8, 16, 18, 21)}
-    assert [each.quantisation for each in taken.values()] == [
-        *("IQ2_M", "IQ3_XXS", "IQ3_M", "IQ4_XS")
-    ]
+    taken = {gib: plan("qwq-32b", machine=machine(gib)).instead for gib in (16, 18, 21)}
+    assert [each.quantisation for each in taken.values()] == ["IQ3_XXS", "IQ3_M", "IQ4_XS"]
     assert find_model("qwq-32b").files["Q2_K"]  # offered, and never taken unless it is named
     assert plan("qwq-32b:Q2_K", machine=machine(32)).fits
 
@@ -128,12 +140,21 @@ def test_memory_faster_than_the_cores_unpack_hardly_makes_a_plan_faster():
 
 
 def test_a_measured_rate_of_unpacking_takes_the_place_of_the_assumed_one():
-    slow = dataclasses.replace(machine(64, bandwidth=1e12), unpacking_bytes_per_second=12e9)
+    slow = dataclasses.replace(
+        machine(64, bandwidth=1e12), unpacking_bytes_per_second=12e9, seconds_per_expert_layer=1e-3
+    )
     dense, mixture = (plan(name, machine=slow) for name in ("qwq-32b", "qwen3-30b-a3b"))
     assert dense.tokens_per_second == pytest.approx(12 / 19.407, rel=1e-3)
-    assert mixture.tokens_per_second == pytest.approx(12 * 18.5 / 25 / 1.920, rel=1e-2)
+    assert mixture.tokens_per_second == pytest.approx(1 / (1.920 / 12 + 0.048), rel=1e-2)
     faster = dense.on(dataclasses.replace(slow, unpacking_bytes_per_second=24e9))
     assert faster.tokens_per_second == pytest.approx(2 * dense.tokens_per_second, rel=1e-3)
+    tight = dataclasses.replace(slow, memory_bandwidth_bytes_per_second=12e9)
+    apart, together = (
+        dense.on(dataclasses.replace(tight, overlap=overlap)).tokens_per_second
+        for overlap in (1.0, 32.0)
+    )
+    assert apart == pytest.approx(6 / 19.407, rel=1e-3)
+    assert together == pytest.approx(12 / 19.407, rel=0.03)
 
 
 def test_a_thought_takes_a_little_longer_than_its_first_token_promises():
@@ -152,7 +173,7 @@ def test_a_plan_reads_as_sentences_with_its_numbers():
     text = str(plan("qwq-32b", machine=machine(64)))
     assert "fits" in text and "19.4 GB per token at 30 GB/s" in text and "2,000 tokens" in text
     text = str(plan("qwq-32b", machine=machine(8)))
-    assert "does not fit" in text and "from disk" in text and "1.5 GiB" in text
+    assert "does not fit" in text and "from disk" in text and "7B" in text
 
 
 def test_any_quantisation_can_be_planned_offered_or_not():

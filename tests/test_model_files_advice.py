@@ -27,7 +27,10 @@ def machine(gib, in_use, cores, gb_per_second, card=None) -> Machine:
 MACHINES = {
     "Windows laptop, 8 GB": machine(8, 4, 4, 25),
     "Mac, 16 GB": machine(
-        16, 3, 8, 100, GraphicsCard("Apple M2", int(10.7 * GIB), 100e9, shares_memory=True)
+        16, 5, 10, 120, GraphicsCard("Apple M4", int(10.67 * GIB), 120e9, shares_memory=True)
+    ),
+    "Mac, 16 GB, all else closed": machine(
+        16, 3, 10, 120, GraphicsCard("Apple M4", int(10.67 * GIB), 120e9, shares_memory=True)
     ),
     "desktop, 32 GB and a card with 12": machine(
         32, 4, 8, 60, GraphicsCard("NVIDIA GeForce RTX 3060", int(11.5 * GIB), 360e9)
@@ -36,7 +39,8 @@ MACHINES = {
 }
 EXPECTED = {
     "Windows laptop, 8 GB": ("r1-distill-qwen-1.5b:Q4_K_M", "No file of QwQ-32B fits"),
-    "Mac, 16 GB": ("qwq-32b:IQ3_XXS", "Q2_K is worse"),
+    "Mac, 16 GB": ("r1-distill-qwen-14b:Q4_K_M", "No file of QwQ-32B"),
+    "Mac, 16 GB, all else closed": ("qwq-32b:IQ3_XXS", "Q2_K is worse"),
     "desktop, 32 GB and a card with 12": ("qwq-32b:Q4_K_M", "layers lie on the graphics card"),
     "server, 64 GB": ("qwq-32b:Q4_K_M", "60.0 GiB are free"),
 }

@@ -1,81 +1,143 @@
-"""The plan's speed carries over: one formula meets what was measured on three machines."""
+"""The plan's speed carries over: from the machines that were measured to one that was not."""
 
-import csv
+import math
+from collections import defaultdict
 
 import pytest
 
+from course_utils.logs import read_log
 from course_utils.model_files.capacity import plan
-from course_utils.model_files.speed import decoding_bytes_per_second, unpacking_bytes_per_second
+from course_utils.model_files.catalogue import find_model
+from course_utils.model_files.speed import (
+    MOST_OVERLAP,
+    SECONDS_PER_EXPERT_LAYER,
+    UNPACKED_PER_CORE,
+    decoding_bytes_per_second,
+    highest_speedup,
+    measured_overlap,
+)
 from course_utils.paths import models_folder
 from tests.test_foundations_capacity import machine
 
-# Two cores each, stand-ins of full size (python -m tests.benchmarks full-size): the bandwidth that
-# was measured beside them in GB/s, and tokens per second. On the last machine 0.92 of the bandwidth
-# were reached, which no fixed share of it foresees.
-MEASURED = [
-    ("qwq-32b", 10.4, 0.538),
-    ("qwen3-30b-a3b", 24.85, 10.88),
-    ("qwq-32b", 34.64, 1.352),
-    ("qwen3-30b-a3b", 34.99, 12.846),
-    ("qwq-32b", 14.98, 0.71),
-]
-BYTES_PER_TOKEN = {"qwq-32b": 19.407e9, "qwen3-30b-a3b": 1.920e9}
+# Stand-ins at full size, or of eight layers and scaled up, beside the bandwidth that was measured
+# before and after each. The first three machines are AMD's, the fourth is Intel's.
+ROWS = read_log(models_folder() / "decoding_speeds.csv")
+AMD = ("first", "second", "third")
 
 
-def rows(name):
-    with (models_folder() / name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def committed():
-    return [
-        (
-            row["model"],
-            float(row["bandwidth_gb_per_second"]),
-            float(row["decode_tokens_per_second"]),
-        )
-        for row in rows("full_size.csv")
-        if row["layers"] == row["all_layers"]
-    ]
-
-
-def expected(model, bandwidth, cores=2):
-    rate = decoding_bytes_per_second(bandwidth * 1e9, cores, mixture=model != "qwq-32b")
-    return rate / BYTES_PER_TOKEN[model]
-
-
-@pytest.mark.parametrize(("model", "bandwidth", "measured"), [*MEASURED, *committed()])
-def test_the_speed_on_each_machine_is_planned_within_15_percent(model, bandwidth, measured):
-    assert expected(model, bandwidth) == pytest.approx(measured, rel=0.15)
-
-
-@pytest.mark.parametrize("row", rows("one_and_two_threads.csv"))
-def test_one_core_and_two_are_planned_within_15_percent(row):
-    if row["repack"] == "True":
-        pytest.skip("another way of unpacking")
+def expected(row, per_core=UNPACKED_PER_CORE, waiting=SECONDS_PER_EXPERT_LAYER):
     rate = decoding_bytes_per_second(
-        float(row["bandwidth_gb_per_second"]) * 1e9, int(row["threads"]), mixture=False
+        row["bandwidth_gb_per_second"] * 1e9,
+        row["threads"],
+        unpacking=per_core * row["threads"],
     )
-    assert rate / 1e9 == pytest.approx(float(row["decode_gb_per_second"]), rel=0.15)
+    layers = find_model(row["model"]).architecture.expert_layers
+    return 1 / (row["gb_per_token"] * 1e9 / rate + waiting * layers)
+
+
+def off(row, *rates):
+    return math.log(expected(row, *rates) / row["decode_tokens_per_second"])
+
+
+def fit(rows, waiting=None):
+    """The two rates that foresee these rows best, by least squares over a grid."""
+    waits = [waiting] if waiting is not None else [step * 1e-5 for step in range(5, 40)]
+    grid = [(core * 5e8, wait) for core in range(10, 80) for wait in waits]
+    return min(grid, key=lambda rates: sum(off(row, *rates) ** 2 for row in rows))
+
+
+def of(*machines):
+    return [row for row in ROWS if row["machine"] in machines]
+
+
+@pytest.mark.parametrize("left_out", AMD)
+def test_a_machine_that_was_left_out_of_the_fit_is_foreseen_within_15_percent(left_out):
+    rates = fit(of(*(name for name in AMD if name != left_out)))
+    for row in of(left_out):
+        # One thread of two, which no plan is made for, is missed by 17 %.
+        within = 0.15 if row["threads"] == row["cores"] else 0.2
+        assert expected(row, *rates) == pytest.approx(row["decode_tokens_per_second"], rel=within)
+
+
+def test_the_plans_two_numbers_are_those_of_the_fit():
+    per_core, waiting = fit(of(*AMD))
+    assert pytest.approx(per_core, rel=0.1) == UNPACKED_PER_CORE
+    assert pytest.approx(waiting, rel=0.25) == SECONDS_PER_EXPERT_LAYER
+
+
+@pytest.mark.parametrize("row", of(*AMD), ids=lambda row: f"{row['machine']}-{row['model']}")
+def test_the_speed_on_those_machines_is_planned_within_15_percent(row):
+    assert expected(row) == pytest.approx(row["decode_tokens_per_second"], rel=0.15)
+
+
+def test_another_make_of_processor_needs_its_own_rate_and_no_more():
+    """The plan alone is far too hopeful for Intel; QwQ's rows there foresee the mixture's."""
+    dense = [row for row in of("fourth") if row["model"] == "qwq-32b"]
+    mixture = [row for row in of("fourth") if row["model"] != "qwq-32b"]
+    too_hopeful = [math.exp(off(row)) for row in dense]
+    assert min(too_hopeful) > 1.15 and max(too_hopeful) > 1.4
+    rates = fit(dense, waiting=SECONDS_PER_EXPERT_LAYER)
+    assert rates[0] < UNPACKED_PER_CORE / 2
+    for row in dense + mixture:
+        assert expected(row, *rates) == pytest.approx(row["decode_tokens_per_second"], rel=0.15)
 
 
 def test_a_share_of_the_bandwidth_alone_would_not_carry_over():
-    shares = [
-        speed * BYTES_PER_TOKEN[model] / bandwidth / 1e9
-        for model, bandwidth, speed in [*MEASURED, *committed()]
-        if model == "qwq-32b"
-    ]
-    assert max(shares) > 1.3 * min(shares)
+    shares = defaultdict(list)
+    for row in ROWS:
+        read = row["decode_tokens_per_second"] * row["gb_per_token"]
+        shares[row["model"]].append(read / row["bandwidth_gb_per_second"])
+    assert all(max(found) > 1.3 * min(found) for found in shares.values())
 
 
-def test_the_rate_of_unpacking_is_found_again_from_what_was_decoded():
-    for bandwidth, unpacking in ((15e9, 50e9), (46e9, 25e9), (30e9, 12e9)):
-        decoded = decoding_bytes_per_second(bandwidth, 2, mixture=False, unpacking=unpacking)
-        assert unpacking_bytes_per_second(decoded, bandwidth) == pytest.approx(unpacking)
-    # Faster than the memory was measured to be: not limited by unpacking.
-    assert unpacking_bytes_per_second(11e9, 10e9) == 100e9
+@pytest.mark.parametrize("overlap", [0.7, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize(("bandwidth", "unpacking"), [(15e9, 50e9), (46e9, 25e9), (30e9, 29e9)])
+def test_the_overlap_is_found_again_from_what_was_decoded(bandwidth, unpacking, overlap):
+    decoded = decoding_bytes_per_second(bandwidth, 2, unpacking=unpacking, overlap=overlap)
+    found = measured_overlap(decoded, bandwidth, unpacking)
+    again = decoding_bytes_per_second(bandwidth, 2, unpacking=unpacking, overlap=found)
+    assert again == pytest.approx(decoded, rel=1e-6)
+    assert found == pytest.approx(overlap, rel=0.01)
+
+
+def test_where_unpacking_is_no_hindrance_the_overlap_counts_as_whole():
+    assert measured_overlap(11e9, 10e9, 50e9) == pytest.approx(MOST_OVERLAP)
+    rate = decoding_bytes_per_second(10e9, 2, unpacking=50e9, overlap=MOST_OVERLAP)
+    assert rate == pytest.approx(10e9)
+
+
+def test_with_no_overlap_the_times_add_up():
+    rate = decoding_bytes_per_second(20e9, 2, unpacking=30e9, overlap=1)
+    assert rate == pytest.approx(1 / (1 / 20e9 + 1 / 30e9))
+
+
+def test_memory_alone_bounds_how_much_faster_a_mixture_is():
+    assert highest_speedup(19.4e9, 1.94e9) == pytest.approx(10)
 
 
 def test_a_plan_uses_the_formula():
-    planned = plan("qwq-32b", machine=machine(64, 40e9))
-    assert planned.tokens_per_second == pytest.approx(expected("qwq-32b", 40, cores=4), rel=1e-3)
+    for model, cores in (("qwq-32b", 4), ("qwen3-30b-a3b", 4)):
+        planned = plan(model, machine=machine(64, 40e9))
+        row = {
+            "model": model,
+            "bandwidth_gb_per_second": 40,
+            "threads": cores,
+            "gb_per_token": planned.bytes_per_token / 1e9,
+        }
+        assert planned.tokens_per_second == pytest.approx(expected(row), rel=1e-6)
+
+
+ELSEWHERE = read_log(models_folder() / "speeds_elsewhere.csv")
+
+
+@pytest.mark.parametrize("row", ELSEWHERE, ids=lambda row: f"{row['processor']}-{row['model']}")
+def test_what_others_measured_has_its_address_and_lies_below_what_the_memory_can(row):
+    assert row["source"].startswith("https://")
+    reached = row["gb_per_token"] * row["tokens_per_second"]
+    assert 0.5 < reached / row["gb_per_second"] < 0.85
+
+
+def test_there_is_a_measured_row_for_each_kind_of_memory():
+    kinds = {row["memory"].split(",")[0].split("-")[0].split(" M")[0] for row in ELSEWHERE}
+    assert kinds == {"DDR3L", "DDR4", "DDR5", "Apple"}
+    assert any("12 channels" in row["memory"] for row in ELSEWHERE)

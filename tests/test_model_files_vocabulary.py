@@ -50,6 +50,12 @@ def test_the_vocabulary_has_qwqs_size_and_its_own_tokens():
     assert found.kinds[numbers["<|im_start|>"]] == TokenType.CONTROL
 
 
+def test_the_shipped_places_of_joining_are_those_that_the_order_of_the_tokens_gives():
+    words = qwen_vocabulary()
+    firsts = bytes(len(first) for first, _ in words.merges)
+    assert vocabulary.joining_places() == firsts
+
+
 def test_a_damaged_or_missing_file_is_one_clear_message(tmp_path, monkeypatch):
     monkeypatch.setattr(vocabulary, "models_folder", lambda: tmp_path)
     with pytest.raises(ModelFileError, match="cannot be read"):
@@ -61,4 +67,16 @@ def test_a_damaged_or_missing_file_is_one_clear_message(tmp_path, monkeypatch):
     for damaged in (whole[:5000], b"not packed", lzma.compress(b"IQ== 1\n"), lzma.compress(b"x")):
         path.write_bytes(damaged)
         with pytest.raises(ModelFileError, match="cannot be read"):
+            qwen_vocabulary.__wrapped__()
+    path.write_bytes(whole)
+    places = folder / "qwen.places.xz"
+    right = lzma.decompress(places.read_bytes())
+    for damaged in (
+        b"",
+        b"not packed",
+        lzma.compress(right[:-1]),
+        lzma.compress(bytes(len(right))),
+    ):
+        places.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=r"qwen\.places\.xz cannot be read"):
             qwen_vocabulary.__wrapped__()

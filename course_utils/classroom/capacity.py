@@ -7,20 +7,13 @@ unpack and multiply for each.  The class's own rehearsal replaces the estimate b
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from course_utils.errors import MachineError, OptionError
 from course_utils.machine import Machine, this_machine
-from course_utils.model_files.batching import bytes_read_per_step
 from course_utils.model_files.capacity import CACHED_BYTES, THOUGHT_TOKENS, Plan, plan
 from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.memory import RESERVE_BYTES
-from course_utils.model_files.speed import (
-    CARD_SHARE_OF_BANDWIDTH,
-    DENSE_UNPACKED_PER_CORE,
-    MIXTURE_UNPACKED_PER_CORE,
-)
 from course_utils.units import readable_memory
 
 CONTEXTS = (4096, 2048)
@@ -37,12 +30,6 @@ MOST_LEARNERS = 1000
 
 PLAIN_REPLY = 300
 """Tokens of a reply without a thought, for saying how long a class waits."""
-
-DENSE_WORK = {1: 1.0, 2: 1.0, 4: 0.75, 8: 0.70, 16: 0.43, 32: 0.40}
-MIXTURE_WORK = {1: 1.0, 2: 1.0, 4: 0.98, 8: 0.90, 16: 0.73, 32: 0.68}
-"""Work of the cores for one reply's token when so many are written at once, against one alone:
-llama.cpp unpacks a weight once and multiplies it with several replies. From ``models/batching.csv``
-(`python -m tests.benchmarks batching`), whose speeds they give back within a quarter."""
 
 
 @dataclass(frozen=True)
@@ -169,21 +156,7 @@ def tokens_per_second_together(planned: Plan, sequences: int) -> float | None:
     """
     if planned.bytes_per_token < CACHED_BYTES:
         return None
-    architecture = find_model(planned.model).architecture
-    read = bytes_read_per_step(architecture, planned.quantisation, sequences)
-    share = planned.card.share if planned.card is not None else 0.0
-    machine = planned.machine
-    per_core = MIXTURE_UNPACKED_PER_CORE if planned.mixture else DENSE_UNPACKED_PER_CORE
-    unpacking = machine.unpacking_bytes_per_second or DENSE_UNPACKED_PER_CORE * machine.cores
-    unpacking *= per_core / DENSE_UNPACKED_PER_CORE
-    work = _interpolated(MIXTURE_WORK if planned.mixture else DENSE_WORK, sequences)
-    fetching = read * (1 - share) / machine.memory_bandwidth_bytes_per_second
-    computing = sequences * work * planned.bytes_per_token * (1 - share) / unpacking
-    seconds = math.hypot(fetching, computing)
-    if share:
-        bandwidth = CARD_SHARE_OF_BANDWIDTH * machine.card.bandwidth_bytes_per_second
-        seconds += read * share / bandwidth
-    return sequences / seconds
+    return sequences / planned.seconds_per_step(sequences)
 
 
 def readable_wait(seconds: float) -> str:
@@ -217,17 +190,6 @@ def _largest(
             if best is not None and best[0] >= enough:
                 return best
     return best
-
-
-def _interpolated(table: dict[int, float], sequences: int) -> float:
-    """Between two entries of the table, by the logarithm of the number of sequences."""
-    places = sorted(table)
-    if sequences >= places[-1]:
-        return table[places[-1]]
-    above = next(place for place in places if place > sequences)
-    below = places[places.index(above) - 1]
-    part = math.log(sequences / below) / math.log(above / below)
-    return table[below] + part * (table[above] - table[below])
 
 
 def _count(name: str, value: object, most: int) -> int:

@@ -14,29 +14,17 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 from course_utils.engines.checks import whole_number
-from course_utils.engines.rehearsal_process import (
-    Measurement,
-    measure,
-    measure_in_own_process,
-)
+from course_utils.engines.decoding_rates import measure_decoding_rates
+from course_utils.engines.rehearsal_process import Measurement, measure_in_own_process
 from course_utils.errors import MachineError
-from course_utils.machine import (
-    Machine,
-    measure_memory_bandwidth,
-    this_machine,
-    usable_cores,
-)
+from course_utils.machine import Machine, measure_memory_bandwidth, this_machine
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.capacity import CACHED_BYTES, DEFAULT_CONTEXT, Plan, plan
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
 from course_utils.model_files.memory import RESERVE_BYTES, memory_need, repacked_bytes
 from course_utils.model_files.quantisation import bytes_read_per_token
-from course_utils.model_files.speed import unpacking_bytes_per_second
 from course_utils.model_files.standin import Standin, sparse_files_work, standin, standins_folder
 from course_utils.units import GIB, readable_memory
-
-SMALL_MODEL, SMALL_LAYERS = "r1-distill-qwen-1.5b", 4
-"""On a stand-in of this shape the rate of unpacking is measured."""
 
 EXTRACT_BYTES = 4 * GIB
 """When only a few layers are run: at most about so much weight, so that it takes seconds."""
@@ -119,8 +107,9 @@ def rehearse(
     layers: run only so many layers, and extrapolate.
     machine: by default this machine as it is now; its free memory decides what is run.  Its memory
     bandwidth is measured before and after the run, and the plan is made with the mean, since what
-    other programs leave of it changes within a minute.  How fast the cores unpack weights is
-    measured on a small stand-in.  A machine that you give is taken as it is.
+    other programs leave of it changes within a minute.  How fast the cores unpack weights, and how
+    far that overlaps with fetching them, small stand-ins show first (``decoding_rates``).  A
+    machine that you give is taken as it is.
     on_progress: called with the percentage done, instead of a progress bar.
 
     Raises OptionError for an unknown name, MachineError where not even one layer fits,
@@ -133,10 +122,8 @@ def rehearse(
         machine = replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidths[0])
     planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
     if bandwidths and planned.bytes_per_token >= CACHED_BYTES and _sparse_here():
-        rate = unpacking_bytes_per_second(
-            measure_unpacking(), machine.memory_bandwidth_bytes_per_second
-        )
-        machine = replace(machine, unpacking_bytes_per_second=rate)
+        rates = measure_decoding_rates(machine, mixture=planned.expert_layers > 0)
+        machine = rates.of(machine)
         planned = planned.on(machine)
     lighter = planned.instead
     if not repack and lighter is not None and _same_file(lighter, planned):
@@ -151,20 +138,6 @@ def rehearse(
         bandwidths.append(measure_memory_bandwidth())
         planned = planned.on(replace(machine, memory_bandwidth_bytes_per_second=mean(bandwidths)))
     return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
-
-
-def measure_unpacking() -> float:
-    """Bytes of 4-bit weights per second that this machine's cores work through when they decode.
-
-    Measured on a few layers of a small model's stand-in, with all cores: about a second, and half
-    a GB of memory.  It includes fetching the weights, so it is never more than the bandwidth;
-    ``model_files.speed`` tells the two apart.
-    """
-    with standin(SMALL_MODEL, layers=SMALL_LAYERS) as file:
-        options = {"context": 512, "threads": usable_cores(), "repack": False}
-        *_, last = measure(str(file.path), **options)
-        speed = last["measured"]["decode_tokens_per_second"]
-        return speed * bytes_read_per_token(file.architecture, file.quantisation)
 
 
 def compare_repacking(model: str = "qwq-32b", **options) -> dict[str, Rehearsal]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from statistics import median
 from typing import Any
 
 from course_utils.errors import CourseError, ModelLoadError
+from course_utils.model_files.standin import nonsense
 from course_utils.paths import repository_root
 from course_utils.progress import Progress
 
@@ -115,8 +115,7 @@ def measure(path: str, **options) -> Iterator[dict]:
     engine = LocalEngine(Path(path), options=LocalOptions(**options))
     load_seconds = time.perf_counter() - started
     yield {"percent": 60}
-    # Any letters will do: each is one token of the stand-in's vocabulary.
-    prompt = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=PROMPT_TOKENS))
+    prompt = nonsense(PROMPT_TOKENS, engine.info.vocabulary)
     # Few candidates keep to the tokens that a mixture's stand-in has embeddings for.
     stream = engine.complete(prompt, PLAIN.but(top_k=40, max_tokens=MOST_TOKENS, seed=0))
     times = []

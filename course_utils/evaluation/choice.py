@@ -13,7 +13,7 @@ from course_utils.machine import Machine
 from course_utils.model_files.batching import bytes_read_per_step
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
 from course_utils.model_files.memory import RESERVE_BYTES, memory_need
-from course_utils.model_files.speed import decoding_bytes_per_second
+from course_utils.model_files.speed import SECONDS_PER_EXPERT_LAYER, decoding_bytes_per_second
 from course_utils.units import GIB
 
 MODELS = ("qwq-32b", "qwen3-30b-a3b", "deepseek-r1")
@@ -128,13 +128,10 @@ def choose(
         midway = lesson.tokens // 2
         read = bytes_read_per_step(architecture, quantisation, sequences)
         read += sequences * midway * architecture.cache_bytes_per_token()
-        rate = decoding_bytes_per_second(
-            place.bandwidth_gb_per_second * 1e9,
-            place.cores,
-            mixture=architecture.experts is not None,
-        )
+        rate = decoding_bytes_per_second(place.bandwidth_gb_per_second * 1e9, place.cores)
+        fetched = read / rate + SECONDS_PER_EXPERT_LAYER * architecture.expert_layers
         operations = sequences * architecture.flops_per_token(midway)
-        return sequences / max(read / rate, operations / (place.cores * OPERATIONS_PER_CORE))
+        return sequences / max(fetched, operations / (place.cores * OPERATIONS_PER_CORE))
 
     wanted = math.ceil(lesson.learners / place.machines)
     sequences = next((n for n in range(wanted, 0, -1) if need(n) <= room), 0)

@@ -44,9 +44,13 @@ class Machine:
 
     Build one by hand to ask "what if": ``Machine(total_memory_bytes=8 * 1024**3, ...)``.
     Memory and disk are in bytes, bandwidth in bytes per second; ``cores`` counts the CPU cores
-    that the process may use.  ``unpacking_bytes_per_second``: 4-bit weights that all cores
-    together unpack, where it was measured (``course_utils.engines.rehearsal``).  ``card``: the
-    graphics card that llama.cpp can use, None where there is none.
+    that the process may use.  ``card``: the graphics card that llama.cpp can use, None where there
+    is none.
+
+    ``unpacking_bytes_per_second`` (4-bit weights that all cores together unpack), ``overlap`` (of
+    that with fetching them) and ``seconds_per_expert_layer`` (that threads wait in a layer of a
+    mixture) are None until they are measured (``course_utils.engines.decoding_rates``); what they
+    mean exactly is told in ``course_utils.model_files.speed``.
     """
 
     cores: int
@@ -57,6 +61,8 @@ class Machine:
     cpu_name: str = "unknown processor"
     unpacking_bytes_per_second: float | None = None
     card: GraphicsCard | None = None
+    overlap: float | None = None
+    seconds_per_expert_layer: float | None = None
 
 
 def this_machine(folder: Path | None = None) -> Machine:

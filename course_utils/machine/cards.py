@@ -24,10 +24,13 @@ PUBLISHED_BANDWIDTH = {
     "RTX 4090": 1008e9,
     "RTX 5090": 1792e9,
 }
-"""Bytes per second of memory, from the makers' pages of these cards."""
+"""Bytes per second of memory. Read at cputronic.com (RTX 3060 and 4070, compared), guru3d.com (4060
+and 4090, in "Rumored NVIDIA RTX 5090 specs"), hardwarepedia.com/learn/memory-bandwidth (5090) and
+baem1n.dev (3090, in "llm-bench")."""
 
 ASSUMED_BANDWIDTH = 250e9
-"""For a card that is not listed: that of the slower ones with 8 GB."""
+"""For a card that is not listed: about that of the slower ones with 8 GB, as the smaller RTX 3060
+(240 GB/s) and the RTX 4060 for laptops (256), compared at fpsbench.com."""
 
 
 @dataclass(frozen=True)

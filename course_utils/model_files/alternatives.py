@@ -1,8 +1,9 @@
 """What to run where a model does not fit? Less cache, a smaller file, a smaller model, in order.
 
 Four bits per weight keep nearly all that a reasoning model can do, fewer cost more and more
-(arXiv 2504.04823, which measured QwQ-32B among others).  So everything is tried at four bits, the
-KV cache down to 4 bits too, before a coarser file is.
+(arXiv 2504.04823, which measured QwQ-32B among others, down to three bits).  So everything is tried
+at four bits, the KV cache down to 4 bits too, before a coarser file is.  Below three bits nobody
+has measured it, to our knowledge: a smaller model at four bits comes first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from course_utils.model_files.catalogue import Model, find_model
 SMALL_CONTEXT = 4096
 """The shortest context worth running a reasoning model with."""
 
-FALLBACK_MODELS = ("qwq-32b", "r1-distill-qwen-1.5b")
+FALLBACK_MODELS = ("qwq-32b", *(f"r1-distill-qwen-{size}" for size in ("14b", "7b", "1.5b")))
 """Reasoning models to take when the one asked for does not fit, the larger first. Below the last
 one there is the shipped nano thinker, which runs anywhere."""
 
@@ -24,7 +25,7 @@ BETTER_OF_ITS_SIZE = {"Q2_K": "IQ3_XXS", "Q3_K_S": "IQ3_XS", "Q3_K_M": "IQ3_M", 
 of them, as "IQ3_XXS probably better" beside Q2_K (mradermacher's tables of 32 B models, such as
 huggingface.co/mradermacher/Matter-0.2-32B-i1-GGUF; there also "IQ3_S" beside Q3_K_M)."""
 
-_COARSE = ("Q3", "IQ3", "Q2", "IQ2")
+_COARSE, _COARSEST = ("Q3", "IQ3"), ("Q2", "IQ2")
 
 
 class Alternative(NamedTuple):
@@ -47,11 +48,13 @@ def alternatives(
 
 
 def _smaller_files(model: Model, weights: int) -> dict[str, int]:
-    """The lengths of the offered files below ``weights``, without those that have a better one."""
+    """The lengths of the offered files below ``weights`` that are worth a download."""
     return {
         quantisation: file.size_bytes
         for quantisation, file in model.files.items()
-        if file.size_bytes < weights and BETTER_OF_ITS_SIZE.get(quantisation) not in model.files
+        if file.size_bytes < weights
+        and not quantisation.startswith(_COARSEST)
+        and BETTER_OF_ITS_SIZE.get(quantisation) not in model.files
     }
 
 

@@ -123,6 +123,11 @@ class Architecture:
             experts = replace(experts, dense_layers=min(experts.dense_layers, layers - 1))
         return replace(self, layers=layers, experts=experts)
 
+    @property
+    def expert_layers(self) -> int:
+        """How many layers are mixtures of experts."""
+        return 0 if self.experts is None else self.layers - self.experts.dense_layers
+
     # ---- counting ------------------------------------------------------------------------
 
     def parameters_by_part(self) -> dict[str, int]:

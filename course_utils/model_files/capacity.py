@@ -9,7 +9,6 @@ they are few, that is the tighter bound (``speed``).  ``rehearse`` measures what
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import hypot
 
 from course_utils.errors import OptionError
 from course_utils.machine import Machine, this_machine
@@ -26,11 +25,13 @@ from course_utils.model_files.memory import (
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
 from course_utils.model_files.speed import (
+    SECONDS_PER_EXPERT_LAYER,
+    UNPACKED_PER_CORE,
     card_seconds,
+    overlapping,
     seconds_to_attend,
     seconds_to_read,
     step_work,
-    unpacking_rate,
 )
 from course_utils.units import MIB, readable_memory
 
@@ -73,6 +74,11 @@ class Plan:
         return f"{self.model}:{self.quantisation}"
 
     @property
+    def expert_layers(self) -> int:
+        """How many layers are mixtures of experts."""
+        return self.architecture.expert_layers
+
+    @property
     def ceiling(self) -> float:
         """Tokens per second that the bandwidth of memory and card allows at most."""
         seconds = self._in_memory(self.bytes_per_token)
@@ -96,26 +102,26 @@ class Plan:
         """How long a step takes that computes so many tokens after a text of ``context`` tokens.
 
         One token is what a model writes alone; it computes several to check those of a draft.
-        Fetching and unpacking weights overlap in part, and add up like the sides of a right-angled
-        triangle (``speed``); attention to the text comes on top.
+        Fetching and unpacking weights overlap in part (``speed``); the waiting of a mixture's
+        threads and attention to the text come on top.
         """
-        machine, mixture = self.machine, self.architecture.experts is not None
+        machine, mixture = self.machine, self.expert_layers > 0
         fetched = bytes_read_per_step(self.architecture, self.quantisation, tokens)
-        worked = step_work(tokens, mixture=mixture) * self.bytes_per_token
-        unpacking = unpacking_rate(
-            machine.cores, mixture=mixture, unpacking=machine.unpacking_bytes_per_second
-        )
-        seconds = hypot(
+        work = step_work(tokens, mixture=mixture)
+        unpacking = machine.unpacking_bytes_per_second or UNPACKED_PER_CORE * machine.cores
+        seconds = overlapping(
             self._in_memory(fetched) / machine.memory_bandwidth_bytes_per_second,
-            self._in_memory(worked) / unpacking,
+            self._in_memory(work * self.bytes_per_token) / unpacking,
+            machine.overlap,
         )
-        seconds += (
-            self._in_memory(1)
-            * tokens
-            * seconds_to_attend(
-                self.architecture, context, cores=machine.cores, kv_type=self.kv_type
-            )
+        waiting = machine.seconds_per_expert_layer
+        if waiting is None:
+            waiting = SECONDS_PER_EXPERT_LAYER
+        attending = seconds_to_attend(
+            self.architecture, context, cores=machine.cores, kv_type=self.kv_type
         )
+        # What lies on the card neither makes the processor's threads wait nor has them attend.
+        seconds += self._in_memory(work * waiting * self.expert_layers + tokens * attending)
         if self.card is not None:
             cached = context * self.architecture.cache_bytes_per_token(self.kv_type)
             seconds += card_seconds(self._on_card(fetched + cached), self._card_speed)
@@ -131,11 +137,11 @@ class Plan:
             self.architecture, tokens, cores=self.machine.cores, kv_type=self.kv_type
         )
 
-    def _on_card(self, bytes_read: float) -> float:
-        return bytes_read * self.card.share if self.card is not None else 0.0
+    def _on_card(self, whole: float) -> float:
+        return whole * self.card.share if self.card is not None else 0.0
 
-    def _in_memory(self, bytes_read: float) -> float:
-        return bytes_read - self._on_card(bytes_read)
+    def _in_memory(self, whole: float) -> float:
+        return whole - self._on_card(whole)
 
     @property
     def _card_speed(self) -> float | None:

@@ -93,6 +93,11 @@ def memory_need(
     )
 
 
+def tokens_beside(free_bytes: int, weight_bytes: int, cache_bytes_per_token: int) -> int:
+    """How many tokens of KV cache fit beside the weights; 0 where the weights alone do not."""
+    return max(0, int((free_bytes - weight_bytes) // cache_bytes_per_token))
+
+
 @functools.cache
 def repacked_bytes(architecture: Architecture, quantisation: str) -> int:
     """Bytes of the private copy that llama.cpp makes of the matrices when it repacks on x86.

@@ -7,6 +7,7 @@ What lies on the card need not lie in main memory.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 from course_utils.errors import OptionError
@@ -103,20 +104,10 @@ def on_card(
 
     ``memory``: the whole model's need, whose KV cache is shared out evenly.
     """
-    first = architecture.layers + 1 - layers
-    weights = read = all_read = 0
-    for tensor in architecture.tensors():
-        count = tensor_bytes(tensor, architecture, quantisation)
-        at_work = count
-        if tensor.part == "input embedding":
-            at_work = count if architecture.tied_embeddings else 0
-        elif tensor.part == "routed experts":
-            at_work = count * architecture.experts.used / architecture.experts.experts
-        all_read += at_work
-        is_last = tensor.layer is None and tensor.part != "input embedding"
-        if (is_last and layers) or (tensor.layer is not None and tensor.layer >= first):
-            weights += count
-            read += at_work
+    by_layer = _bytes_from_the_last(architecture, quantisation)
+    weights = sum(stored for stored, _ in by_layer[:layers])
+    read = sum(at_work for _, at_work in by_layer[:layers])
+    all_read = sum(at_work for _, at_work in by_layer)
     blocks = max(0, layers - 1)
     return OnCard(
         layers=layers,
@@ -125,3 +116,27 @@ def on_card(
         cache=memory.cache * blocks // architecture.layers,
         share=read / all_read,
     )
+
+
+@functools.cache
+def _bytes_from_the_last(
+    architecture: Architecture, quantisation: str
+) -> tuple[tuple[int, float], ...]:
+    """The output, each layer from the last to the first, and the input embedding.
+
+    For each, its bytes as they are stored, and those that a token reads of them.
+    """
+    layers = architecture.layers
+    stored, at_work = [0] * (layers + 2), [0.0] * (layers + 2)
+    for tensor in architecture.tensors():
+        count = tensor_bytes(tensor, architecture, quantisation)
+        read = count
+        place = 0 if tensor.layer is None else layers - tensor.layer
+        if tensor.part == "input embedding":
+            place = layers + 1
+            read = count if architecture.tied_embeddings else 0
+        elif tensor.part == "routed experts":
+            read = count * architecture.experts.used / architecture.experts.experts
+        stored[place] += count
+        at_work[place] += read
+    return tuple(zip(stored, at_work, strict=True))

@@ -255,6 +255,16 @@ def weight_bytes_by_type(architecture: Architecture, quantisation: str) -> dict[
     return found
 
 
+def weight_of_quant(d, dmin, scale, minimum, quant):
+    """The weight that a quant of a Q4_K block stands for; numbers, or arrays of quants.
+
+    ``d``, ``dmin``: the steps of the block's scales and minima.  ``scale``, ``minimum``: whole
+    numbers from 0 to 63, one of each for a group of 32.  Source: llama.cpp, ``ggml-quants.c``,
+    ``dequantize_row_q4_K``.
+    """
+    return d * scale * quant - dmin * minimum
+
+
 def bytes_read_per_token(
     architecture: Architecture,
     quantisation: str,

@@ -2,14 +2,17 @@
 
 The file lists the tokens by rank: the 256 bytes first, then each token that byte-pair encoding
 joined, in the order in which it did.  From the order alone follow the merges: a token's two parts
-are what is left of it when every join that came before it has been made.  See
-``models/tokenizer/README.md`` for the file's origin and licence.
+are what is left of it when every join that came before it has been made.  Working that out takes
+seconds, so a second file says where each token is joined; this module, run as a program, writes it.
+See ``models/tokenizer/README.md`` for their origin and licence.
 """
 
 from __future__ import annotations
 
 import base64
 import lzma
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,6 +21,8 @@ from gguf.constants import TokenType
 
 from course_utils.errors import ModelFileError
 from course_utils.paths import models_folder
+
+WORDS, PLACES = "qwen.tiktoken.xz", "qwen.places.xz"
 
 # The tokens that were added by hand, from number 151,643 on. Source: added_tokens.json of
 # https://huggingface.co/Qwen/QwQ-32B; those that llama.cpp shows in texts are USER_DEFINED.
@@ -49,42 +54,61 @@ class Vocabulary(NamedTuple):
 
 @cache
 def qwen_vocabulary() -> Vocabulary:
-    """QwQ-32B's vocabulary, 151,669 tokens. Takes about two seconds the first time.
+    """QwQ-32B's vocabulary, 151,669 tokens. Takes about a second the first time.
 
-    Raises ModelFileError where the shipped file is missing or damaged.
+    Raises ModelFileError where a shipped file is missing or damaged.
     """
     words = _ranked_tokens()
-    letters = letter_of_byte()
-    ranks = {word: rank for rank, word in enumerate(words)}
-    merges = [_parts(word, rank, ranks) for rank, word in enumerate(words) if len(word) > 1]
-
-    def spelled(word: bytes) -> str:
-        return "".join(letters[byte] for byte in word)
-
-    added = [*_CONTROL, *_SHOWN]
+    # Latin-1 gives each byte one letter, and ``translate`` the visible one.
+    spelled = [word.decode("latin-1").translate(letter_of_byte()) for word in words]
+    joined = [word for word in spelled if len(word) > 1]
+    places = _shipped_places(len(joined))
     kinds = [TokenType.NORMAL] * len(words)
     kinds += [TokenType.CONTROL] * len(_CONTROL) + [TokenType.USER_DEFINED] * len(_SHOWN)
     return Vocabulary(
-        tokens=[spelled(word) for word in words] + added,
+        tokens=[*spelled, *_CONTROL, *_SHOWN],
         kinds=kinds,
-        merges=[(spelled(first), spelled(second)) for first, second in merges],
+        merges=[(word[:at], word[at:]) for word, at in zip(joined, places, strict=True)],
+    )
+
+
+def joining_places() -> bytes:
+    """Worked out from the order of the tokens: how long the first part of each joined one is."""
+    words = _ranked_tokens()
+    ranks = {word: rank for rank, word in enumerate(words)}
+    return bytes(
+        len(_parts(word, rank, ranks)[0]) for rank, word in enumerate(words) if len(word) > 1
     )
 
 
 def _ranked_tokens() -> list[bytes]:
-    path = models_folder() / "tokenizer" / "qwen.tiktoken.xz"
-    try:
-        with lzma.open(path) as file:
-            pairs = [line.split() for line in file]
+    with _shipped(WORDS) as file:
+        pairs = [line.split() for line in file]
         words = [base64.b64decode(word) for word, _ in pairs]
         if [int(rank) for _, rank in pairs] != list(range(len(pairs))):
             raise ValueError("the ranks are not in order")
+    return words
+
+
+def _shipped_places(count: int) -> bytes:
+    with _shipped(PLACES) as file:
+        places = file.read()
+        if len(places) != count or 0 in places:
+            raise ValueError("it does not belong to these tokens")
+    return places
+
+
+@contextmanager
+def _shipped(name: str) -> Iterator[lzma.LZMAFile]:
+    """A file of ``models/tokenizer``; whatever is wrong with it becomes one ModelFileError."""
+    try:
+        with lzma.open(models_folder() / "tokenizer" / name) as file:
+            yield file
     except (OSError, ValueError, lzma.LZMAError, EOFError) as error:
         raise ModelFileError(
-            f"models/tokenizer/{path.name} cannot be read ({error}).",
+            f"models/tokenizer/{name} cannot be read ({error}).",
             "'git checkout -- models/tokenizer' brings it back.",
         ) from error
-    return words
 
 
 def _parts(word: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
@@ -114,3 +138,7 @@ def letter_of_byte() -> dict[int, str]:
     return {byte: chr(byte) for byte in visible} | {
         byte: chr(0x100 + place) for place, byte in enumerate(hidden)
     }
+
+
+if __name__ == "__main__":
+    (models_folder() / "tokenizer" / PLACES).write_bytes(lzma.compress(joining_places()))

@@ -1,9 +1,15 @@
 """How many bytes of weights does decoding work through in a second, in memory and on a card?
 
-To write one token, every weight at work is read once.  So memory cannot feed more than its
-bandwidth allows, and the cores unpack what was read; the slower of the two decides.
+To write one token, every weight at work is read once.  Three things take time:
 
-A step of several tokens reads the weights once as well, and unpacks them for each token again.  A
+- **fetching** the weights from memory, at most at its bandwidth;
+- **unpacking** them on the cores, from 4 bits and a scale to numbers that can be multiplied;
+- **waiting**: a mixture's experts are small, and between them the threads wait for each other.
+
+Fetching and unpacking overlap in part.  A rehearsal measures all of these on the machine at hand
+(``course_utils.engines.decoding_rates``); without one, the plan takes the values below.
+
+A step of several tokens fetches the weights once as well, and unpacks them for each token again.  A
 long text before it has to be attended to, and a prompt to be read: both are arithmetic.
 """
 
@@ -14,58 +20,71 @@ from itertools import pairwise
 
 from course_utils.model_files.architectures import Architecture
 
-DENSE_UNPACKED_PER_CORE = 25e9
-MIXTURE_UNPACKED_PER_CORE = 18.5e9
-"""Bytes of 4-bit weights per second that one core unpacks, if memory did not hold it up. A
-mixture's are fewer: its experts are small, and between them the threads wait for each other.
-With these two numbers the speeds of both stand-ins on three machines, whose memory reads from 10 to
-46 GB/s, are met within a tenth (``tests/test_model_files_speed.py``).  Another processor has
-another rate; a rehearsal measures it (``Machine.unpacking_bytes_per_second``)."""
+UNPACKED_PER_CORE = 25e9
+"""Bytes of 4-bit weights per second that one core is taken to unpack.
 
+Fitted, with ``SECONDS_PER_EXPERT_LAYER``, to the rows of ``models/decoding_speeds.csv`` that were
+measured on AMD EPYC processors, and tested on the same rows: with any one machine left out of the
+fit, the others still foresee it within 15 % (``tests/test_model_files_speed.py``).  Another make of
+processor has another rate: an Intel Xeon in that file unpacks less than half as much, so the plan
+is too hopeful for it until a rehearsal has measured it."""
 
-def unpacking_rate(cores: int, *, mixture: bool, unpacking: float | None = None) -> float:
-    """Bytes of weights that so many cores unpack in a second.
+SECONDS_PER_EXPERT_LAYER = 0.16e-3
+"""How long the threads wait for each other in one layer of a mixture, for each token."""
 
-    ``unpacking``: what all of them unpack of a dense model, if it was measured; otherwise that of
-    other machines' cores.
-    """
-    if unpacking is None:
-        unpacking = DENSE_UNPACKED_PER_CORE * cores
-    if mixture:
-        unpacking *= MIXTURE_UNPACKED_PER_CORE / DENSE_UNPACKED_PER_CORE
-    return unpacking
+OVERLAP = 2.0
+"""How far fetching and unpacking overlap, as an exponent: 1 is one after the other, and the larger
+it is, the nearer the slower of the two alone decides.  At 2, the times add up like the short sides
+of a right-angled triangle."""
+
+LEAST_OVERLAP, MOST_OVERLAP = 0.5, 32.0
 
 
 def decoding_bytes_per_second(
-    bandwidth: float, cores: int, *, mixture: bool, unpacking: float | None = None
+    bandwidth: float, cores: int, *, unpacking: float | None = None, overlap: float | None = None
 ) -> float:
-    """How many bytes of weights per second decoding is expected to work through.
+    """How many bytes of weights per second decoding is expected to fetch and unpack.
 
-    Fetching and unpacking overlap in part.  If they overlapped wholly, the slower one would decide;
-    if not at all, their times would add up.  The root of the sum of the squares lies between the
-    two, and is near the slower one where one is much slower.
-
-    ``bandwidth``: what all cores together read from memory, in bytes per second.  For the rest see
-    ``unpacking_rate``.
+    ``bandwidth``: what all cores together read from memory.  ``unpacking``: what they unpack, if it
+    was measured; otherwise what ``cores`` are taken to.  Both in bytes per second.
     """
-    unpacking = unpacking_rate(cores, mixture=mixture, unpacking=unpacking)
-    return (bandwidth**-2 + unpacking**-2) ** -0.5
+    unpacking = unpacking or UNPACKED_PER_CORE * cores
+    return 1 / overlapping(1 / bandwidth, 1 / unpacking, overlap)
 
 
-def unpacking_bytes_per_second(decoded: float, bandwidth: float) -> float:
-    """What the cores unpack, from what they ``decoded`` where memory reads at ``bandwidth``.
+def overlapping(fetching: float, unpacking: float, overlap: float | None = None) -> float:
+    """How long two kinds of work take that need so many seconds each and overlap in part."""
+    exponent = overlap or OVERLAP
+    # Shares of the longer one, so that no power of them is too small for a float.
+    longer, shorter = max(fetching, unpacking), min(fetching, unpacking)
+    if longer == 0:
+        return 0.0
+    return longer * (1 + (shorter / longer) ** exponent) ** (1 / exponent)
 
-    The formula above, solved for it.  Where decoding kept up with the memory, unpacking is not
-    what limits it, and counts as ten times as fast.
+
+def measured_overlap(decoded: float, bandwidth: float, unpacking: float) -> float:
+    """How far fetching and unpacking overlapped where ``decoded`` bytes per second were decoded.
+
+    The exponent at which ``decoding_bytes_per_second`` gives ``decoded``, found by halving; the
+    nearest one allowed if none does.
     """
-    remaining = decoded**-2 - bandwidth**-2
-    fastest = 10 * bandwidth
-    return fastest if remaining <= fastest**-2 else remaining**-0.5
+    low, high = LEAST_OVERLAP, MOST_OVERLAP
+    for _ in range(50):
+        middle = (low + high) / 2
+        found = decoding_bytes_per_second(bandwidth, 1, unpacking=unpacking, overlap=middle)
+        low, high = (middle, high) if found < decoded else (low, middle)
+    return (low + high) / 2
+
+
+def highest_speedup(dense_bytes_per_token: float, mixture_bytes_per_token: float) -> float:
+    """How many times as fast a mixture decodes at most, where memory alone holds both back."""
+    return dense_bytes_per_token / mixture_bytes_per_token
 
 
 CARD_SHARE_OF_BANDWIDTH = 0.7
-"""How much of a graphics card's published bandwidth decoding is taken to reach: an assumption, as
-with main memory, and not measured by this course."""
+"""How much of a graphics card's published bandwidth decoding is taken to reach: an assumption, not
+measured by this course.  What others measured on Apple's processors lies between 0.53 and 0.80 of
+theirs (``models/speeds_elsewhere.csv``)."""
 
 
 def card_seconds(on_card: float, bytes_per_second: float) -> float:

@@ -3,20 +3,27 @@
 A stand-in is a GGUF file with a model's exact tensor shapes and quantisation types, in which
 (nearly) all weights are zero and lie in a hole of a sparse file: 19.85 GB long for QwQ-32B, a few
 MB on disk, written in about a second.  llama.cpp loads and computes it like the real one, in the
-true memory and at the true speed, since both depend on shapes alone.  What it writes is nonsense.
+true memory and at the true speed, since both depend on shapes alone.
+
+Where the shape has room for it, a stand-in carries QwQ-32B's true vocabulary and a template of its
+format: a prompt has as many tokens as QwQ counts, and what it writes are QwQ's tokens, in an order
+without sense.
 
 In a mixture of experts the speed also depends on *which* experts are read.  There the routers,
 some embedding rows and the same rows of the output get random values, so that different tokens
 go to different experts, and sampling with a small top-k stays among the rows that have values.
 
-This module only writes and describes such files; ``course_utils.engines.rehearsal`` runs them.
+``standin_header`` writes what stands before the weights; ``course_utils.engines.rehearsal`` runs
+such files.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
+import string
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,17 +34,17 @@ import psutil
 
 from course_utils.errors import MachineError
 from course_utils.machine import free_disk_bytes
-from course_utils.model_files.architectures import Architecture, GroupedQueryAttention, Tensor
+from course_utils.model_files.architectures import Architecture, Tensor
 from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.quantisation import (
     block_bytes,
-    block_weights,
     padded,
     quantisation_name,
     stored_bytes,
     tensor_type,
     weight_bytes,
 )
+from course_utils.model_files.standin_header import QWEN_TOKENS, write_header
 from course_utils.paths import models_folder
 from course_utils.units import MIB
 
@@ -59,6 +66,12 @@ _SCALES = {
     "Q8_0": ((0, 1.0),),
     **dict.fromkeys(("IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS"), ((0, 1.0),)),
 }
+
+# Each is one token below ``LIVE_ROWS`` with the blank before it, and no merge joins two of them.
+_WORDS = (
+    *(" the", " of", " and", " to", " in", " is", " it", " that", " for", " on", " with", " as"),
+    *(" was", " are", " be", " this", " have", " from", " or", " by", " not", " but", " at"),
+)
 
 # File systems that live in memory: reading a hole there takes memory that cannot be given back,
 # and running out of it ends the process.
@@ -106,15 +119,42 @@ def standin(
     has no room.  What a killed process left behind is removed first.
     """
     model = find_model(name)
-    quantisation = quantisation_name(quantisation or model.quantisation)
     full = model.architecture
     shown = full if layers is None else full.with_layers(min(layers, full.layers))
+    with standin_of(
+        shown,
+        quantisation or model.quantisation,
+        name=model.name,
+        title=model.title,
+        full=full,
+        folder=folder,
+    ) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def standin_of(
+    architecture: Architecture,
+    quantisation: str,
+    *,
+    name: str = "a-shape",
+    title: str = "a model",
+    full: Architecture | None = None,
+    folder: Path | None = None,
+) -> Iterator[Standin]:
+    """A stand-in of any shape, removed again at the end like that of a catalogue's model.
+
+    ``name``: what its file's name begins with.  Raises OptionError for an unknown quantisation,
+    MachineError where the disk has no room.
+    """
+    quantisation = quantisation_name(quantisation)
     folder = folder or standins_folder()
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    path = folder / f"{model.name}-{quantisation}-{shown.layers}-layers{_suffix(os.getpid())}"
+    shape = f"{architecture.layers}-layers-{architecture.feed_forward}-wide"
+    path = folder / f"{name}-{quantisation}-{shape}{_suffix(os.getpid())}"
     try:
-        yield write_standin(path, shown, quantisation, title=model.title, full=full)
+        yield write_standin(path, architecture, quantisation, title=title, full=full)
     finally:
         path.unlink(missing_ok=True)
 
@@ -140,7 +180,7 @@ def write_standin(
             "Rehearse fewer layers, or put the course on another disk.",
         )
     try:
-        _write_header(path, architecture, quantisation, title)
+        write_header(path, architecture, quantisation, title)
         start = padded(path.stat().st_size)
         with path.open("r+b") as file:
             file.truncate(start + weights)
@@ -159,6 +199,15 @@ def write_standin(
         file_bytes=facts.st_size,
         disk_bytes=getattr(facts, "st_blocks", facts.st_size // 512) * 512,
     )
+
+
+def nonsense(tokens: int, vocabulary: int, *, seed: int = 0) -> str:
+    """A text of so many tokens of a stand-in whose vocabulary has this size, words or letters.
+
+    All of them have embeddings, and they vary, so that in a mixture they reach many experts.
+    """
+    pieces = _WORDS if vocabulary >= QWEN_TOKENS else string.ascii_lowercase
+    return "".join(random.Random(seed).choices(pieces, k=tokens))
 
 
 def sparse_files_work(folder: Path) -> bool:
@@ -199,104 +248,16 @@ def _suffix(process: int) -> str:
     return f"-{socket.gethostname()}-{process}.gguf"
 
 
-# ---- the header ------------------------------------------------------------------------------
-
-
-def _write_header(path: Path, architecture: Architecture, quantisation: str, title: str) -> None:
-    """Metadata, a vocabulary of made-up tokens, and the list of tensors."""
-    from gguf import GGUFWriter, LlamaFileType, TokenType
-    from gguf.constants import GGMLQuantizationType
-
-    writer = GGUFWriter(path, architecture.family)
-    writer.add_name(f"{title} (stand-in: true shape, zero weights)")
-    writer.add_file_type(_file_type(LlamaFileType, quantisation))
-    _add_shape(writer, architecture)
-    tokens = _vocabulary(architecture.vocabulary)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([TokenType.NORMAL] * (len(tokens) - 1) + [TokenType.CONTROL])
-    # llama.cpp insists on at least one merge; this one joins two bytes that no text holds.
-    writer.add_token_merges(["\u0100 \u0100"])
-    writer.add_eos_token_id(len(tokens) - 1)
-    writer.add_add_bos_token(False)
-    for tensor in architecture.tensors():
-        kind = tensor_type(tensor, architecture, quantisation)
-        size = stored_bytes(tensor.shape, kind)
-        rows = (*tensor.shape[:-1], tensor.shape[-1] // block_weights(kind) * block_bytes(kind))
-        dtype = np.dtype(np.uint8)
-        writer.add_tensor_info(tensor.name, rows, dtype, size, raw_dtype=GGMLQuantizationType[kind])
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    writer.close()
-
-
-def _file_type(known, quantisation: str) -> int:
-    return known["ALL_F32" if quantisation == "F32" else f"MOSTLY_{quantisation}"]
-
-
-def _vocabulary(size: int) -> list[str]:
-    """The 256 bytes, as GPT-2's alphabet writes them, then numbered tokens up to ``size``."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    alphabet = {byte: chr(byte) for byte in printable}
-    alphabet |= {byte: chr(256 + place) for place, byte in enumerate(others)}
-    tokens = [alphabet[byte] for byte in range(256)] + ["\u0100\u0100"]
-    return (tokens + [f"<{number}>" for number in range(len(tokens), size)])[:size]
-
-
-def _add_shape(writer, architecture: Architecture) -> None:
-    """The metadata from which llama.cpp knows the shape."""
-    attention, experts = architecture.attention, architecture.experts
-    writer.add_context_length(architecture.context)
-    writer.add_embedding_length(architecture.hidden)
-    writer.add_block_count(architecture.layers)
-    writer.add_feed_forward_length(architecture.feed_forward)
-    writer.add_head_count(attention.heads)
-    writer.add_layer_norm_rms_eps(architecture.norm_epsilon)
-    writer.add_rope_freq_base(architecture.rope_theta)
-    writer.add_vocab_size(architecture.vocabulary)
-    if isinstance(attention, GroupedQueryAttention):
-        writer.add_head_count_kv(attention.key_value_heads)
-        writer.add_key_length(attention.head_dimension)
-        writer.add_value_length(attention.head_dimension)
-    else:
-        # In the latent all heads share one key, as long as the latent and the rotary part.
-        writer.add_head_count_kv(1)
-        writer.add_key_length(attention.key_value_rank + attention.rope_dimension)
-        writer.add_value_length(attention.key_value_rank)
-        writer.add_key_length_mla(attention.nope_dimension + attention.rope_dimension)
-        writer.add_value_length_mla(attention.value_dimension)
-        writer.add_q_lora_rank(attention.query_rank)
-        writer.add_kv_lora_rank(attention.key_value_rank)
-        writer.add_rope_dimension_count(attention.rope_dimension)
-    if experts is not None:
-        writer.add_expert_count(experts.experts)
-        writer.add_expert_used_count(experts.used)
-        writer.add_expert_feed_forward_length(experts.width)
-        if experts.shared:
-            writer.add_expert_shared_count(experts.shared)
-            writer.add_expert_shared_feed_forward_length(experts.shared_width)
-        if architecture.family == "deepseek2":
-            from gguf import ExpertGatingFuncType
-
-            writer.add_leading_dense_block_count(min(experts.dense_layers, architecture.layers))
-            writer.add_expert_gating_func(ExpertGatingFuncType.SIGMOID)
-            writer.add_expert_weights_norm(True)
-            writer.add_expert_weights_scale(1.0)
-
-
 # ---- weights that are not zero -----------------------------------------------------------------
 
 
 def _write_live_tensors(file, start: int, architecture: Architecture, quantisation: str) -> None:
     """Give a mixture's routers something to choose by: see the module's docstring."""
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     position = start
     for tensor in architecture.tensors():
         kind = tensor_type(tensor, architecture, quantisation)
-        data = _live_bytes(tensor, kind, random)
+        data = _live_bytes(tensor, kind, generator)
         if data is not None:
             file.seek(position)
             file.write(data)

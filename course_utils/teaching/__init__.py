@@ -122,7 +122,15 @@ _HOMES = {
         "speculation_chart",
         "describe_speculation",
     ],
-    "figures.running": ["speed_bars", "describe_speeds", "batch_chart", "quantisation_chart"],
+    "figures.running": [
+        "speed_bars",
+        "describe_speeds",
+        "batch_chart",
+        "quantisation_chart",
+        "describe_quantisations",
+        "weights_chart",
+        "describe_weights",
+    ],
     "figures.routing": [
         "routing_chart",
         "describe_routing",

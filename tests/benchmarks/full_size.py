@@ -35,9 +35,15 @@ def row(runs: list[Rehearsal], shared: list[Rehearsal] | None = None) -> dict[st
         pairs = zip(runs, shared or runs, strict=True)
         return median(getattr(found, name) / getattr(before, name) for found, before in pairs)
 
-    bandwidth = median(each.plan.machine.memory_bandwidth_bytes_per_second for each in runs)
+    machines = [each.plan.machine for each in runs]
+    bandwidth = median(machine.memory_bandwidth_bytes_per_second for machine in machines)
+    unpacking = median(machine.unpacking_bytes_per_second for machine in machines)
+    waiting = [machine.seconds_per_expert_layer for machine in machines]
     return {
         "bandwidth_gb_per_second": round(bandwidth / 1e9, 2),
+        "unpacking_gb_per_second": round(unpacking / 1e9, 2),
+        "overlap": round(median(machine.overlap for machine in machines), 2),
+        "milliseconds_per_expert_layer": "" if None in waiting else round(1e3 * median(waiting), 3),
         "model": planned.model,
         "quantisation": planned.quantisation,
         "layers": first.layers,

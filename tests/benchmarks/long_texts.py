@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Sequence
 from statistics import median
 
-from course_utils.engines.rehearsal import measure_unpacking
+from course_utils.engines.decoding_rates import measure_decoding_rates
 from course_utils.engines.rehearsal_steps import LAYERS, StepRehearsal, rehearse_steps
 from course_utils.machine import (
     Machine,
@@ -24,7 +24,7 @@ from course_utils.machine import (
 )
 from course_utils.model_files.capacity import plan
 from course_utils.model_files.catalogue import find_model
-from course_utils.model_files.speed import attention_flops, unpacking_bytes_per_second
+from course_utils.model_files.speed import attention_flops
 from course_utils.units import MIB
 from tests.benchmarks.report import show_place, write_report
 
@@ -46,29 +46,30 @@ def measure(
 ) -> list[dict[str, object]]:
     """One row for each length, beside the plan for the speeds that were measured around it."""
     before = measure_memory_bandwidth(0.5)
+    mixture = find_model(model).architecture.experts is not None
     found = rehearse_steps(
         model, contexts=lengths, kv_type=kv_type, flash_attention=flash_attention, layers=layers
     )
-    machine = measured_machine(before)
+    machine = measured_machine(before, mixture)
     print(found, flush=True)
     return [_row(found, machine, length) for length in sorted(lengths)]
 
 
-def measured_machine(bandwidth_before: float) -> Machine:
-    """This machine, with its bandwidth before and after a run, and how fast it unpacks."""
+def measured_machine(bandwidth_before: float, mixture: bool) -> Machine:
+    """This machine, with its bandwidth before and after a run, and the rates of its cores."""
     bandwidth = (bandwidth_before + measure_memory_bandwidth(0.5)) / 2
-    return dataclasses.replace(
-        this_machine(),
-        memory_bandwidth_bytes_per_second=bandwidth,
-        unpacking_bytes_per_second=unpacking_bytes_per_second(measure_unpacking(), bandwidth),
-    )
+    machine = dataclasses.replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidth)
+    return measure_decoding_rates(machine, mixture=mixture).of(machine)
 
 
 def speeds_of(machine: Machine) -> dict[str, object]:
     """The columns that say how fast the machine was in that minute."""
+    waiting = machine.seconds_per_expert_layer
     return {
         "bandwidth_gb_per_second": round(machine.memory_bandwidth_bytes_per_second / 1e9, 2),
         "unpacking_gb_per_second": round(machine.unpacking_bytes_per_second / 1e9, 2),
+        "overlap": round(machine.overlap, 2),
+        "milliseconds_per_expert_layer": round(1e3 * waiting, 3) if waiting is not None else "",
     }
 
 

@@ -9,7 +9,6 @@ Takes about two minutes and 10 GiB of free memory.
 from __future__ import annotations
 
 import dataclasses
-import random
 import time
 from statistics import median
 
@@ -17,8 +16,9 @@ from course_utils.engines import PLAIN
 from course_utils.engines.local import LocalEngine, LocalOptions
 from course_utils.engines.local.runtime import repacking_crashes
 from course_utils.machine import this_machine
+from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.quantisation import bytes_read_per_token
-from course_utils.model_files.standin import standin
+from course_utils.model_files.standin import nonsense, standin
 from tests.benchmarks.decoding import by_turns
 from tests.benchmarks.report import show_place, write_report
 from tests.benchmarks.streaming import streamed
@@ -36,11 +36,10 @@ Settings = tuple[int, bool]
 
 def prefill_speeds(engines: dict[Settings, LocalEngine]) -> dict[Settings, float]:
     """Tokens per second of prefill: the median of some prompts, read by turns."""
-    letters = random.Random(0)
     rates: dict[Settings, list[float]] = {settings: [] for settings in engines}
-    for _ in range(PROMPTS):
-        # A new first letter each time: an engine does not read again what its cache holds.
-        prompt = "".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=PROMPT_TOKENS))
+    for turn in range(PROMPTS):
+        # A new first word each time: an engine does not read again what its cache holds.
+        prompt = nonsense(PROMPT_TOKENS, find_model(MODEL).architecture.vocabulary, seed=turn)
         for settings, engine in engines.items():
             started = time.perf_counter()
             engine.complete(prompt, PLAIN.but(top_k=40, max_tokens=1, seed=0)).finish()

@@ -1,78 +1,233 @@
-"""Which exercises does notebook 06, running QwQ-32B on a CPU, ask?"""
+"""Which exercises and questions does notebook 06, running QwQ-32B on a CPU, ask?"""
 
 from __future__ import annotations
 
+import math
+
 from course_utils.teaching.exercises.compare import compare_number
-from course_utils.teaching.exercises.declaration import Exercise
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 from course_utils.teaching.exercises.speculation import DRAFT_EXERCISES
 from course_utils.units import GIB
 
 
-def _check_longest_context(answer) -> str | None:
-    for free, weights, per_token in ((21 * GIB, 19_851_336_512, 262_144), (1000, 100, 7)):
+def _check_longest_context(answer) -> Mistake | None:
+    for free, weights, per_token in (
+        (1000, 100, 7),
+        (21 * GIB, 19_851_336_512, 262_144),
+        (800, 100, 7),
+        (106, 100, 7),
+    ):
         exact = (free - weights) / per_token
         value = answer(free, weights, per_token)
-        off = compare_number(value, int(exact))
-        if off and compare_number(value, free // per_token) is None:
-            return "The weights take memory too. How much is left beside them?"
-        if off and compare_number(value, exact, relative=1e-9) is None:
-            return "Nearly: half a token cannot be kept. Round down to a whole number."
+        off = compare_number(value, math.floor(exact), relative=1e-9)
+        if off is None:
+            continue
+        if off.name in ("no-number", "not-finite"):
+            return off
+        mistake = _longest_context_mistake(value, free, weights, per_token) or off
+        return mistake.where(f"For {free:,} bytes free, {weights:,} of them for weights")
+    for free, weights in ((10, 100), (100, 100)):
+        value = answer(free, weights, 7)
+        off = compare_number(value, 0)
         if off:
-            return f"For {free:,} bytes free and {weights:,} bytes of weights: {off}"
-    if (value := answer(10, 100, 7)) < 0:
-        return f"Where the weights alone do not fit, no token does; you give {value}."
-    return compare_number(value, 0)
+            return Mistake(
+                "weights-alone-too-large",
+                "Where the weights alone fill the memory or more, no token fits; you give "
+                f"{value} for {free} bytes free and {weights} bytes of weights.",
+            )
+    return None
 
 
-def _check_weight(answer) -> str | None:
+def _longest_context_mistake(value, free: int, weights: int, per_token: int) -> Mistake | None:
+    """A mistake that has a name, if it is one."""
+    exact = (free - weights) / per_token
+    known = (
+        (
+            exact,
+            "not-whole",
+            "Nearly: half a token cannot be kept. Round down to a whole number.",
+        ),
+        (
+            free // per_token,
+            "weights-forgotten",
+            "The weights take memory too. How much is left beside them?",
+        ),
+        (
+            free // per_token - weights // per_token,
+            "rounded-too-early",
+            "Rounded twice. Subtract the bytes first, and round once, at the end.",
+        ),
+        (
+            math.ceil(exact),
+            "rounded-up",
+            "The last of these tokens has no room any more. Round down.",
+        ),
+        (
+            (free + weights) // per_token,
+            "weights-added",
+            "The weights are added to the free memory, and they take it away.",
+        ),
+        (
+            free - weights,
+            "bytes",
+            "These are the bytes that are left. How many tokens do they hold?",
+        ),
+        (
+            (free - weights) * per_token,
+            "multiplied",
+            "Each token takes so many bytes. Multiplied, or divided?",
+        ),
+    )
+    for wrong, name, words in known:
+        if compare_number(value, wrong, relative=1e-9) is None:
+            return Mistake(name, words)
+    return None
+
+
+_RUNS = (
+    "QwQ-32B writes, 32 cores, memory at 90 GB/s",
+    "QwQ-32B reads a prompt of 4,000 tokens, 2 cores",
+    "the nano thinker (6 MB) writes, 1 core",
+)
+
+
+def _check_limits(answer) -> Mistake | None:
+    if isinstance(answer, dict) and set(answer) == set(_RUNS):
+        given = [answer[run] for run in _RUNS]
+    elif isinstance(answer, list | tuple) and len(answer) == len(_RUNS):
+        given = list(answer)
+    else:
+        return Mistake("three-answers", "Keep the three runs, and give each a word of its own.")
+    words = [word.strip().casefold() if isinstance(word, str) else word for word in given]
+    for word in words:
+        if word not in ("memory", "arithmetic"):
+            return Mistake("no-option", f'{word!r}: choose from "memory" and "arithmetic".')
+    if words == ["arithmetic", "memory", "memory"]:
+        return Mistake("swapped", "All three are the other way round.")
+    if words[0] != "memory":
+        return Mistake(
+            "writing",
+            "In the first run, 32 cores share the unpacking, and each token still needs all 19.4 "
+            "GB once. What do the cores wait for?",
+        )
+    if words[1] != "arithmetic":
+        return Mistake(
+            "reading",
+            "In the second run, weights that were fetched once serve many tokens. What is left to "
+            "do for each of them?",
+        )
+    if words[2] != "arithmetic":
+        return Mistake(
+            "in-the-cache",
+            "In the third run, where do 6 MB lie, after the first token?",
+        )
+    return None
+
+
+def _check_ratio(answer) -> Mistake | None:
+    for dense, mixture in ((19.4e9, 2.0e9), (7.0e9, 3.5e9), (6.0e9, 6.0e9)):
+        value = answer(dense, mixture)
+        off = compare_number(value, dense / mixture, relative=1e-6)
+        if off is None:
+            continue
+        known = (
+            (
+                dense - mixture,
+                "difference",
+                "This is how many bytes fewer it reads. How many times fewer are they?",
+            ),
+            (
+                (dense - mixture) / dense,
+                "share-saved",
+                "This is the share of the bytes that it saves. How many times as fast is it then?",
+            ),
+            (
+                dense / mixture - 1,
+                "faster-by",
+                "This is by how much it is faster: 0 for the same speed. Asked is how many times "
+                "as fast it is: 1 for the same speed.",
+            ),
+            (
+                math.sqrt(dense / mixture),
+                "root",
+                "Twice the bytes take twice the time. What is the square root for?",
+            ),
+            (
+                (dense + mixture) / mixture,
+                "sum",
+                "The mixture does not read the dense model's bytes too.",
+            ),
+        )
+        for wrong, name, words in known:
+            if compare_number(value, wrong, relative=1e-6) is None:
+                return Mistake(name, words)
+        return off.where(f"For {dense / 1e9:g} and {mixture / 1e9:g} GB per token")
+    return None
+
+
+def _check_weight(answer) -> Mistake | None:
     for d, dmin, scale, minimum, quant in (
         (0.001, 0.002, 40, 12, 9),
         (0.5, 0.25, 63, 0, 15),
         (0.125, 0.5, 1, 63, 0),
     ):
+        wanted = d * scale * quant - dmin * minimum
         value = answer(d, dmin, scale, minimum, quant)
-        if compare_number(value, d * scale * quant - dmin * minimum) is None:
+        off = compare_number(value, wanted, relative=1e-6)
+        if off is None:
             continue
-        if compare_number(value, d * scale * quant + dmin * minimum) is None:
-            return "The minimum is subtracted, not added."
-        if compare_number(value, d * (scale * quant - minimum)) is None:
-            return "The minima have a step of their own: `dmin`."
-        if compare_number(value, d * scale * quant) is None:
-            return "Without the minimum, no weight of the block could be negative."
-        return compare_number(value, d * scale * quant - dmin * minimum)
-    return None
-
-
-def _check_ratio(answer) -> str | None:
-    for dense, mixture in ((19.4e9, 2.0e9), (7.0e9, 3.5e9)):
-        off = compare_number(answer(dense, mixture), dense / mixture, relative=1e-6)
-        if off:
-            return f"For {dense / 1e9:g} and {mixture / 1e9:g} GB per token: {off}"
-    return None
-
-
-def _check_kernels(answer) -> str | None:
-    weights, own, copy = 18.5, 2.2, 13.9
-    for kernels, repacked, wanted in (
-        (1, False, weights + own),
-        (1, True, weights + own + copy),
-        (3, False, weights + 3 * own),
-        (3, True, weights + 3 * (own + copy)),
-    ):
-        value = answer(kernels, weights, own, copy if repacked else 0.0)
-        if compare_number(value, wanted) is None:
-            continue
-        case = f"{kernels} kernel{'s' if kernels > 1 else ''}, {'a' if repacked else 'no'} copy"
-        every = kernels * (weights + own + (copy if repacked else 0))
-        if kernels > 1 and compare_number(value, every) is None:
-            return f"For {case}: the mapped file is in memory once, however many kernels read it."
-        if (
-            repacked
-            and kernels > 1
-            and compare_number(value, weights + copy + kernels * own) is None
-        ):
-            return f"For {case}: the copy is private, so each kernel has one."
-        return f"For {case}: {compare_number(value, wanted)}"
+        known = (
+            (max(0.0, wanted), "never-negative", "A weight may be negative, and here it is."),
+            (
+                d * scale * quant + dmin * minimum,
+                "minimum-added",
+                "The minimum is subtracted, not added.",
+            ),
+            (
+                d * (scale * quant - minimum),
+                "one-step-for-both",
+                "The minima have a step of their own: `dmin`.",
+            ),
+            (
+                dmin * (scale * quant - minimum),
+                "one-step-for-both",
+                "The scales have a step of their own: `d`.",
+            ),
+            (
+                dmin * scale * quant - d * minimum,
+                "steps-swapped",
+                "`d` is the step of the scales, and `dmin` that of the minima.",
+            ),
+            (
+                d * scale * quant,
+                "no-minimum",
+                "Without the minimum, no weight of the block could be negative.",
+            ),
+            (
+                d * scale * (quant - minimum),
+                "minimum-in-quants",
+                "The minimum is no number of quants: multiplied by `dmin`, it is a weight itself.",
+            ),
+            (
+                d * scale * quant - minimum,
+                "minimum-without-step",
+                "The minimum is a whole number still. Which step makes a weight of it?",
+            ),
+            (
+                scale * quant - dmin * minimum,
+                "scale-without-step",
+                "The scale is a whole number still. What is its step?",
+            ),
+            (
+                d * scale * (quant - 8) - dmin * minimum,
+                "moved-twice",
+                "The quants begin at 0 here; it is the minimum that moves them.",
+            ),
+        )
+        for wrong, name, words in known:
+            if compare_number(value, wrong, relative=1e-6) is None:
+                return Mistake(name, words)
+        return off.where(f"For a scale of {scale}, a minimum of {minimum} and a quant of {quant}")
     return None
 
 
@@ -88,6 +243,7 @@ EXERCISES = [
             "Divide what is left by the bytes per token, and round down: `//` does both.",
             "If the weights are larger than the memory, the answer is 0: `max(0, ...)`.",
         ),
+        setup="import numpy as np",
         solution="""
 def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
     return max(0, (free_bytes - weight_bytes) // cache_bytes_per_token)
@@ -95,6 +251,48 @@ def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
         difficulty=2,
         importance=5,
         minutes=6,
+    ),
+    Exercise(
+        id="06.limits",
+        title="Memory or arithmetic: what holds each of three runs back?",
+        answer="limits",
+        check=_check_limits,
+        right="Writing reads every weight for one token. In the cache, or shared by many tokens, "
+        "the weights are near at hand, and the arithmetic remains.",
+        hints=(
+            "For each run, ask: how many tokens are computed with the weights once they are there?",
+            "Then ask: does the memory have to deliver the weights anew for each token?",
+            "A processor's cache holds some megabytes, and cores read it much faster than memory.",
+        ),
+        solution="""
+limits = {
+    "QwQ-32B writes, 32 cores, memory at 90 GB/s": "memory",
+    "QwQ-32B reads a prompt of 4,000 tokens, 2 cores": "arithmetic",
+    "the nano thinker (6 MB) writes, 1 core": "arithmetic",
+}
+""",
+        difficulty=2,
+        importance=5,
+        minutes=4,
+    ),
+    Exercise(
+        id="06.mixture",
+        title="How many times as fast may a mixture of experts write?",
+        answer="highest_ratio",
+        check=_check_ratio,
+        right="What was measured stays below it: small experts keep the memory less busy.",
+        hints=(
+            "Decoding is bound by memory, so the speed is bandwidth divided by bytes per token.",
+            "Write both speeds as fractions; the bandwidth cancels.",
+        ),
+        setup="import numpy as np",
+        solution="""
+def highest_ratio(dense_bytes_per_token, mixture_bytes_per_token):
+    return dense_bytes_per_token / mixture_bytes_per_token
+""",
+        difficulty=1,
+        importance=4,
+        minutes=3,
     ),
     Exercise(
         id="06.weight",
@@ -107,6 +305,7 @@ def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
             "`dmin` is the step of the minima, so the group's minimum is `dmin * minimum`.",
             "A quant of 0 must give the smallest weight of the group: minus its minimum.",
         ),
+        setup="import numpy as np",
         solution="""
 def weight(d, dmin, scale, minimum, quant):
     return d * scale * quant - dmin * minimum
@@ -115,41 +314,85 @@ def weight(d, dmin, scale, minimum, quant):
         importance=4,
         minutes=6,
     ),
-    Exercise(
-        id="06.mixture",
-        title="How many times faster may a mixture of experts decode?",
-        answer="highest_ratio",
-        check=_check_ratio,
-        right="What was measured stays below it: small experts keep the memory less busy.",
-        hints=(
-            "Decoding is bound by memory, so the speed is bandwidth divided by bytes per token.",
-            "Write both speeds as fractions; the bandwidth cancels.",
-        ),
-        solution="""
-def highest_ratio(dense_bytes_per_token, mixture_bytes_per_token):
-    return dense_bytes_per_token / mixture_bytes_per_token
-""",
-        difficulty=1,
-        importance=4,
-        minutes=3,
-    ),
-    Exercise(
-        id="06.kernels",
-        title="How much memory do several notebooks with the same model take?",
-        answer="memory_of",
-        check=_check_kernels,
-        right="So on a shared server one engine without the copy, or one server for all, is best.",
-        hints=(
-            "The weights are mapped from the file: all kernels look at the same memory.",
-            "What each kernel has for itself: KV cache, buffers and program, and the copy.",
-        ),
-        solution="""
-def memory_of(kernels, weights, own, copy):
-    return weights + kernels * (own + copy)
-""",
-        difficulty=2,
-        importance=3,
-        minutes=5,
-    ),
     *DRAFT_EXERCISES,
+]
+
+QUESTIONS = [
+    Question(
+        id="06.cores",
+        asks="QwQ-32B writes at 1.9 tokens per second on 16 cores, and memory would allow 2.0. "
+        "You add 16 cores to the same memory. What do you get?",
+        options=(
+            Option(
+                "About 3.8 tokens per second.",
+                "The cores wait for the weights already. Twice as many of them wait twice as well.",
+            ),
+            Option(
+                "About 2 tokens per second.",
+                "Memory delivers 19.4 GB for each token, no faster than before. That is the "
+                "roofline.",
+            ),
+            Option(
+                "Fewer, since cores always get in each other's way.",
+                "Too many threads can cost a little. But it is the memory that sets this limit.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="06.prompt",
+        asks="Why does a model read a prompt several times as fast, per token, as it writes?",
+        options=(
+            Option(
+                "It skips the words that matter little.",
+                "Every token of a prompt passes through every layer, like every written one.",
+            ),
+            Option(
+                "A prompt's tokens need fewer weights.",
+                "They need the same weights. How often are these fetched?",
+            ),
+            Option(
+                "Weights that are fetched once serve many tokens.",
+                "All tokens of a prompt are known, so they go through the layers together. A "
+                "reply's next token depends on the one before.",
+            ),
+        ),
+        right=3,
+    ),
+    Question(
+        id="06.mixture_memory",
+        asks="A mixture of experts uses a tenth of its weights for each token. How much memory "
+        "does it need?",
+        options=(
+            Option(
+                "Room for all of its weights.",
+                "The next token may need any expert, so all of them have to be at hand.",
+            ),
+            Option(
+                "Room for a tenth of its weights.",
+                "Which tenth? It changes with each token and in each layer. Read from the disk, "
+                "it would take far longer.",
+            ),
+        ),
+        right=1,
+    ),
+    Question(
+        id="06.zeros",
+        asks="Why does a file of zeros tell you how fast QwQ-32B will write on your machine?",
+        options=(
+            Option(
+                "Zeros are skipped, so it shows the highest speed that is possible.",
+                "llama.cpp skips nothing: each zero is fetched, unpacked and multiplied.",
+            ),
+            Option(
+                "The time depends on how many weights there are and how they are stored.",
+                "Their values change the text, and not the time that it takes.",
+            ),
+            Option(
+                "The zeros are replaced by QwQ's weights as they are needed.",
+                "No weight of QwQ is on the machine. That is the point: nothing was downloaded.",
+            ),
+        ),
+        right=2,
+    ),
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from course_utils.errors import OptionError
 from course_utils.intervals import wilson_interval
@@ -78,6 +79,7 @@ def batch_chart(
     axes.set(xscale="log", yscale="log", ylim=(0.5 * min(speeds), 4 * max(speeds)))
     axes.set_xticks(batches, [str(batch) for batch in batches])
     # Powers of ten would be typeset as formulas, which the house style turns off.
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         formatter("{x:,.0f}")
     axes.tick_params(axis="y", which="minor", labelsize=8)
@@ -122,3 +124,41 @@ def quantisation_chart(
         axes.set_xticks(range(len(kinds)), labels, rotation=60, ha="right", fontsize=8)
         axes.grid()
     return figure
+
+
+def describe_quantisations(
+    perplexity: Mapping[str, float],
+    divergence: Mapping[str, float],
+    right: Mapping[str, tuple[int, int]],
+    megabytes: Mapping[str, float],
+) -> str:
+    """Alt text for ``quantisation_chart``, with its arguments."""
+    parts = (
+        f"{kind}, {megabytes[kind]:.1f} MB: perplexity {perplexity[kind]:.3f}, divergence "
+        f"{divergence[kind]:.5f}, {right[kind][0]} of {right[kind][1]} right"
+        for kind in perplexity
+    )
+    return "; ".join(parts) + "."
+
+
+def weights_chart(stored: np.ndarray, quantised: np.ndarray) -> Figure:
+    """Weights of a row before and after they were quantised, in groups of 32."""
+    places = range(len(stored))
+    figure, axes = style.new_figure(7.4, 3.2)
+    axes.step(places, quantised, where="mid", color=style.BLUE, label="Q4_K, 4.5 bits")
+    axes.plot(places, stored, "o", color=style.VERMILION, label="stored with 16 bits")
+    for edge in range(32, len(stored), 32):
+        axes.axvline(edge - 0.5, color=style.GREY, linestyle=":")
+    axes.set(xlabel="place in the row (groups of 32)", ylabel="weight")
+    axes.set_ylim(1.15 * min(quantised), 1.5 * max(quantised))
+    axes.set_title("How far are 4-bit weights from the original?")
+    axes.legend(ncols=2, loc="upper right")
+    return figure
+
+
+def describe_weights(stored: np.ndarray, quantised: np.ndarray) -> str:
+    """Alt text for ``weights_chart``: how alike the two rows are, as a correlation."""
+    return (
+        "Points for the original weights lie close to a stepped line for the 4-bit weights; the "
+        f"correlation over the whole row is {np.corrcoef(stored, quantised)[0, 1]:.3f}."
+    )

@@ -1,0 +1,161 @@
+"""How fast do this machine's cores unpack weights, and does that overlap with fetching them?
+
+A plan needs three rates that no data sheet tells (see ``model_files.speed``).  Three small
+stand-ins show them in a few seconds, before any download:
+
+- *inside the cache*, nothing has to be fetched, so what is left is the unpacking;
+- *outside the cache*, the same work also waits for the memory: how much longer it takes tells how
+  far the two overlap;
+- *a tiny mixture of experts* inside the cache has next to nothing to unpack either: what is left
+  is the threads' waiting for each other.
+
+A token also costs time that has nothing to do with weights.  So where it would matter, two
+stand-ins are compared that differ in nothing but the bytes, or the layers, that are asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from course_utils.engines.local import LocalEngine, LocalOptions
+from course_utils.engines.sampling import PLAIN
+from course_utils.machine import Machine, available_memory_bytes, usable_cores
+from course_utils.model_files.architectures import Architecture, GroupedQueryAttention
+from course_utils.model_files.layer_parts import MixtureOfExperts
+from course_utils.model_files.quantisation import bytes_read_per_token
+from course_utils.model_files.speed import measured_overlap
+from course_utils.model_files.standin import standin, standin_of
+from course_utils.units import GIB
+
+QUANTISATION = "Q4_K_M"
+
+OUTSIDE = "r1-distill-qwen-1.5b"
+"""At 1.1 GB it is larger than any cache, also than one that a virtual machine is not told of."""
+
+FEW_LAYERS = 8
+"""So many of its layers, where less than 4 GiB are free."""
+
+NARROW, WIDE = 256, 2048
+"""Widths of the feed-forward networks of the two stand-ins inside the cache: 4 and 10 MB."""
+
+# As in large models, one of the two layers has its most sensitive matrices in 6 bits.
+_TINY = Architecture(
+    family="qwen2",
+    layers=2,
+    hidden=1024,
+    feed_forward=NARROW,
+    vocabulary=512,
+    attention=GroupedQueryAttention(heads=8, key_value_heads=2, head_dimension=128, biases=True),
+    context=2048,
+)
+_TINY_MIXTURE = replace(
+    _TINY,
+    family="qwen3moe",
+    hidden=512,
+    attention=GroupedQueryAttention(
+        heads=4, key_value_heads=2, head_dimension=128, head_norms=True
+    ),
+    experts=MixtureOfExperts(experts=32, used=8, width=256),
+)
+_FEW_EXPERT_LAYERS, _MORE_EXPERT_LAYERS = 2, 6
+
+LEAST_TOKENS, MOST_TOKENS, SECONDS = 6, 200, 0.3
+"""How much is written each time; on a busy machine the seconds end it."""
+
+ROUNDS = 3
+"""So often each pair is measured, by turns, so that whatever else runs slows both alike."""
+
+
+class DecodingRates(NamedTuple):
+    """What was measured; the fields of ``Machine`` of the same names, in the same units."""
+
+    unpacking_bytes_per_second: float
+    overlap: float
+    seconds_per_expert_layer: float | None
+
+    def of(self, machine: Machine) -> Machine:
+        """A machine that is planned for with these rates."""
+        return replace(machine, **self._asdict())
+
+
+def measure_decoding_rates(machine: Machine, *, mixture: bool = False) -> DecodingRates:
+    """Measure this machine's rates beside its memory bandwidth: about four seconds, 1.2 GB.
+
+    ``machine``: this machine, with the bandwidth that was just measured.  ``mixture``: measure the
+    waiting between experts too, a second more; it is None otherwise.  Raises ModelLoadError or
+    MachineError where even these stand-ins cannot be run.
+    """
+    unpacking = unpacking_inside_the_cache()
+    decoded = decoding_outside_the_cache()
+    # Work that includes fetching cannot be faster than the unpacking alone.
+    unpacking = max(unpacking, decoded)
+    return DecodingRates(
+        unpacking,
+        measured_overlap(decoded, machine.memory_bandwidth_bytes_per_second, unpacking),
+        waiting_per_expert_layer(unpacking) if mixture else None,
+    )
+
+
+def unpacking_inside_the_cache() -> float:
+    """Bytes of 4-bit weights per second that all cores unpack when none has to be fetched."""
+    shapes = [replace(_TINY, feed_forward=width) for width in (NARROW, WIDE)]
+    narrow, wide = (bytes_read_per_token(shape, QUANTISATION) for shape in shapes)
+    return (wide - narrow) / _difference(shapes)
+
+
+def waiting_per_expert_layer(unpacking: float) -> float:
+    """Seconds per token and layer that a mixture takes beyond ``unpacking`` its weights."""
+    layers = (_FEW_EXPERT_LAYERS, _MORE_EXPERT_LAYERS)
+    shapes = [_TINY_MIXTURE.with_layers(count) for count in layers]
+    few, more = (bytes_read_per_token(shape, QUANTISATION) for shape in shapes)
+    seconds = _difference(shapes) - (more - few) / unpacking
+    return max(0.0, seconds / (_MORE_EXPERT_LAYERS - _FEW_EXPERT_LAYERS))
+
+
+def decoding_outside_the_cache() -> float:
+    """Bytes of 4-bit weights per second that all cores fetch from memory and unpack."""
+    layers = None if available_memory_bytes() > 4 * GIB else FEW_LAYERS
+    with standin(OUTSIDE, QUANTISATION, layers=layers) as file, _running(file.path) as engine:
+        read = bytes_read_per_token(file.architecture, file.quantisation)
+        return read / _seconds_per_token(engine)
+
+
+def _difference(shapes: list[Architecture]) -> float:
+    """How many seconds longer a token takes with the second shape than with the first."""
+    with ExitStack() as open_now:
+        engines = []
+        for shape in shapes:
+            file = open_now.enter_context(standin_of(shape, QUANTISATION))
+            engines.append(open_now.enter_context(_running(file.path)))
+        rounds = [[_seconds_per_token(engine) for engine in engines] for _ in range(ROUNDS)]
+    first, second = (median(column) for column in zip(*rounds, strict=True))
+    # On a machine so busy that the larger one seems as quick, it counts as a little slower.
+    return max(second - first, second / 100)
+
+
+@contextmanager
+def _running(path: Path) -> Iterator[LocalEngine]:
+    options = LocalOptions(context=512, threads=usable_cores(), repack=False)
+    engine = LocalEngine(path, options=options)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _seconds_per_token(engine: LocalEngine) -> float:
+    """Median time between tokens; few candidates keep a mixture to tokens with embeddings."""
+    stream = engine.complete("a", PLAIN.but(top_k=40, seed=0, max_tokens=MOST_TOKENS))
+    times = []
+    for piece in stream:
+        times.append(piece.seconds)
+        if len(times) >= LEAST_TOKENS and times[-1] - times[0] > SECONDS:
+            break
+    stream.close()
+    return median(later - earlier for earlier, later in pairwise(times))
