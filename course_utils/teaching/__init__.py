@@ -20,7 +20,10 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     routing_chart(engine.routing(text))                              # experts by tokens
     load_chart({"balanced": loads})                                  # (layers, experts)
     loss_by_size({"dense": (0.7, [0.41, 0.42, 0.41])})               # one loss per seed
-    parameter_treemap({"QwQ-32B": (total, used)})                    # parameters by part
+    parameter_treemap({"QwQ-32B": parts_at_work(architecture)})      # parameters by part
+    head_chart([sharing_of("QwQ-32B", architecture)])                # what attention keeps
+    budget_chart(read_runs(), ["balanced"], "flops", title="...")    # loss by budget
+    difference_chart(rows, ("QwQ-32B", "DeepSeek-R1"))               # who is ahead, by party
     choice_chart(choices, place, scores)                             # quality, memory, speed, cost
     where_are_we(["tokens", "attention", "logits"], lit="attention")
     model_timeline()                                                 # from Preview to release
@@ -135,7 +138,24 @@ _HOMES = {
         "sound_at_k",
     ],
     "prompted": ["prompted_base"],
-    "figures.architecture": ["parameter_treemap", "describe_parameters"],
+    "figures.architecture": ["parameter_treemap", "describe_parameters", "parts_at_work"],
+    "figures.heads": ["head_chart", "describe_heads", "sharing_of", "Sharing"],
+    "figures.mixtures": [
+        "budget_chart",
+        "crowd_chart",
+        "describe_leads",
+        "lead_chart",
+        "lead_of",
+        "rates_of",
+    ],
+    "figures.weighing": [
+        "score_rows",
+        "run_chart",
+        "ratio_chart",
+        "describe_ratios",
+        "difference_chart",
+        "describe_differences",
+    ],
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
