@@ -32,8 +32,6 @@ FRAME = {
     "07",
     # Notebook 08.
     "08",
-    # Notebook 09.
-    "09",
 }
 
 # Notebooks with a cell above 25 lines, or with an assert that a playing learner can trip.
@@ -48,8 +46,6 @@ CELLS = {
     "06",
     # Notebook 07.
     "07",
-    # Notebook 09.
-    "09",
 }
 
 # Notebooks with a bold term that does not link to docs/glossary.md.
@@ -68,6 +64,4 @@ GLOSSARY = {
     "07",
     # Notebook 08.
     "08",
-    # Notebook 09.
-    "09",
 }
