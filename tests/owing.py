@@ -10,13 +10,6 @@ ANSWERS = {
     *("03.verifier", "03.advantages", "03.pass_at_k"),
     # Notebook 04.
     *("04.mixes", "04.repeats", "04.short", "04.going"),
-    # Notebook 05.
-    *("05.mixture_layer", "05.route", "05.effective_experts", "05.mutual_information"),
-    "05.touched",
-    # Notebook 07.
-    *("07.standard_error", "07.pass_at_k", "07.false_alarm", "07.which_test"),
-    # Notebook 09.
-    *("09.apart", "09.leader", "09.stored", "09.false_if", "09.verdict"),
 }
 
 # Notebooks without headings above their exercises, three to five quiz questions, or a closing cell.
@@ -29,8 +22,6 @@ FRAME = {
     "05",
     # Notebook 07.
     "07",
-    # Notebook 09.
-    "09",
 }
 
 # Notebooks with a cell above 25 lines, or with an assert that a playing learner can trip.
@@ -41,8 +32,6 @@ CELLS = {
     "05",
     # Notebook 07.
     "07",
-    # Notebook 09.
-    "09",
 }
 
 # Notebooks with a bold term that does not link to docs/glossary.md.
@@ -55,6 +44,4 @@ GLOSSARY = {
     "05",
     # Notebook 07.
     "07",
-    # Notebook 09.
-    "09",
 }

@@ -90,7 +90,7 @@ def test_a_missing_or_foreign_file_is_one_clear_error(tmp_path):
 
 def test_the_comparison_covers_the_models_and_benchmarks_of_the_course(results):
     cells = published.grid(results)
-    assert len(cells) == 7 * 7
+    assert len(cells) == 7 * 8
     assert {r.benchmark for r in results} == set(published.load_benchmarks())
     for model in published.MODELS:
         assert cells[model, "AIME 2024"], f"{model} has no AIME 2024 score"
@@ -126,6 +126,29 @@ def test_only_a_measurement_by_somebody_else_confirms_a_score():
     assert published.agreement(row(80.0, "a"), [row(80.0, "b")]) == "agrees"
 
 
+def test_what_a_maker_prints_again_is_no_second_measurement(results):
+    """The Qwen3 report repeats QwQ's figures, and takes LiveBench's from the board."""
+    report = published.find(results, model="QwQ-32B", published_by="Qwen team")
+    report = {r.benchmark: r for r in report if "2505.09388" in r.source}
+    for benchmark in ("AIME 2024", "AIME 2025", "IFEval", "BFCL", "LiveBench"):
+        assert report[benchmark].copied == "yes", benchmark
+    (board,) = published.find(
+        results, model="QwQ-32B", version="2024-11-25", published_by="LiveBench"
+    )
+    assert report["LiveBench"].score == round(board.score, 1) < 73.1
+    assert report["LiveBench"].measured_by == "LiveBench"
+
+
+def test_qwqs_aime_2025_has_a_second_party(results):
+    own, other = (
+        published.find(results, model="QwQ-32B", benchmark="AIME 2025", published_by=by)[0]
+        for by in ("Qwen team", "AReaL team (Ant Group, Tsinghua)")
+    )
+    assert (own.score, other.score) == (69.5, 70.2)
+    assert "64 answers" in own.settings and "32 answers" in other.settings
+    assert published.agreement(own, results) == "differs"  # By a fifth of one problem.
+
+
 def test_what_a_rival_paper_printed_first_is_marked_as_a_copy(results):
     """The release figure's scores of other models are, to the digit, those of earlier sources."""
     figure = [r for r in results if r.source == "https://qwenlm.github.io/blog/qwq-32b/"]
@@ -152,7 +175,7 @@ def test_the_first_version_of_the_r1_paper_is_named_where_its_figures_stand(resu
 
 def test_the_settings_of_qwqs_release_are_those_of_its_makers_code(results):
     for benchmark, answers in (("AIME 2024", "64 answers"), ("LiveCodeBench", "8 answers")):
-        (r,) = published.find(
+        r, *_ = published.find(
             results, model="QwQ-32B", benchmark=benchmark, measured_by="Qwen team"
         )
         assert answers in r.settings and "at most 32768 tokens" in r.settings
@@ -206,7 +229,7 @@ def test_the_release_figure_is_complete_and_true_to_the_announcement(results):
 
 
 def test_aime_intervals_of_qwq_and_r1_overlap_almost_entirely(results):
-    (qwq,) = published.find(
+    qwq, *_ = published.find(
         results, model="QwQ-32B", benchmark="AIME 2024", measured_by="Qwen team"
     )
     (r1,) = published.find(

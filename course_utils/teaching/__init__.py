@@ -22,7 +22,10 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     routing_chart(engine.routing(text))                              # experts by tokens
     load_chart({"balanced": loads})                                  # (layers, experts)
     loss_by_size({"dense": (0.7, [0.41, 0.42, 0.41])})               # one loss per seed
-    parameter_treemap({"QwQ-32B": (total, used)})                    # parameters by part
+    parameter_treemap({"QwQ-32B": parts_at_work(architecture)})      # parameters by part
+    head_chart([sharing_of("QwQ-32B", architecture)])                # what attention keeps
+    budget_chart(read_runs(), ["balanced"], "flops", title="...")    # loss by budget
+    difference_chart(rows, ("QwQ-32B", "DeepSeek-R1"))               # who is ahead, by party
     choice_chart(choices, place, scores)                             # quality, memory, speed, cost
     where_are_we(["tokens", "attention", "logits"], lit="attention")
     model_picture("attention", {"nano": 4, "QwQ-32B": 64})           # grows part by part
@@ -74,6 +77,9 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
 **Arithmetic of sampling**, as readable numpy: ``softmax``, ``keep_top_k``, ``keep_top_p``,
 ``keep_min_p``, ``apply_sampling(logits, sampling)``, ``logits_of(candidates)``, ``entropy_bits``,
 ``perplexity(engine.score(text))``.
+
+**The control.** ``prompted_base("base")`` is the base with the best of twelve prompts: the row that
+stands beside each base and reinforced model. ``print(prompted_base())`` says it in a line.
 
 **Predictions and exercises.** A prediction before a result, and checks that never raise::
 
@@ -156,7 +162,25 @@ _HOMES = {
         "describe_pass_at_k",
         "sound_at_k",
     ],
-    "figures.architecture": ["parameter_treemap", "describe_parameters"],
+    "prompted": ["prompted_base"],
+    "figures.architecture": ["parameter_treemap", "describe_parameters", "parts_at_work"],
+    "figures.heads": ["head_chart", "describe_heads", "sharing_of", "Sharing"],
+    "figures.mixtures": [
+        "budget_chart",
+        "crowd_chart",
+        "describe_leads",
+        "lead_chart",
+        "lead_of",
+        "rates_of",
+    ],
+    "figures.weighing": [
+        "score_rows",
+        "run_chart",
+        "ratio_chart",
+        "describe_ratios",
+        "difference_chart",
+        "describe_differences",
+    ],
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],

@@ -68,3 +68,34 @@ def cost_to_reach(
                 break
         spent.append(at)
     return spent
+
+
+def final_values(rows: Sequence[dict], model: str, column: str = "held_out_loss") -> list[float]:
+    """What the last row of each of a model's runs says, by seed."""
+    return [row[column] for row in last_rows(rows, model).values()]
+
+
+def result_line(rows: Sequence[dict], model: str) -> str:
+    """A model's mean loss at the end, and the sums that each seed has right, in a line."""
+    loss = sum(final_values(rows, model)) / len(final_values(rows, model))
+    right = ", ".join(f"{n:.0f}" for n in final_values(rows, model, "right"))
+    asked = final_values(rows, model, "asked")[0]
+    return f"{MODELS[model].label:38} loss {loss:.3f}; of {asked:.0f} sums right: {right}"
+
+
+def verdict_line(rows: Sequence[dict], first: str, second: str) -> str:
+    """The difference of two models' last losses, its interval over seeds, and who is better."""
+    gap = difference(rows, first, second)
+    better = MODELS[first if gap.mean < 0 else second].label
+    verdict = f"{better} is better" if gap.clear else "no clear difference"
+    return f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) nats per token: {verdict}"
+
+
+def winners(rows: Sequence[dict], models: Sequence[str]) -> list[str]:
+    """The model with the lowest mean loss, and those that three seeds cannot tell from it."""
+
+    def mean(model: str) -> float:
+        return sum(final_values(rows, model)) / len(final_values(rows, model))
+
+    best, *others = sorted(models, key=mean)
+    return [best, *(other for other in others if not difference(rows, best, other).clear)]

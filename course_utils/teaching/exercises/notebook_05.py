@@ -4,115 +4,184 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.teaching.exercises.compare import compare_array, compare_number
-from course_utils.teaching.exercises.declaration import Exercise
+from course_utils.teaching.exercises.compare import compare_array, compare_choice, compare_number
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
-def _check_mixture_layer(answer) -> str | None:
+def _check_mixture_layer(answer) -> Mistake | None:
     for hidden, width, experts, used in ((2048, 768, 128, 8), (7168, 2048, 256, 8), (10, 3, 4, 1)):
         value = answer(hidden, width, experts, used)
         if not isinstance(value, tuple | list) or len(value) != 2:
-            return "Two numbers are asked for: all parameters, then those that a token uses."
+            words = "Two numbers are asked for: all parameters, then those that a token uses."
+            return Mistake("two-numbers", words)
         router, expert = hidden * experts, 3 * hidden * width
         case = f"For {experts} experts of width {width}, {used} of them used"
         for name, given, count in (
             ("all", value[0], router + experts * expert),
             ("used by a token", value[1], router + used * expert),
         ):
-            if compare_number(given, count, relative=1e-12) is None:
+            off = compare_number(given, count, relative=1e-12)
+            if off is None:
                 continue
-            if compare_number(given, count - router, relative=1e-12) is None:
-                return f"{case}: the router's matrix is missing; every token uses it whole."
-            if compare_number(given - count, router // experts * (used - experts)) is None:
-                return f"{case}: a token uses the whole router, since all experts get a score."
-            if compare_number((given - router) * 3, (count - router) * 2) is None:
-                return f"{case}: an expert has three matrices: gate, up and down."
-            return f"{case} ({name}): {compare_number(given, count, relative=1e-12)}"
+            if off.name not in ("no-number", "not-finite"):
+                off = _off_in_mixture(float(given), count, router, experts, used) or off
+            return off.where(f"{case} ({name})")
     return None
 
 
-def _check_touched(answer) -> str | None:
-    for experts, used, tokens in ((128, 8, 1), (128, 8, 4), (256, 8, 32), (8, 2, 3)):
+def _off_in_mixture(given, count, router, experts, used) -> Mistake | None:
+    if compare_number(given, count - router, relative=1e-12) is None:
+        return Mistake("no-router", "The router's matrix is missing; every token uses it whole.")
+    if compare_number(given - count, router // experts * (used - experts)) is None:
+        words = "A token uses the whole router, since all experts get a score."
+        return Mistake("part-of-router", words)
+    if compare_number((given - router) * 3, (count - router) * 2) is None:
+        return Mistake("two-matrices", "An expert has three matrices: gate, up and down.")
+    if compare_number((given - router) * 3, count - router) is None:
+        return Mistake("one-matrix", "An expert has three matrices: gate, up and down.")
+    return None
+
+
+def _check_touched(answer) -> Mistake | None:
+    for experts, used, tokens in ((128, 8, 1), (128, 8, 4), (256, 8, 32), (8, 2, 3), (16, 16, 2)):
         value = answer(experts, used, tokens)
         wanted = experts * (1 - (1 - used / experts) ** tokens)
-        if compare_number(value, wanted) is None:
+        off = compare_number(value, wanted, relative=1e-6)
+        if off is None:
             continue
-        case = f"For {tokens} tokens, each with {used} of {experts} experts"
         if compare_number(value, min(experts, used * tokens)) is None:
-            return f"{case}: two tokens may share an expert, which is then read only once."
-        if compare_number(value, wanted / experts) is None:
-            return f"{case}: that is the share of the experts. Their number is asked for."
-        if compare_number(value, experts - wanted) is None:
-            return f"{case}: that is how many are *not* touched."
-        return f"{case}: {compare_number(value, wanted)}"
+            words = "Two tokens may share an expert, which is then read only once."
+            off = Mistake("no-overlap", words)
+        elif compare_number(value, used * tokens) is None:
+            words = "Two tokens may share an expert, and there are no more experts than there are."
+            off = Mistake("no-overlap", words)
+        elif compare_number(value, wanted / experts) is None:
+            words = "That is the share of the experts. Their number is asked for."
+            off = Mistake("share", words)
+        elif compare_number(value, experts - wanted) is None:
+            off = Mistake("untouched", "That is how many are *not* touched.")
+        elif compare_number(value, experts * (1 - (1 - 1 / experts) ** tokens)) is None:
+            words = "Here each token chooses one expert only; it chooses several."
+            off = Mistake("one-expert", words)
+        return off.where(f"For {tokens} tokens, each with {used} of {experts} experts")
     return None
 
 
-def _check_route(answer) -> str | None:
+def _check_route(answer) -> Mistake | None:
     scores = np.array([[0.0, 2.0, 1.0, -1.0], [3.0, 0.5, 0.0, 1.5], [-2.0, -1.0, -4.0, -3.0]])
     for used in (2, 1, 3):
         values = answer(scores.copy(), used)
         if not isinstance(values, tuple | list) or len(values) != 2:
-            return "Two things are asked for: the experts' numbers, then their weights."
+            words = "Two things are asked for: the experts' numbers, then their weights."
+            return Mistake("two-parts", words)
         experts = np.argsort(-scores, axis=-1)[:, :used]
         probabilities = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
         chosen = np.take_along_axis(probabilities, experts, axis=-1)
-        given, weights = (np.asarray(value, dtype=float) for value in values)
-        if given.shape == experts.shape and (given == experts[:, ::-1]).all() and used > 1:
-            return "These are the right experts, but the likeliest should come first."
-        if given.shape == experts.shape and (given != experts).any():
-            return "Other experts have the highest scores."
-        if weights.shape == chosen.shape and np.allclose(weights, chosen) and used > 1:
-            return "These are the probabilities; the weights of the chosen ones should sum to 1."
-        off = compare_array(given, experts)
+        off = _off_in_experts(values[0], experts)
         if off:
-            return f"The experts' numbers: {off}"
-        off = compare_array(weights, chosen / chosen.sum(-1, keepdims=True))
-        if off:
-            return f"The weights, with {used} experts for each token: {off}"
+            return off
+        off = compare_array(values[1], chosen / chosen.sum(-1, keepdims=True))
+        if off is None:
+            continue
+        if compare_array(values[1], chosen) is None:
+            words = "These are the probabilities; the weights of the chosen ones should sum to 1."
+            return Mistake("not-scaled", words)
+        if compare_array(values[1], np.take_along_axis(scores, experts, axis=-1)) is None:
+            words = "These are the scores. First comes their softmax."
+            return Mistake("no-softmax", words)
+        return off.where(f"The weights, with {used} experts for each token")
     return None
 
 
-def _check_effective_experts(answer) -> str | None:
+def _off_in_experts(given, experts) -> Mistake | None:
+    off = compare_array(given, experts)
+    if off is None or off.name in ("no-array", "shape", "not-finite"):
+        return off and off.where("The experts' numbers")
+    given = np.asarray(given, dtype=float)
+    if (given == experts[:, ::-1]).all():
+        words = "These are the right experts, but the likeliest should come first."
+        return Mistake("reversed", words)
+    if (np.sort(given) == np.sort(experts)).all():
+        words = "These are the right experts, but not the likeliest first."
+        return Mistake("order", words)
+    return Mistake("other-experts", "Other experts have the highest scores.")
+
+
+def _check_effective_experts(answer) -> Mistake | None:
     for load in ([0.25] * 4, [0.5, 0.3, 0.15, 0.05], [0.5, 0.5, 0.0, 0.0], [1.0, 0.0]):
         load = np.array(load)
         seen = load[load > 0]
         entropy = -(seen * np.log(seen)).sum()
         value = answer(load.copy())
-        if compare_number(value, np.exp(entropy)) is None:
+        off = compare_number(value, np.exp(entropy), relative=1e-6)
+        if off is None:
             continue
-        if isinstance(value, float | int | np.floating) and np.isnan(value):
-            return "An expert without work makes this undefined: 0 log 0 should count as 0."
-        if compare_number(value, entropy) is None and entropy:
-            return "This is the entropy. Its exponential is asked for."
-        if compare_number(value, np.exp(entropy / np.log(2))) is None:
-            return "The entropy is in bits here; the exponential needs it in nats (np.log)."
-        if compare_number(value, np.exp(-entropy)) is None:
-            return "A sign is the wrong way round: the entropy is never negative."
-        off = compare_number(value, np.exp(entropy))
-        return f"For the load {load.tolist()}: {off}"
+        if off.name == "not-finite":
+            words = "An expert without work makes this undefined: 0 log 0 should count as 0."
+            off = Mistake("zero-load", words)
+        elif entropy and compare_number(value, entropy) is None:
+            off = Mistake("entropy", "This is the entropy. Its exponential is asked for.")
+        elif compare_number(value, np.exp(entropy / np.log(2))) is None:
+            words = "The entropy is in bits here; the exponential needs it in nats (np.log)."
+            off = Mistake("bits", words)
+        elif compare_number(value, np.exp(-entropy)) is None:
+            words = "A sign is the wrong way round: the entropy is never negative."
+            off = Mistake("sign", words)
+        elif compare_number(value, len(seen)) is None:
+            words = "That counts who works at all. One who works little should count for little."
+            off = Mistake("counted", words)
+        elif compare_number(value, 1 / (load**2).sum()) is None:
+            words = "That is another measure, one over the sum of squares. Here: the entropy's."
+            off = Mistake("other-measure", words)
+        return off.where(f"For the load {load.tolist()}")
     return None
 
 
-def _check_mutual_information(answer) -> str | None:
+def _check_mutual_information(answer) -> Mistake | None:
     for counts in ([[10, 0], [0, 10]], [[4, 4], [6, 6]], [[8, 1, 1], [2, 5, 3]]):
         counts = np.array(counts, dtype=float)
         joint = counts / counts.sum()
         apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
         seen = joint > 0
         bits = (joint[seen] * np.log2(joint[seen] / apart[seen])).sum()
+        entropy = -(joint[seen] * np.log2(joint[seen])).sum()
         value = answer(counts.copy())
-        off = compare_number(value, bits, absolute=1e-6)
+        off = compare_number(value, bits, relative=1e-6, absolute=1e-6)
         if off is None:
             continue
-        if isinstance(value, float | int | np.floating) and np.isnan(value):
-            return "An empty cell makes this undefined: it should count 0."
-        if bits and compare_number(value, bits * np.log(2)) is None:
-            return "This is in nats. Bits are asked for: take np.log2."
-        if bits and compare_number(value, bits * counts.sum()) is None:
-            return "First turn the counts into shares of all choices."
-        return f"For the counts {counts.astype(int).tolist()}: {off}"
+        if off.name == "not-finite":
+            off = Mistake("empty-cell", "An empty cell makes this undefined: it should count 0.")
+        elif bits and compare_number(value, bits * np.log(2)) is None:
+            off = Mistake("nats", "This is in nats. Bits are asked for: take np.log2.")
+        elif bits and compare_number(value, bits * counts.sum()) is None:
+            words = "First turn the counts into shares of all choices."
+            off = Mistake("counts", words)
+        elif compare_number(value, entropy) is None:
+            words = "That is the entropy of the cells. Compare each with rows times columns."
+            off = Mistake("entropy", words)
+        return off.where(f"For the counts {counts.astype(int).tolist()}")
     return None
+
+
+def _check_needed(answer) -> Mistake | None:
+    return compare_choice(
+        answer,
+        "the loss on digits without it",
+        {
+            "its share of the digits": Mistake(
+                "share",
+                "That shows that it is busy with digits. Another expert might do as well: what "
+                "happens if it has to?",
+            ),
+            "bits that the expert tells about the kind": Mistake(
+                "bits",
+                "They show that the router tells kinds apart, not that anything depends on it.",
+            ),
+            "its load": Mistake(
+                "load", "A busy expert can be easy to replace, and an idle one can be needed."
+            ),
+        },
+    )
 
 
 EXERCISES = [
@@ -203,6 +272,21 @@ def mutual_information(counts):
         minutes=12,
     ),
     Exercise(
+        id="05.needed",
+        title="Which measurement shows that digits need an expert?",
+        answer="shows_need",
+        check=_check_needed,
+        right="Take it away and look: only that separates busy from needed.",
+        hints=(
+            "Three of the four describe what happens while the expert is there.",
+            "In notebook 02 you asked the same of attention heads. What did you do to them?",
+        ),
+        solution='shows_need = "the loss on digits without it"',
+        difficulty=1,
+        importance=4,
+        minutes=2,
+    ),
+    Exercise(
         id="05.touched",
         title="How many experts does a step of several tokens touch?",
         answer="touched",
@@ -221,5 +305,86 @@ def touched(experts, used, tokens):
         difficulty=3,
         importance=4,
         minutes=8,
+    ),
+]
+
+QUESTIONS = [
+    Question(
+        id="05.active",
+        asks="A mixture has 30 billion parameters, of which 3 billion are active. What is about a "
+        "tenth of a dense model of 30 billion?",
+        options=(
+            Option(
+                "The memory that it takes.",
+                "All experts have to be there, since nobody knows which the next token needs.",
+            ),
+            Option(
+                "The bytes that are read for one token.",
+                "Only the chosen experts are read, and reading sets the speed of writing.",
+            ),
+            Option(
+                "The KV cache.",
+                "The cache belongs to the attention, and experts replace the feed-forward part.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="05.latent",
+        asks="What does multi-head latent attention trade?",
+        options=(
+            Option(
+                "Less cache for more arithmetic.",
+                "A short vector is kept for each token, and every head works on it.",
+            ),
+            Option(
+                "Fewer parameters for a larger cache.",
+                "It is the other way round: the cache shrinks, and matrices that rebuild come in.",
+            ),
+            Option(
+                "Quality for speed.",
+                "After a long text it computes more for each token. It saves memory.",
+            ),
+        ),
+        right=1,
+    ),
+    Question(
+        id="05.budget",
+        asks="At one budget of computing the mixture is far ahead, at a larger one it is not. What "
+        "follows?",
+        options=(
+            Option(
+                "One of the two measurements is wrong.",
+                "Both can be right: a model may be quicker to a level that all reach.",
+            ),
+            Option(
+                "The mixture gets there sooner, and here not further.",
+                "So a comparison has to name its budget, and better still show two.",
+            ),
+            Option(
+                "Mixtures are better at every size.",
+                "Six kinds of small model on easy documents cannot show that.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="05.crowd",
+        asks="More and more people ask one server. What happens to the mixture's lead in speed?",
+        options=(
+            Option(
+                "It only shrinks.",
+                "It shrinks while reading limits both. Then arithmetic does, and it needs less.",
+            ),
+            Option(
+                "It stays as it is.",
+                "A step reads every expert that anyone needs, so a crowd reads nearly all of them.",
+            ),
+            Option(
+                "It shrinks, and later grows again.",
+                "First bytes bind and more experts are read; in a large crowd arithmetic binds.",
+            ),
+        ),
+        right=3,
     ),
 ]

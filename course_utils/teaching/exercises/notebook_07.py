@@ -5,48 +5,85 @@ from __future__ import annotations
 import math
 
 from course_utils.teaching.exercises.compare import compare_choice, compare_number
-from course_utils.teaching.exercises.declaration import Exercise
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
-def _check_standard_error(answer) -> str | None:
-    for score, problems in ((0.8, 30), (0.5, 541), (0.9, 1000)):
+def _check_standard_error(answer) -> Mistake | None:
+    for score, problems in ((0.8, 30), (0.5, 541), (0.9, 1000), (1.0, 30)):
         expected = math.sqrt(score * (1 - score) / problems)
         given = answer(score, problems)
         off = compare_number(given, expected, relative=1e-6)
-        if off and compare_number(given, expected**2, relative=1e-6) is None:
-            off = "That is the variance. The standard error is its square root."
-        if off:
-            return f"For a score of {score} on {problems} problems: {off}"
+        if off is None:
+            continue
+        if compare_number(given, expected**2, relative=1e-6) is None:
+            words = "That is the variance. The standard error is its square root."
+            off = Mistake("variance", words)
+        elif compare_number(given, expected * math.sqrt(problems), relative=1e-6) is None:
+            words = "That is how far a single problem is from the mean. How many are averaged?"
+            off = Mistake("one-problem", words)
+        elif compare_number(given, expected / math.sqrt(problems), relative=1e-6) is None:
+            words = "The number of problems counts twice. It belongs under the root."
+            off = Mistake("outside-the-root", words)
+        elif compare_number(given, 1.96 * expected, relative=2e-2) is None:
+            words = "That is half of a 95 % interval. One standard error is asked for."
+            off = Mistake("interval", words)
+        return off.where(f"For a score of {score} on {problems} problems")
     return None
 
 
-def _check_pass_at_k(answer) -> str | None:
-    for n, c, k in ((4, 1, 1), (10, 3, 2), (16, 8, 4), (5, 0, 3), (6, 5, 2)):
+def _check_pass_at_k(answer) -> Mistake | None:
+    for n, c, k in ((4, 1, 1), (10, 3, 2), (16, 8, 4), (5, 0, 3), (6, 5, 2), (3, 3, 3)):
         expected = 1 - math.comb(n - c, k) / math.comb(n, k)
         given = answer(n, c, k)
         off = compare_number(given, expected, relative=1e-6, absolute=1e-9)
-        if not off:
+        if off is None:
             continue
         if compare_number(given, 1 - expected, relative=1e-6) is None:
-            off = "That is the chance that all of them are wrong; at least one right is asked for."
+            words = (
+                "That is the chance that all of them are wrong; at least one right is asked for."
+            )
+            off = Mistake("all-wrong", words)
         elif compare_number(given, 1 - (1 - c / n) ** k, relative=1e-6) is None:
-            off = (
+            words = (
                 "This draws the same answer again and again. The k answers are drawn from the n "
                 "without putting any back."
             )
-        return f"With {c} of {n} answers right and k = {k}: {off}"
+            off = Mistake("put-back", words)
+        elif compare_number(given, min(1, k * c / n), relative=1e-6) is None:
+            words = "Adding up the chances counts draws with two right answers twice."
+            off = Mistake("added-up", words)
+        elif compare_number(given, math.comb(c, k) / math.comb(n, k), relative=1e-6) is None:
+            words = "That is the chance that all of them are right. One is enough."
+            off = Mistake("all-right", words)
+        elif compare_number(given, c / n, relative=1e-6) is None:
+            off = Mistake("pass-at-1", "That is the chance for a single answer: pass@1.")
+        return off.where(f"With {c} of {n} answers right and k = {k}")
     return None
 
 
-def _check_false_alarm(answer) -> str | None:
+def _check_false_alarm(answer) -> Mistake | None:
+    wanted = 1 - 0.95**20
+    off = compare_number(answer, wanted, relative=2e-3)
+    if off is None:
+        return None
     if compare_number(answer, 0.95**20, relative=5e-3) is None:
-        return "That is the chance of no false alarm at all. How likely is at least one?"
+        words = "That is the chance of no false alarm at all. How likely is at least one?"
+        return Mistake("no-alarm", words)
     if compare_number(answer, 1.0, relative=1e-3) is None:
-        return "Twenty times 5 % counts the cases twice in which several alarms ring at once."
-    return compare_number(answer, 1 - 0.95**20, relative=1e-2)
+        words = "Twenty times 5 % counts the cases twice in which several alarms ring at once."
+        return Mistake("added-up", words)
+    if compare_number(answer, 0.05**20, relative=1e-3, absolute=0) is None:
+        words = "That is the chance that all twenty ring. At least one is asked for."
+        return Mistake("all-ring", words)
+    if compare_number(answer, 20 * 0.05 * 0.95**19, relative=5e-3) is None:
+        words = "That is the chance of exactly one. Two or more are false alarms as well."
+        return Mistake("exactly-one", words)
+    if compare_number(answer, 0.05, relative=1e-3) is None:
+        return Mistake("one-comparison", "That is one comparison alone. There are twenty.")
+    return off
 
 
-def _check_same_problems(answer) -> str | None:
+def _check_same_problems(answer) -> Mistake | None:
     return compare_choice(
         answer,
         "McNemar",
@@ -119,17 +156,99 @@ def pass_at_k_of_one(n, c, k):
     ),
     Exercise(
         id="07.which_test",
-        title="Two models answered the same 60 questions. What do you compare?",
+        title="Two models answered the same 40 questions. How do you compare them?",
         answer="method",
         check=_check_same_problems,
         right="Only the questions that one solved and the other did not tell them apart.",
         hints=(
             "Is a question that both solve evidence for either?",
-            "The paired test above looks at the questions on which they differ.",
+            "One of the four looks only at the questions on which they differ.",
         ),
         solution='method = "McNemar"',
         difficulty=1,
         importance=4,
         minutes=3,
+    ),
+]
+
+QUESTIONS = [
+    Question(
+        id="07.overlap",
+        asks="Two models answered the same questions, and their 95 % intervals overlap. "
+        "What do you know?",
+        options=(
+            Option(
+                "That there is no difference.",
+                "No difference was *found*, by a way of looking that ignores the pairs.",
+            ),
+            Option(
+                "Too little: compare them question by question.",
+                "The paired test looks only at what one solved and the other did not.",
+            ),
+            Option(
+                "That the higher score belongs to the better model.",
+                "It may, with a probability that you can compute. It is rarely near 1.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="07.average",
+        asks="A score is an average over 64 answers to each of 30 problems. "
+        "What does the averaging not remove?",
+        options=(
+            Option(
+                "The luck of a single answer.",
+                "That is what it removes: 64 answers to each problem even it out.",
+            ),
+            Option(
+                "The luck of which 30 problems were chosen.",
+                "Next year's exam has 30 others, however often each of these was answered.",
+            ),
+            Option(
+                "Rounding.",
+                "The average moves in steps of a twentieth of a point. That is no worry here.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="07.confirmed",
+        asks="A rival's paper prints the same 79.8 as the model's maker. Is the score confirmed?",
+        options=(
+            Option(
+                "Yes, two parties agree to the digit.",
+                "To the digit is the hint: it was taken over, and one measurement stands twice.",
+            ),
+            Option(
+                "Only if the rival says that it ran the model.",
+                "Confirmed means measured by somebody else, with settings that they state.",
+            ),
+            Option(
+                "No, rivals never count.",
+                "A rival who measures counts; it has no reason to be kind.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="07.control",
+        asks="By pass@1 the thinker is far ahead of its base. "
+        "Which row would a sceptic miss first?",
+        options=(
+            Option(
+                "The base, prompted as well as we can.",
+                "If a better prompt did the same, reward taught nothing. Here it does not do it.",
+            ),
+            Option(
+                "A larger base.",
+                "That asks what size does, which is another question.",
+            ),
+            Option(
+                "The thinker with another seed of the sampler.",
+                "That shows how steady the score is, not where it comes from.",
+            ),
+        ),
+        right=1,
     ),
 ]

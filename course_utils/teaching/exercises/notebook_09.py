@@ -6,48 +6,83 @@ import re
 
 from course_utils.evaluation.statistics import probability_better
 from course_utils.teaching.exercises.compare import compare_choice, compare_number
-from course_utils.teaching.exercises.declaration import Exercise
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
-def _check_apart(answer) -> str | None:
+def _check_apart(answer) -> Mistake | None:
     for a, b, problems in ((79.5, 79.8, 30), (66.4, 60.3, 541), (50, 50, 30)):
-        off = compare_number(answer(a, b, problems), abs(a - b) / 100 * problems, relative=1e-6)
-        if off:
-            return f"For {a} against {b} on {problems} problems: {off}"
+        expected = abs(a - b) / 100 * problems
+        given = answer(a, b, problems)
+        off = compare_number(given, expected, relative=1e-6)
+        if off is None:
+            continue
+        if compare_number(given, abs(a - b), relative=1e-6) is None:
+            off = Mistake("points", "That is the difference in points, not in problems.")
+        elif off.name not in ("no-number", "sign") and float(given).is_integer():
+            words = "It need not be a whole number: scores are averages over many answers."
+            off = Mistake("rounded", words)
+        return off.where(f"For {a} against {b} on {problems} problems")
     return None
 
 
-def _check_leader(answer) -> str | None:
-    cases = ((79.5, 79.8, 30), (79.5, 63.6, 30), (63.4, 53.8, 279), (53.8, 63.4, 279))
+def _check_leader(answer) -> Mistake | None:
+    cases = (
+        *((79.5, 79.8, 30), (79.5, 63.6, 30), (63.4, 53.8, 279), (53.8, 63.4, 279)),
+        (63.4, 65.9, 279),
+    )
     for a, b, problems in cases:
         chance = probability_better(a / 100, problems, b / 100)
         wanted = "A" if chance >= 0.95 else "B" if chance <= 0.05 else "undecided"
         given = answer(a, b, problems)
+        case = f"For {a} against {b} on {problems} problems"
         if given not in ("A", "B", "undecided"):
-            return f'The answer is one of "A", "B" and "undecided", not {given!r}.'
-        if given != wanted:
-            why = {
-                "A": "The probability that A is better is 0.95 or more there.",
-                "B": "A probability of 0.05 or less that A is better speaks for B.",
-                "undecided": f"The probability that A is better is {chance:.2f} there.",
-            }[wanted]
-            return f"For {a} against {b} on {problems} problems you say {given!r}. {why}"
+            words = f'The answer is one of "A", "B" and "undecided", not {given!r}.'
+            return Mistake("no-word", words)
+        if given == wanted:
+            continue
+        off = {
+            "A": Mistake("misses-a", "The probability that A is better is 0.95 or more there."),
+            "B": Mistake(
+                "misses-b", "A probability of 0.05 or less that A is better speaks for B."
+            ),
+            "undecided": Mistake(
+                "too-sure", f"The probability that A is better is {chance:.2f} there."
+            ),
+        }[wanted]
+        if {given, wanted} == {"A", "B"}:
+            off = Mistake("swapped", "A and B are the wrong way round.")
+        return off.where(f"{case} you say {given!r}")
     return None
 
 
-def _check_stored_and_read(answer) -> str | None:
+def _check_stored_and_read(answer) -> Mistake | None:
     for total, active, bits in ((671e9, 37e9, 4), (32.8e9, 32.0e9, 8), (30e9, 3e9, 16)):
         given = answer(total, active, bits)
         if not isinstance(given, tuple | list) or len(given) != 2:
-            return "Return two numbers: the gigabytes stored and the gigabytes read for a token."
-        for name, value, parameters in zip(("stored", "read"), given, (total, active), strict=True):
-            off = compare_number(value, parameters * bits / 8 / 1e9, relative=1e-6)
-            if off:
-                return f"Gigabytes {name}, for {parameters / 1e9:g} billion at {bits} bits: {off}"
+            words = "Return two numbers: the gigabytes stored and the gigabytes read for a token."
+            return Mistake("two-numbers", words)
+        wanted = [parameters * bits / 8 / 1e9 for parameters in (total, active)]
+        if all(compare_number(g, w) is None for g, w in zip(given, wanted[::-1], strict=True)):
+            return Mistake(
+                "swapped", "The two are the wrong way round: what is stored comes first."
+            )
+        for name, value, expected in zip(("stored", "read"), given, wanted, strict=True):
+            off = compare_number(value, expected, relative=1e-6)
+            if off is None:
+                continue
+            if compare_number(value, expected * 1e9 / 2**30, relative=1e-6) is None:
+                off = Mistake("gib", "That is in GiB. A gigabyte is 1e9 bytes here.")
+            elif name == "read" and compare_number(value, wanted[0]) is None:
+                words = "A token reads the active parameters only."
+                off = Mistake("reads-all", words)
+            elif name == "stored" and compare_number(value, wanted[1]) is None:
+                words = "All parameters are stored, also those that rest."
+                off = Mistake("stores-active", words)
+            return off.where(f"Gigabytes {name}, for {total / 1e9:g} billion at {bits} bits")
     return None
 
 
-def _check_false_if(answer) -> str | None:
+def _check_false_if(answer) -> Mistake | None:
     return compare_choice(
         answer,
         "three sizes, equal training, a gap that stays",
@@ -105,17 +140,29 @@ def rubric(text: str) -> dict[str, bool]:
     }
 
 
-def _check_verdict(answer) -> str | None:
+_PARTS = {
+    "names a number together with its source": "no-number-with-source",
+    "names an uncertainty": "no-uncertainty",
+    "names what would change your mind": "no-test",
+}
+
+
+def _check_verdict(answer) -> Mistake | None:
     if not isinstance(answer, str):
-        return "A verdict is a text: put it between three quotation marks."
+        words = "A verdict is a text: put it between three quotation marks."
+        return Mistake("no-text", words)
     words = len(answer.split())
     if words < 30:
-        return f"That is {words} words. Take three or four sentences: a number, a doubt, a test."
+        return Mistake(
+            "short",
+            f"That is {words} words. Take three or four sentences: a number, a doubt, a test.",
+        )
     missing = [part for part, found in rubric(answer).items() if not found]
     if missing:
-        return (
+        return Mistake(
+            _PARTS[missing[0]] if len(missing) == 1 else "parts-missing",
             f"{3 - len(missing)} of 3 parts are found. Not found: a sentence that "
-            f"{'; one that '.join(missing)}. If it is there in other words, you are the judge."
+            f"{'; one that '.join(missing)}. If it is there in other words, you are the judge.",
         )
     return None
 
@@ -224,5 +271,88 @@ than five points.
         difficulty=3,
         importance=5,
         minutes=15,
+    ),
+]
+
+QUESTIONS = [
+    Question(
+        id="09.primary",
+        asks="A news article, a blog post by the maker and a table by an outsider disagree on a "
+        "score. Which do you quote?",
+        options=(
+            Option(
+                "The article, since it compares the other two.",
+                "It measured nothing. Its figure comes from one of the others, or from a slip.",
+            ),
+            Option(
+                "The maker's and the outsider's, each with its name and settings.",
+                "Both measured. What they disagree by is part of the answer.",
+            ),
+            Option(
+                "The newest.",
+                "New does not mean measured better, or measured on the same questions.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="09.silence",
+        asks="An announcement does not say how much reinforcement learning went in. What may you "
+        "write?",
+        options=(
+            Option(
+                "That there was little.",
+                "Silence is no evidence of either. Nobody outside knows.",
+            ),
+            Option(
+                "That nobody has published it.",
+                "You looked in some places. Somebody may have written it in another.",
+            ),
+            Option(
+                "That you found no figure, and where you looked.",
+                "A reader can then look elsewhere, and correct you.",
+            ),
+        ),
+        right=3,
+    ),
+    Question(
+        id="09.weights",
+        asks="In a long conversation a model begins to use a word that you taught it. "
+        "What changed?",
+        options=(
+            Option(
+                "Its weights.",
+                "They stay the same, bit for bit: you compared the fingerprints.",
+            ),
+            Option(
+                "The text that it is given.",
+                "A new conversation starts without it, and without the word.",
+            ),
+            Option(
+                "Its vocabulary.",
+                "That is fixed before training begins.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        id="09.future",
+        asks="“Training in several stages ensures that it can surpass R1.” "
+        "What kind of claim is it?",
+        options=(
+            Option(
+                "One that a better benchmark would decide.",
+                "No benchmark of today measures what a later model will do.",
+            ),
+            Option(
+                "One about the future, which no measurement decides yet.",
+                "It says *ensures*, and nothing published can bear that word.",
+            ),
+            Option(
+                "One that holds, since later models were better.",
+                "That they came does not show that this training ensured them.",
+            ),
+        ),
+        right=2,
     ),
 ]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from course_utils.errors import OptionError
+from course_utils.model_files.architectures import Architecture
 from course_utils.teaching import style
 
 Parts = Mapping[str, float]
@@ -69,6 +70,35 @@ def describe_parameters(models: Mapping[str, tuple[Parts, Parts]]) -> str:
         )
         sentences.append(f"{name}, {total / 1e9:.1f} billion: {words}.")
     return "Squares to scale; where only a share is at work, it follows. " + " ".join(sentences)
+
+
+_GROUPS = {
+    "embedding": ("input embedding",),
+    "output": ("output",),
+    "attention": tuple(
+        f"attention {part}" for part in ("query", "key", "value", "output", "biases")
+    ),
+    "dense feed-forward": ("feed-forward",),
+    "routed experts": ("routed experts",),
+    "shared expert": ("shared expert",),
+    "router and norms": ("router", "norms"),
+}
+
+
+def parts_at_work(architecture: Architecture) -> tuple[dict[str, int], dict[str, int]]:
+    """For ``parameter_treemap``: all parameters by part, and those that one token uses.
+
+    Of the input embedding a token uses one row.
+    """
+    everything = _grouped(architecture.parameters_by_part())
+    at_work = _grouped(architecture.active_parameters_by_part())
+    at_work["embedding"] = architecture.hidden
+    return everything, at_work
+
+
+def _grouped(counts: Parts) -> dict[str, int]:
+    sums = {group: sum(counts.get(p, 0) for p in parts) for group, parts in _GROUPS.items()}
+    return {group: count for group, count in sums.items() if count}
 
 
 def squarify(sizes: Sequence[float], box: Box) -> list[Box]:
