@@ -73,7 +73,7 @@ def test_the_nano_thinker_serves_a_class_in_no_memory_to_speak_of():
 def test_a_mixture_serves_more_than_a_dense_model_of_its_size():
     mixture = plan_class("qwen3-30b-a3b", 30, machine=WORKSTATION)
     dense = plan_class("qwq-32b", 30, machine=WORKSTATION)
-    assert mixture.together > 2 * dense.together
+    assert mixture.together > 1.3 * dense.together
 
 
 def test_a_graphics_card_serves_a_class_faster():

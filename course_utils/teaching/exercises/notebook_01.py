@@ -1,4 +1,7 @@
-"""Which exercises does notebook 01, next-token prediction, ask?"""
+"""Which exercises does notebook 01, next-token prediction, ask?
+
+This module is long because an exercise is kept whole: its check, hints, solution and questions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which exercises does notebook 02, inside the model, ask?"""
+"""Which exercises does notebook 02, inside the model, ask?
+
+This module is long because an exercise is kept whole: its check, hints, solution and questions.
+"""
 
 from __future__ import annotations
 
