@@ -21,6 +21,7 @@ in_a_copy = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     monkeypatch.setattr(guarded, "LIMIT_SECONDS", 0.4)
+    monkeypatch.setattr(guarded, "PATIENCE_SECONDS", 3)
 
 
 @pytest.fixture(params=["copy", "watchdog"])

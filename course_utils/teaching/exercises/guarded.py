@@ -28,6 +28,9 @@ T = TypeVar("T")
 LIMIT_SECONDS = 4.0
 """The processor time that an answer may take; checks need a hundredth of it."""
 
+PATIENCE_SECONDS = 8.0
+"""How long the kernel waits for an answer, which may do nothing but sleep, or get no processor."""
+
 MEMORY_BYTES = 2**30
 """The memory that an answer may take beside what the kernel has already."""
 
@@ -106,7 +109,7 @@ def _in_a_copy(work: Callable[[], T]) -> Guarded[T] | None:
     there.close()
     try:
         # Work that computes is ended by its own clock before this one, unless the machine is busy.
-        if not here.poll(2 * LIMIT_SECONDS):
+        if not here.poll(PATIENCE_SECONDS):
             return Guarded(None, "endless", "") if _has_worked(process.pid) else None
         value, printed = here.recv()
         return Guarded(value, None, printed)
