@@ -189,6 +189,8 @@ class Answer:
                 else:
                     kept += part
                 await self._pass_on(part)
+                # Many parts may have come at once: let the loop see who has hung up meanwhile.
+                await asyncio.sleep(0)
             if not streamed:
                 self._count(_tokens_in(kept))
         self._outcome.complete = True

@@ -15,6 +15,13 @@ from starlette.requests import ClientDisconnect, Request
 LONGEST_BODY = 2**20
 """Bytes. A context of 32,768 tokens is about 130,000 letters."""
 
+LONGEST_SETTINGS = 8 * 2**10
+"""Letters of what a request holds beside its conversation and tools. A grammar or a list of stop
+words is worked through for every token, while everybody waits."""
+
+MOST_CANDIDATES = 1000
+"""How many candidates a request may have listed for each token."""
+
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
 
@@ -102,7 +109,22 @@ def read_asked(page: str, body: dict) -> Asked:
         if not isinstance(prompt, str) and not (prompt and numbers):
             raise Refusal(400, "prompt is one text, or a list of token numbers.")
     kept = {name: value for name, value in body.items() if name not in _OF_THE_CLASS}
+    _check_settings(kept)
     return Asked(page, kept, streamed=body.get("stream") is True)
+
+
+def _check_settings(body: dict) -> None:
+    for name in ("n_probs", "top_logprobs", "logprobs"):
+        wanted = body.get(name)
+        if isinstance(wanted, int | float) and wanted > MOST_CANDIDATES:
+            raise Refusal(400, f"{name} is at most {MOST_CANDIDATES} here.")
+    settings = {name: body[name] for name in body.keys() - {"messages", "prompt", "tools"}}
+    if len(json.dumps(settings)) > LONGEST_SETTINGS:
+        raise Refusal(
+            400,
+            f"The settings of this request take more than {LONGEST_SETTINGS:,} letters: shorten "
+            "its grammar, its schema or its list of stop words.",
+        )
 
 
 def _check_messages(messages: object) -> None:

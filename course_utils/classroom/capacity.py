@@ -86,12 +86,12 @@ class ClassPlan:
             "for each reply while all slots are busy."
         )
         lines.append(
-            f"When all {self.learners} ask at once, with replies of {self.reply:.0f} tokens, the "
+            f"When all {self.learners} ask at once, with replies of {self.reply:,.0f} tokens, the "
             f"last one is there after about {readable_wait(self.seconds_for_all)}."
         )
         if self.seconds_for_all > 20 * 60:
             lines.append(
-                "That is long for a class: take a smaller model or one with fewer active "
+                "That is too long for a class: take a smaller model or one with fewer active "
                 "parameters, let groups share a key, or use a machine with a graphics card."
             )
         return "\n".join(lines)
@@ -201,4 +201,6 @@ def _count(name: str, value: object, most: int) -> int:
 
 
 def _speed(value: float) -> str:
+    if value < 1:
+        return f"{value:.2f}"
     return f"{value:.1f}" if value < 20 else f"{value:,.0f}"

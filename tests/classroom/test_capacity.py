@@ -57,7 +57,7 @@ def test_qwq_where_hardly_anything_is_left_gets_a_small_cache_and_few_slots():
     sized = plan_class("qwq-32b", 30, machine=full)
     assert 1 <= sized.slots < 4 and sized.plan.fits and sized.kv_type == "q8_0"
     assert sized.per_learner == 1
-    assert "That is long for a class" in str(sized)
+    assert "That is too long for a class" in str(sized)
 
 
 def test_the_nano_thinker_serves_a_class_in_no_memory_to_speak_of():

@@ -158,7 +158,10 @@ def test_a_learner_cannot_feel_out_what_another_has_asked(room):
 
 
 def test_a_learner_who_is_killed_costs_the_others_nothing(room):
-    """A process that dies in mid-stream frees its slot; the others get their answers."""
+    """A process that dies in mid-stream frees its slot; the others get their answers.
+
+    llama.cpp#24496: it went on writing for nobody; llama.cpp#27604: it hung for everybody.
+    """
     script = (
         "import sys, httpx\n"
         "with httpx.stream('POST', sys.argv[1] + '/v1/chat/completions', timeout=60,\n"

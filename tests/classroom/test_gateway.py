@@ -181,7 +181,10 @@ def test_a_learner_sees_their_own_place_and_nothing_of_the_others(room, fake):
 
 
 def test_each_learners_cache_is_kept_apart(room, fake):
-    """Whoever shares a cache can find out what others asked, by how soon an answer comes."""
+    """Whoever shares a cache can find out what others asked, by how soon an answer comes.
+
+    CVE-2025-46570, vllm#17045.
+    """
     fake.on["/v1/chat/completions"] = says("42")
     for name in (ANN, ANN, BEN):
         room.ask(name, cache_salt="Ann's", id_slot=0, cache_prompt=True)
@@ -203,6 +206,10 @@ def test_each_learners_cache_is_kept_apart(room, fake):
             "text only",
         ),
         ([1], "no object"),
+        ({**chat(), "grammar": "root ::= " + " | ".join(["a"] * 9000)}, "shorten its grammar"),
+        ({**chat(), "stop": ["word"] * 9000}, "list of stop words"),
+        ({**chat(), "logit_bias": [[n, 1] for n in range(9000)]}, "settings of this request"),
+        ({**chat(), "top_logprobs": 152_064, "logprobs": True}, "at most 1000"),
     ],
 )  # fmt: skip
 def test_what_a_class_cannot_have_is_refused_before_the_model(room, fake, body, words):
@@ -286,6 +293,7 @@ def test_a_client_that_does_not_read_loses_its_slot(room, fake, monkeypatch):
 
 
 def test_a_learner_who_hangs_up_frees_the_slot_and_the_place(room, fake):
+    """Also before the first token and while still in line (litellm#31499, llama.cpp#13262)."""
     stalls(fake, "Hm")
     begun = [stream(room, name) for name in (ANN, BEN)]
     waiting = Reader(room, CLEO)
@@ -300,6 +308,7 @@ def test_a_learner_who_hangs_up_frees_the_slot_and_the_place(room, fake):
 
 
 def test_a_reply_that_is_not_streamed_is_given_up_when_its_client_hangs_up(room, fake):
+    """Nobody listens for it unless one does so oneself (starlette#297)."""
     fake.on["/v1/chat/completions"] = lambda request: request.stall()
     with pytest.raises(httpx.ReadTimeout), room.client(ANN, timeout=0.5) as client:
         client.post("/v1/chat/completions", json=chat())

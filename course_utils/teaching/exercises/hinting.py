@@ -16,7 +16,7 @@ import os
 
 from IPython.display import display
 
-from course_utils.engines import Sampling, open_model
+from course_utils.engines import QWQ, open_model
 from course_utils.engines.protocol import Engine
 from course_utils.errors import CourseError
 from course_utils.teaching.exercises.checking import verdict
@@ -81,7 +81,7 @@ def _from_model(
             engine = opened.enter_context(open_model())
         why = "it is empty"
         for _ in range(TRIES):
-            said = engine.chat(messages, Sampling(max_tokens=MOST_TOKENS)).finish().answer.strip()
+            said = engine.chat(messages, QWQ.but(max_tokens=MOST_TOKENS)).finish().answer.strip()
             why = reveals(said, exercise) if said else why
             if said and why is None:
                 return said
