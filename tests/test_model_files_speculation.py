@@ -125,6 +125,17 @@ def test_a_plan_says_how_a_full_context_slows_it_and_how_long_a_prompt_takes():
     assert long.seconds_to_read(2000) > 2 * long.seconds_to_read(1000) > 0
 
 
+def test_a_plan_says_from_which_acceptance_rate_a_draft_pays():
+    asked = plan("qwq-32b", machine=machine(64))
+    free, paid = asked.draft_pays_from(), asked.draft_pays_from(draft=plan("qwen2.5-0.5b"))
+    assert 0 < free < paid < 1
+    assert f"A draft of 4 tokens (speculative decoding) pays above {free:.0%}" in str(asked)
+    # Where the memory is no limit, and the cores unpack every token again, little is to be had.
+    unbound = plan("qwq-32b", machine=machine(64, bandwidth=1e13))
+    assert unbound.draft_pays_from() > free
+    assert unbound.draft_pays_from(1) is None
+
+
 def test_a_cache_of_another_type_and_more_cores_change_a_long_texts_speed_only():
     one = machine(64)
     plans = [plan("qwq-32b", 16_384, kind, machine=one) for kind in ("f16", "q8_0", "q4_0")]

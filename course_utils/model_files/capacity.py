@@ -25,6 +25,7 @@ from course_utils.model_files.memory import (
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
+from course_utils.model_files.speculation import pays_from
 from course_utils.model_files.speed import (
     card_seconds,
     seconds_to_attend,
@@ -37,6 +38,9 @@ from course_utils.units import MIB, readable_memory
 DEFAULT_CONTEXT = 8192
 
 THOUGHT_TOKENS = 2000
+
+DRAFTED = 4
+"""Tokens that a draft proposes for a step, unless told otherwise."""
 
 PROMPT_TOKENS = 1000
 """Some two pages of text; a plan says how long they take to read."""
@@ -120,6 +124,15 @@ class Plan:
             cached = context * self.architecture.cache_bytes_per_token(self.kv_type)
             seconds += card_seconds(self._on_card(fetched + cached), self._card_speed)
         return seconds
+
+    def draft_pays_from(self, drafted: int = DRAFTED, draft: Plan | None = None) -> float | None:
+        """The acceptance rate from which a draft of so many tokens makes writing faster.
+
+        ``draft``: the plan of a model that proposes them; None for looking words up, which costs
+        nothing.  None where no rate does (``speculation``).
+        """
+        seconds = draft.seconds_per_step() if draft is not None else 0.0
+        return pays_from(drafted, self.seconds_per_step, seconds)
 
     def seconds_to_read(self, tokens: int) -> float:
         """How long reading a prompt of so many tokens takes, on the processor alone.
@@ -209,6 +222,8 @@ class Plan:
                 f"Reading a prompt of {PROMPT_TOKENS:,} tokens: {at_most} "
                 f"{_minutes(self.seconds_to_read(PROMPT_TOKENS) / 60)}."
             )
+            if self.card is None:  # whose arithmetic is not counted here
+                lines.append(self._draft_line())
         else:
             lines.append("Loaded all the same, it would be read from disk again for every token.")
         if not self.fits and self.instead is not None:
@@ -217,6 +232,11 @@ class Plan:
                 f"about {_speed(self.instead.tokens_per_second)} tokens per second."
             )
         return "\n".join(lines)
+
+    def _draft_line(self) -> str:
+        rate = self.draft_pays_from()
+        pays = "at no rate of acceptance" if rate is None else f"above {rate:.0%} acceptance"
+        return f"A draft of {DRAFTED} tokens (speculative decoding) pays {pays}."
 
     def _speed_line(self) -> str:
         reads = (
