@@ -140,9 +140,7 @@ class Plan:
         A graphics card reads prompts several times as fast; by how much, this course has not
         measured.
         """
-        return seconds_to_read(
-            self.architecture, tokens, cores=self.machine.cores, kv_type=self.kv_type
-        )
+        return seconds_to_read(self.architecture, tokens, cores=self.machine.cores)
 
     def _on_card(self, bytes_read: float) -> float:
         return bytes_read * self.card.share if self.card is not None else 0.0
@@ -212,7 +210,7 @@ class Plan:
             lines.append("Speed: not bound by memory; it is small enough to try.")
         elif self.fits:
             lines.append(self._speed_line())
-            at_most = "at most" if self.card is not None else "about"
+            at_most = "at most" if self.card is not None else "roughly"
             lines.append(
                 f"A thought of {THOUGHT_TOKENS:,} tokens: about "
                 f"{_minutes(self.minutes_per_thought)}. With a full context it writes "
