@@ -121,8 +121,19 @@ def test_a_plan_says_how_a_full_context_slows_it_and_how_long_a_prompt_takes():
     assert full[32_768] < full[2048] < short.tokens_per_second
     text = str(long)
     assert f"With a full context it writes {full[32_768]:.1f} tokens per second" in text
-    assert "Reading a prompt of 1,000 tokens: about" in text
+    assert "Reading a prompt of 1,000 tokens: roughly" in text
     assert long.seconds_to_read(2000) > 2 * long.seconds_to_read(1000) > 0
+
+
+def test_a_plan_says_from_which_acceptance_rate_a_draft_pays():
+    asked = plan("qwq-32b", machine=machine(64))
+    free, paid = asked.draft_pays_from(), asked.draft_pays_from(draft=plan("qwen2.5-0.5b"))
+    assert 0 < free < paid < 1
+    assert f"A draft of 4 tokens (speculative decoding) pays above {free:.0%}" in str(asked)
+    # Where the memory is no limit, and the cores unpack every token again, little is to be had.
+    unbound = plan("qwq-32b", machine=machine(64, bandwidth=1e13))
+    assert unbound.draft_pays_from() > free
+    assert unbound.draft_pays_from(1) is None
 
 
 def test_a_cache_of_another_type_and_more_cores_change_a_long_texts_speed_only():
@@ -167,3 +178,14 @@ def test_a_plan_foretells_the_speed_after_a_long_text(row):
     planned = plan(row["model"], 32_768, row["kv_type"], here, row["quantisation"])
     speed = 1 / planned.seconds_per_step(context=int(row["context"]))
     assert speed == pytest.approx(float(row["tokens_per_second"]), rel=0.15)
+
+
+WHOLE = [row for row in rows("full_size.csv") if row["layers"] == row["all_layers"]]
+
+
+@pytest.mark.parametrize("row", WHOLE, ids=lambda row: row["model"])
+def test_a_plan_tells_the_order_of_a_prompts_time(row):
+    """Within a factor of two: processors differ in the instructions that reading needs."""
+    planned = plan(row["model"], machine=machine(64, cores=int(row["cores"])))
+    measured = 1000 / float(row["prefill_tokens_per_second"])
+    assert 0.5 < planned.seconds_to_read(1000) / measured < 2

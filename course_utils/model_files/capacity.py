@@ -24,6 +24,7 @@ from course_utils.model_files.memory import (
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
+from course_utils.model_files.speculation import pays_from
 from course_utils.model_files.speed import (
     SECONDS_PER_EXPERT_LAYER,
     UNPACKED_PER_CORE,
@@ -38,6 +39,9 @@ from course_utils.units import MIB, readable_memory
 DEFAULT_CONTEXT = 8192
 
 THOUGHT_TOKENS = 2000
+
+DRAFTED = 4
+"""Tokens that a draft proposes for a step, unless told otherwise."""
 
 PROMPT_TOKENS = 1000
 """Some two pages of text; a plan says how long they take to read."""
@@ -127,15 +131,22 @@ class Plan:
             seconds += card_seconds(self._on_card(fetched + cached), self._card_speed)
         return seconds
 
+    def draft_pays_from(self, drafted: int = DRAFTED, draft: Plan | None = None) -> float | None:
+        """The acceptance rate from which a draft of so many tokens makes writing faster.
+
+        ``draft``: the plan of a model that proposes them; None for looking words up, which costs
+        nothing.  None where no rate does (``speculation``).
+        """
+        seconds = draft.seconds_per_step() if draft is not None else 0.0
+        return pays_from(drafted, self.seconds_per_step, seconds)
+
     def seconds_to_read(self, tokens: int) -> float:
         """How long reading a prompt of so many tokens takes, on the processor alone.
 
         A graphics card reads prompts several times as fast; by how much, this course has not
         measured.
         """
-        return seconds_to_read(
-            self.architecture, tokens, cores=self.machine.cores, kv_type=self.kv_type
-        )
+        return seconds_to_read(self.architecture, tokens, cores=self.machine.cores)
 
     def _on_card(self, whole: float) -> float:
         return whole * self.card.share if self.card is not None else 0.0
@@ -205,7 +216,7 @@ class Plan:
             lines.append("Speed: not bound by memory; it is small enough to try.")
         elif self.fits:
             lines.append(self._speed_line())
-            at_most = "at most" if self.card is not None else "about"
+            at_most = "at most" if self.card is not None else "roughly"
             lines.append(
                 f"A thought of {THOUGHT_TOKENS:,} tokens: about "
                 f"{_minutes(self.minutes_per_thought)}. With a full context it writes "
@@ -215,6 +226,8 @@ class Plan:
                 f"Reading a prompt of {PROMPT_TOKENS:,} tokens: {at_most} "
                 f"{_minutes(self.seconds_to_read(PROMPT_TOKENS) / 60)}."
             )
+            if self.card is None:  # whose arithmetic is not counted here
+                lines.append(self._draft_line())
         else:
             lines.append("Loaded all the same, it would be read from disk again for every token.")
         if not self.fits and self.instead is not None:
@@ -223,6 +236,11 @@ class Plan:
                 f"about {_speed(self.instead.tokens_per_second)} tokens per second."
             )
         return "\n".join(lines)
+
+    def _draft_line(self) -> str:
+        rate = self.draft_pays_from()
+        pays = "at no rate of acceptance" if rate is None else f"above {rate:.0%} acceptance"
+        return f"A draft of {DRAFTED} tokens (speculative decoding) pays {pays}."
 
     def _speed_line(self) -> str:
         reads = (

@@ -118,13 +118,18 @@ def _between(table: Mapping[int, float], place: float) -> float:
 
 
 ATTENTION_FLOPS_PER_CORE = {"f32": 8e9, "f16": 8e9, "q8_0": 5e9, "q4_0": 4e9}
-"""Operations per second by which one core attends to cached tokens, by the type of the cache."""
+"""Operations per second by which one core attends to cached tokens, by the type of the cache, with
+flash attention: assumed, and measured by ``long-texts`` of the benchmarks."""
 
-DENSE_READING_FLOPS_PER_CORE = 2.9e11
-MIXTURE_READING_FLOPS_PER_CORE = 6.8e10
-"""Operations per second by which one core reads a prompt, many tokens to a step, with 4-bit weights
-(``models/full_size.csv``). An expert of a mixture sees few tokens of a step, which is less
-efficient."""
+DENSE_READING_FLOPS_PER_CORE = 1.8e11
+MIXTURE_READING_FLOPS_PER_CORE = 4.8e10
+"""Operations per second by which one core reads a prompt, many tokens to a step, with 4-bit
+weights. An expert of a mixture sees few tokens of a step, which is less efficient. Two machines, a
+processor of AMD's and one of Intel's, were 1.7 times above and below these rates (``full-size`` of
+the benchmarks), so a plan tells the order of a prompt's time; a rehearsal measures it."""
+
+READING_ATTENTION_FLOPS_PER_CORE = 4e10
+"""The same for attention, which is done for many tokens at a time as well."""
 
 
 def attention_flops(architecture: Architecture, context: float) -> float:
@@ -140,7 +145,7 @@ def seconds_to_attend(
     return attention_flops(architecture, context) / rate
 
 
-def seconds_to_read(architecture: Architecture, tokens: int, *, cores: int, kv_type: str) -> float:
+def seconds_to_read(architecture: Architecture, tokens: int, *, cores: int) -> float:
     """How long reading a prompt of so many tokens takes, from an empty cache.
 
     Every token passes through all layers and attends to those before it, on average half of the
@@ -150,6 +155,6 @@ def seconds_to_read(architecture: Architecture, tokens: int, *, cores: int, kv_t
     layers = architecture.flops_per_token() - output
     mixture = architecture.experts is not None
     rate = MIXTURE_READING_FLOPS_PER_CORE if mixture else DENSE_READING_FLOPS_PER_CORE
-    seconds = (tokens * layers + output) / (cores * rate)
-    attending = seconds_to_attend(architecture, tokens / 2, cores=cores, kv_type=kv_type)
-    return seconds + tokens * attending
+    attending = tokens * attention_flops(architecture, tokens / 2)
+    seconds = (tokens * layers + output) / rate + attending / READING_ATTENTION_FLOPS_PER_CORE
+    return seconds / cores

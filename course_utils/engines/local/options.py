@@ -9,6 +9,7 @@ from course_utils.engines.checks import as_path, finite_number, shown_short, who
 from course_utils.engines.local.runtime import KV_TYPES, QUANTISED_KV_TYPES
 from course_utils.errors import OptionError
 from course_utils.machine import usable_cores
+from course_utils.model_files.capacity import DRAFTED
 
 DEFAULT_CONTEXT = 8192
 
@@ -69,7 +70,7 @@ class LocalOptions:
     yarn: float | None = None
     yarn_trained: int | None = None
     draft: str | os.PathLike[str] | None = None
-    draft_tokens: int = 4
+    draft_tokens: int = DRAFTED
     force: bool = False
 
     def __post_init__(self):
