@@ -370,7 +370,7 @@ QUESTIONS = [
             ),
             Option(
                 "You cannot tell from that: count only games in which every guess narrows.",
-                "Luck finds numbers. It does not halve intervals seven times in a row.",
+                "Luck finds numbers. It is bad at halving, guess after guess.",
             ),
         ),
         right=3,
