@@ -9,8 +9,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check chat accept test lint unit notebook-tests fuzz nano evaluate \
-	bench notebooks environment requirements clean
+.PHONY: help setup rebuild lab check chat accept test lint unit notebook-tests reruns fuzz nano \
+	evaluate bench notebooks environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ else
 	$(ONE_THREAD) COURSE_SHORT_RUNS=1 $(BIN)/python -m pytest -q $(PARALLEL) --nbval --nbval-current-env \
 		-p tests.nbval_patience --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
 endif
+
+reruns: setup ## run every notebook three times, each time with every third cell twice
+	$(ONE_THREAD) COURSE_RERUNS=all $(BIN)/python -m pytest -q $(PARALLEL) tests/test_notebooks_played.py
 
 fuzz: setup ## try random inputs for ten minutes: make fuzz MINUTES=10 SEED=1
 	$(ONE_THREAD) $(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES)) \

@@ -2,9 +2,10 @@
 
 import pytest
 
+from course_utils.errors import OptionError
 from course_utils.nano import verifiers
 from course_utils.nano.experiments import sums
-from course_utils.teaching import yours_if_right
+from course_utils.teaching import which_ran, yours_if_right
 from course_utils.teaching.exercises.declaration import find_exercise
 
 
@@ -24,7 +25,8 @@ def test_the_courses_own_stands_in_until_then(value, why, capsys):
     def mended(problem, text):
         return value
 
-    assert yours_if_right("03.verifier", mended, verifiers.accuracy) is verifiers.accuracy
+    chosen = yours_if_right("03.verifier", mended, verifiers.accuracy)
+    assert chosen.__wrapped__ is verifiers.accuracy
     assert why in capsys.readouterr().out
 
 
@@ -45,7 +47,25 @@ def test_an_error_that_no_check_tried_hands_over_to_the_courses_own(capsys):
     assert len(calls) == 1 and "no such text was foreseen" in capsys.readouterr().out
 
 
-def test_a_denied_answer_fools_the_naive_verifier_and_the_right_one_does_not():
-    check = find_exercise("03.fool").check
-    assert check("</think>\n\nIt is not 85.<|im_end|>") is None
-    assert check("</think>\n\n85<|im_end|>")
+def test_a_later_cell_says_which_function_ran(capsys):
+    problem = sums.exam(1)[0]
+    right = f"</think>\n\n{problem.answer}<|im_end|>"
+    for mine, said in (
+        (solved("03.verifier"), "✓ What ran here was your `mended` (03.verifier)."),
+        (lambda problem, text: ..., "○ What ran here was the course's own function."),
+    ):
+        verifier = yours_if_right("03.verifier", mine, verifiers.accuracy)
+        which_ran(verifier)
+        assert "has run yet" in capsys.readouterr().out
+        assert verifier(problem, right) == 1
+        which_ran(verifier)
+        assert said in capsys.readouterr().out
+    with pytest.raises(OptionError):
+        which_ran(verifiers.accuracy)
+
+
+def test_a_right_value_is_used_too(capsys):
+    assert yours_if_right("00.minutes", 24, 23.8) == 24
+    assert "Your answer to 00.minutes is used" in capsys.readouterr().out
+    assert yours_if_right("00.minutes", 7, 23.8) == yours_if_right("00.minutes", ..., 23.8) == 23.8
+    assert "is not right yet: the course's own is used." in capsys.readouterr().out

@@ -29,12 +29,21 @@ def test_a_wrong_prediction_is_shown_beside_the_result(capsys):
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_without_a_prediction_the_result_comes_with_a_gentle_word(capsys, asked):
+def test_without_a_prediction_the_result_stands_alone(capsys, asked):
     if asked:
         predict("01.greedy", ["it loops", "it stops"])
-    reveal("01.greedy", "it loops")
+        capsys.readouterr()
+    reveal("01.greedy", "it loops", "The likeliest token never changes.")
     out = capsys.readouterr().out
-    assert "Your prediction: none made" in out and "guess first" in out
+    assert out == "What came out: it loops\nThe likeliest token never changes.\n"
+
+
+def test_predictions_that_met_their_result_are_counted(capsys):
+    for name, choice in (("01.a", 1), ("01.b", 2), ("01.c", None), ("02.a", 1)):
+        predict(name, ["it loops", "it stops"], choice=choice)
+        reveal(name, 1)
+    predict("01.d", ["it loops", "it stops"], choice=1)
+    assert predictions.predictions_made("01") == (2, 1)
 
 
 def test_the_radio_buttons_record_the_choice(capsys, monkeypatch):

@@ -72,9 +72,14 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
     reveal("01.greedy", 1, because="The likeliest token never changes.")
     check("01.softmax", softmax)
     verifier = yours_if_right("03.verifier", mended, verifiers.accuracy)  # below it is used
+    which_ran(verifier)                    # after a cell that used it: yours, or the course's own
+    quiz("01")                             # the notebook's questions, each option with a reason
+    what_you_did("01")                     # last cell: exercises passed, tried, open, with links
+    results()                              # the same for a program: attempts, named mistakes
 
-Exercises are declared in ``exercises/notebook_NN.py``. Their hints and solutions fold in a
-Markdown cell that begins ``<!-- exercise 01.softmax: hints and solution -->``;
+Exercises and questions are declared in ``exercises/notebook_NN.py``. A Markdown cell that begins
+``<!-- exercise 01.softmax: heading -->`` gets title, difficulty, importance and minutes; one that
+begins ``<!-- exercise 01.softmax: hints and solution -->`` gets both, folded.
 ``python -m course_utils.teaching.exercises notebooks/*.ipynb`` writes such cells.
 """
 
@@ -150,8 +155,11 @@ _HOMES = {
         "perplexity",
     ],
     "exercises.checking": ["check"],
-    "exercises.own_work": ["yours_if_right"],
-    "exercises.folded": ["folded_markdown"],
+    "exercises.results": ["results"],
+    "exercises.own_work": ["yours_if_right", "which_ran"],
+    "exercises.folded": ["folded_markdown", "heading_markdown"],
+    "exercises.quiz": ["quiz"],
+    "exercises.closing": ["what_you_did"],
     "exercises.predictions": ["predict", "reveal"],
     "widgets.chat.streaming": ["stream_to_page", "reply_on_page", "compare_replies"],
     "widgets.chat.conversation": ["conversation"],

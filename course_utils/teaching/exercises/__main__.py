@@ -1,4 +1,4 @@
-"""Are the folded hints and solutions in step? ``python -m course_utils.teaching.exercises``."""
+"""Are headings, hints and solutions in step? ``python -m course_utils.teaching.exercises``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from course_utils.teaching.exercises.folded import drifted_cells, update_folded_
 
 def main() -> int:
     parser = command_line.parser(
-        "Write each exercise's hints and solution into the notebooks' folded cells.",
+        "Write each exercise's heading, hints and solution into the notebooks' cells.",
         prog="python -m course_utils.teaching.exercises",
     )
     parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK.ipynb")
@@ -21,11 +21,11 @@ def main() -> int:
     try:
         for path in arguments.notebooks:
             if not arguments.check and (changed := update_folded_cells(path)):
-                print(f"{path}: {changed} folded cells rewritten")
+                print(f"{path}: {changed} cells rewritten")
             problems += [f"{path}: {problem}" for problem in drifted_cells(path)]
     except CourseError as error:
         problems.append(str(error))
-    print("\n".join(problems) or "All folded hints and solutions are in step.")
+    print("\n".join(problems) or "All headings, hints and solutions are in step.")
     return 1 if problems else 0
 
 

@@ -4,14 +4,14 @@ In a notebook::
 
     perplexity_of_base = ...  # your code here
     check("01.perplexity", perplexity_of_base)
+
+A function is called under a limit (``guarded``), so one that never ends gets its line as well.
 """
 
 from __future__ import annotations
 
 import html
-import traceback
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,21 @@ import numpy as np
 from IPython.display import display
 
 from course_utils.errors import CourseError
-from course_utils.teaching.exercises.declaration import Exercise, find_exercise
+from course_utils.teaching.exercises.attempt import (
+    Attempt,
+    AttemptFailed,
+    BlankResult,
+    changes_its_input,
+    endless,
+    is_blank,
+    is_empty_function,
+    is_function,
+    name_of,
+    one_line,
+)
+from course_utils.teaching.exercises.declaration import UNNAMED, Exercise, Mistake, find_exercise
+from course_utils.teaching.exercises.guarded import run_guarded
+from course_utils.teaching.exercises.results import Result, record
 from course_utils.teaching.page import OnPage, with_code
 
 State = Literal["unanswered", "wrong", "right"]
@@ -27,11 +41,17 @@ State = Literal["unanswered", "wrong", "right"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found, and what it says to the learner."""
+    """What a check found, and what it says to the learner.
+
+    mistake: the short name of what is off, None unless the state is "wrong".
+    printed: what the learner's function printed, at most its beginning.
+    """
 
     exercise_id: str
     state: State
     message: str
+    mistake: str | None = None
+    printed: str = ""
 
 
 def check(exercise_id: str, answer: object = ..., **given: object) -> None:
@@ -40,121 +60,85 @@ def check(exercise_id: str, answer: object = ..., **given: object) -> None:
     answer: a value or a function; ``...`` and None count as not answered yet.
     given: what else the exercise's check needs from the notebook.
     """
-    display(_on_page(verdict(exercise_id, answer, **given)))
+    found = verdict(exercise_id, answer, **given)
+    if found.printed:
+        print(found.printed.rstrip("\n"))
+    display(_on_page(found))
+    if found.state != "unanswered" and found.mistake != "unknown-exercise":
+        record(Result(found.exercise_id, found.state == "right", found.mistake))
 
 
 def verdict(exercise_id: str, answer: object = ..., **given: object) -> Verdict:
-    """What ``check`` shows, as a value."""
+    """What ``check`` shows, as a value; nothing is recorded."""
     try:
         exercise = find_exercise(exercise_id)
     except CourseError as error:
-        return Verdict(str(exercise_id), "wrong", f"{error.problem} {error.remedy}")
+        words = f"{error.problem} {error.remedy}"
+        return Verdict(str(exercise_id), "wrong", words, "unknown-exercise")
     return judge(exercise, answer, **given)
 
 
 def judge(exercise: Exercise, answer: object, **given: object) -> Verdict:
     """The verdict on an answer to this exercise."""
-    if _is_blank(answer):
+    if is_blank(answer) or is_empty_function(answer):
         return _unanswered(exercise, answer)
-    attempt = _Attempt(answer) if _is_function(answer) else answer
+    if not is_function(answer):
+        return _judged(exercise, answer, given)
+    outcome = run_guarded(lambda: _judged(exercise, Attempt(answer), given))
+    name = name_of(answer, exercise.answer)
+    if outcome.failure == "endless":
+        found = _wrong(exercise, endless(name))
+    elif outcome.failure == "crashed":
+        words = f"`{name}` ended the Python that ran it. Your notebook is safe: that was a copy."
+        found = _wrong(exercise, Mistake("crashed", words))
+    elif outcome.failure == "interrupted":
+        words = f"`{name}` was interrupted before it was done."
+        found = _wrong(exercise, Mistake("interrupted", words))
+    else:
+        found = outcome.value
+    return Verdict(found.exercise_id, found.state, found.message, found.mistake, outcome.printed)
+
+
+def _judged(exercise: Exercise, answer: object, given: dict[str, object]) -> Verdict:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            off = exercise.check(attempt, **given)
-    except _BlankResult:
+            off = exercise.check(answer, **given)
+    except BlankResult:
         return _unanswered(exercise, answer)
-    except _AttemptFailed as failure:
-        return Verdict(exercise.id, "wrong", failure.explanation)
+    except AttemptFailed as failure:
+        return _wrong(exercise, failure.mistake)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
-        return Verdict(
-            exercise.id,
-            "wrong",
-            f"This answer, {_kind(answer)}, could not be checked ({_one_line(error)}). "
-            "Compare its type with what the question asks for.",
+        words = (
+            f"This answer, {_kind(answer)}, could not be checked ({one_line(error)}). "
+            "Compare its type with what the question asks for."
         )
+        return _wrong(exercise, Mistake("wrong-type", words))
+    if off is None and isinstance(answer, Attempt) and answer.changed:
+        off = changes_its_input(answer.__name__)
     if off is None:
         return Verdict(exercise.id, "right", exercise.right)
-    return Verdict(exercise.id, "wrong", off)
+    return _wrong(exercise, off if isinstance(off, Mistake) else Mistake(UNNAMED, off))
 
 
-class _BlankResult(Exception):
-    """The learner's function is still empty."""
-
-
-class _AttemptFailed(Exception):
-    """The learner's function raised an error; ``explanation`` says so in one line."""
-
-    def __init__(self, explanation: str):
-        super().__init__(explanation)
-        self.explanation = explanation
-
-
-class _Attempt:
-    """A learner's function that tells an empty body and an error apart from a wrong result."""
-
-    def __init__(self, function: Callable):
-        self.function = function
-        self.__name__ = getattr(function, "__name__", "your function")
-
-    def __call__(self, *arguments, **keywords):
-        try:
-            result = self.function(*arguments, **keywords)
-        except KeyboardInterrupt:
-            raise _AttemptFailed(
-                f"`{self.__name__}` was interrupted before it was done. Does a loop never end?"
-            ) from None
-        except (Exception, SystemExit) as error:
-            line = _line_in(self.function, error)
-            raise _AttemptFailed(
-                f"`{self.__name__}` stopped with an error{line}: {_one_line(error)}."
-            ) from None
-        if _is_blank(result):
-            raise _BlankResult
-        return result
+def _wrong(exercise: Exercise, mistake: Mistake) -> Verdict:
+    return Verdict(exercise.id, "wrong", mistake.message, mistake.name)
 
 
 def _unanswered(exercise: Exercise, answer: object) -> Verdict:
-    if _is_function(answer):
-        name = getattr(answer, "__name__", exercise.answer)
+    if callable(answer):
+        name = name_of(answer, exercise.answer)
         message = f"Not answered yet. Fill in `{name}`, end it with `return`, and run this cell."
     else:
         message = f"Not answered yet. Give `{exercise.answer}` a value and run this cell."
     return Verdict(exercise.id, "unanswered", message)
 
 
-def _is_blank(answer: object) -> bool:
-    if isinstance(answer, dict):
-        answer = list(answer.values())
-    if isinstance(answer, list | tuple):
-        return any(part is Ellipsis or part is None for part in answer)
-    return answer is Ellipsis or answer is None
-
-
-def _is_function(answer: object) -> bool:
-    return callable(answer) and not isinstance(answer, type)
-
-
 def _kind(answer: object) -> str:
-    if _is_function(answer):
+    if callable(answer):
         return "a function"
     name = type(answer).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
-
-
-def _line_in(function: Callable, error: BaseException) -> str:
-    """Where in the learner's function it happened, counted from its ``def`` line."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame.f_code is code:
-            return f" in its line {line - code.co_firstlineno + 1}"
-    return ""
 
 
 _LOOK = {

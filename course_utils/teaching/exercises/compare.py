@@ -1,73 +1,91 @@
 """What is off about this answer? Comparisons that name the kind of mistake, not the answer.
 
-Each returns None when the answer is right, otherwise one or two sentences for the learner.
+Each returns None when the answer is right, otherwise a ``Mistake``: a short name and one or two
+sentences for the learner.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Mapping
 
 import numpy as np
 
-# Slips that leave a recognisable factor between an answer and the truth.
+from course_utils.teaching.exercises.declaration import Mistake
+
+_LOGARITHM = "off by the factor between log base 2 and the natural log."
+
+# Slips that leave a recognisable factor between an answer and the truth: what the answer is
+# multiplied by, the mistake's name, and what the learner is told after "It is".
 _FACTORS = (
-    (2, "It is twice too large. Is something counted twice?"),
-    (1 / 2, "It is half of what it should be. Is one of two parts missing?"),
-    (100, "It is 100 times too large. A share or a percentage?"),
-    (1 / 100, "It is 100 times too small. A share or a percentage?"),
-    (10, "It is ten times too large. Count the zeros."),
-    (1 / 10, "It is ten times too small. Count the zeros."),
-    (8, "It is eight times too large. Bits or bytes?"),
-    (1 / 8, "It is eight times too small. Bits or bytes?"),
-    (1000, "It is 1,000 times too large. Check the unit."),
-    (1 / 1000, "It is 1,000 times too small. Check the unit."),
-    (1024, "It is 1,024 times too large. Check the unit."),
-    (1 / 1024, "It is 1,024 times too small. Check the unit."),
-    (1e6, "It is a million times too large. Check the unit."),
-    (1e-6, "It is a million times too small. Check the unit."),
-    (2**20, "It is 2^20 times too large. Check the unit."),
-    (2**-20, "It is 2^20 times too small. Check the unit."),
-    (1e9, "It is a billion times too large. Check the unit."),
-    (1e-9, "It is a billion times too small. Check the unit."),
-    (2**30, "It is 2^30 times too large. Check the unit."),
-    (2**-30, "It is 2^30 times too small. Check the unit."),
-    (1 / math.log(2), "It is off by the factor between log base 2 and the natural log."),
-    (math.log(2), "It is off by the factor between log base 2 and the natural log."),
+    (2, "twice", "twice too large. Is something counted twice?"),
+    (1 / 2, "half", "half of what it should be. Is one of two parts missing?"),
+    (100, "percent", "100 times too large. A share or a percentage?"),
+    (1 / 100, "percent", "100 times too small. A share or a percentage?"),
+    (10, "zeros", "ten times too large. Count the zeros."),
+    (1 / 10, "zeros", "ten times too small. Count the zeros."),
+    (8, "bits-or-bytes", "eight times too large. Bits or bytes?"),
+    (1 / 8, "bits-or-bytes", "eight times too small. Bits or bytes?"),
+    (1000, "unit", "1,000 times too large. Check the unit."),
+    (1 / 1000, "unit", "1,000 times too small. Check the unit."),
+    (1024, "unit", "1,024 times too large. Check the unit."),
+    (1 / 1024, "unit", "1,024 times too small. Check the unit."),
+    (1e6, "unit", "a million times too large. Check the unit."),
+    (1e-6, "unit", "a million times too small. Check the unit."),
+    (2**20, "unit", "2^20 times too large. Check the unit."),
+    (2**-20, "unit", "2^20 times too small. Check the unit."),
+    (1e9, "unit", "a billion times too large. Check the unit."),
+    (1e-9, "unit", "a billion times too small. Check the unit."),
+    (2**30, "unit", "2^30 times too large. Check the unit."),
+    (2**-30, "unit", "2^30 times too small. Check the unit."),
+    (1 / math.log(2), "log-base", _LOGARITHM),
+    (math.log(2), "log-base", _LOGARITHM),
 )
 
 
 def compare_number(
     answer: object, expected: float, *, relative: float = 1e-3, absolute: float = 1e-9
-) -> str | None:
+) -> Mistake | None:
     """A number against the expected one, within ``relative`` of it or ``absolute``."""
     value = _as_number(answer)
     if value is None:
-        return f"A number is asked for, and this is {_describe(answer)}."
+        return Mistake("no-number", f"A number is asked for, and this is {_describe(answer)}.")
     if not math.isfinite(value):
-        return "The answer is not a finite number. Is there a division by zero, or a log of zero?"
+        return Mistake(
+            "not-finite",
+            "The answer is not a finite number. Is there a division by zero, or a log of zero?",
+        )
     if math.isclose(value, expected, rel_tol=relative, abs_tol=absolute):
         return None
     if value and math.isclose(value, -expected, rel_tol=relative, abs_tol=absolute):
-        return "The size is right, and the sign is wrong."
+        return Mistake("sign", "The size is right, and the sign is wrong.")
     if value and expected:
         ratio = value / expected
-        for factor, words in _FACTORS:
+        for factor, name, words in _FACTORS:
             if math.isclose(ratio, factor, rel_tol=min(relative, 1e-2)):
-                return words
+                return Mistake(name, f"It is {words}")
         if math.isclose(abs(value * expected), 1, rel_tol=relative):
-            return "It is one divided by what is asked for. Is the fraction upside down?"
+            return Mistake(
+                "upside-down",
+                "It is one divided by what is asked for. Is the fraction upside down?",
+            )
         if 0.97 < ratio < 1.03:
-            return "Close, within 3 percent, but not exact. Is a small part missing or too much?"
+            return Mistake(
+                "nearly",
+                "Close, within 3 percent, but not exact. Is a small part missing or too much?",
+            )
         if expected > 0 > value:
-            return "The answer cannot be negative."
-    return "It is too large." if value > expected else "It is too small."
+            return Mistake("negative", "The answer cannot be negative.")
+    if value > expected:
+        return Mistake("too-large", "It is too large.")
+    return Mistake("too-small", "It is too small.")
 
 
 def compare_probabilities(
     answer: object, expected: object, *, tolerance: float = 1e-6
-) -> str | None:
+) -> Mistake | None:
     """A list or array of probabilities against the expected one."""
     values, wanted = _as_array(answer), np.asarray(expected, dtype=float)
     off = _compare_form(answer, values, wanted)
@@ -76,17 +94,20 @@ def compare_probabilities(
     if np.allclose(values, wanted, rtol=0, atol=tolerance):
         return None
     if (values < -tolerance).any():
-        return "A probability cannot be negative, and at least one of these is."
+        words = "A probability cannot be negative, and at least one of these is."
+        return Mistake("negative-probability", words)
     total = values.sum(axis=-1)
     if not np.allclose(total, 1, atol=1e-3):
-        return (
-            "Probabilities must sum to 1, and these sum to "
-            f"{float(np.ravel(total)[0]):.3g}. Is a division by the sum missing?"
+        first_off = np.ravel(total)[np.argmax(~np.isclose(np.ravel(total), 1, atol=1e-3))]
+        return Mistake(
+            "sum-not-one",
+            f"Probabilities must sum to 1, and these sum to {float(first_off):.3g}. "
+            "Is a division by the sum missing?",
         )
-    return "They sum to 1, but " + _where_off(values, wanted, tolerance)
+    return Mistake("values", "They sum to 1, but " + _where_off(values, wanted, tolerance))
 
 
-def compare_array(answer: object, expected: object, *, tolerance: float = 1e-6) -> str | None:
+def compare_array(answer: object, expected: object, *, tolerance: float = 1e-6) -> Mistake | None:
     """A list or array of numbers against the expected one, within ``tolerance`` of each."""
     values, wanted = _as_array(answer), np.asarray(expected, dtype=float)
     off = _compare_form(answer, values, wanted)
@@ -95,20 +116,22 @@ def compare_array(answer: object, expected: object, *, tolerance: float = 1e-6) 
     if np.allclose(values, wanted, rtol=tolerance, atol=tolerance):
         return None
     if np.allclose(values, -wanted, rtol=tolerance, atol=tolerance):
-        return "The sizes are right, and the signs are wrong."
+        return Mistake("sign", "The sizes are right, and the signs are wrong.")
     if values.ndim == 1 and values.size > 1:
         if np.allclose(values, wanted[::-1], rtol=tolerance, atol=tolerance):
-            return "The numbers are right, but in reverse order."
+            return Mistake("reversed", "The numbers are right, but in reverse order.")
         if np.allclose(np.sort(values), np.sort(wanted), rtol=tolerance, atol=tolerance):
-            return "The numbers are right, but not in the order asked for."
+            return Mistake("order", "The numbers are right, but not in the order asked for.")
     with np.errstate(all="ignore"):
         ratios = (values / wanted)[np.abs(wanted) > tolerance]
     if ratios.size > 1 and np.isfinite(ratios).all() and np.allclose(ratios, ratios[0], rtol=1e-3):
-        return "All of them are off by the same factor. Is a scale missing?"
-    return "The form is right, but " + _where_off(values, wanted, tolerance)
+        return Mistake("scale", "All of them are off by the same factor. Is a scale missing?")
+    return Mistake("values", "The form is right, but " + _where_off(values, wanted, tolerance))
 
 
-def compare_choice(answer: object, expected: object, why_not: Mapping[object, str]) -> str | None:
+def compare_choice(
+    answer: object, expected: object, why_not: Mapping[object, Mistake | str]
+) -> Mistake | None:
     """One of several given options; ``why_not`` says of each wrong one what speaks against it."""
     options = [expected, *why_not]
     if isinstance(answer, str):
@@ -119,21 +142,31 @@ def compare_choice(answer: object, expected: object, why_not: Mapping[object, st
         return None
     for option, words in why_not.items():
         if answer == option:
-            return words
+            return words if isinstance(words, Mistake) else Mistake(_hyphens(option), words)
     names = ", ".join(sorted(map(repr, options)))
-    return f"{answer!r} is not one of the options. Choose from {names}."
+    return Mistake("no-option", f"{answer!r} is not one of the options. Choose from {names}.")
 
 
-def _compare_form(answer: object, values: np.ndarray | None, wanted: np.ndarray) -> str | None:
+def _hyphens(option: object) -> str:
+    """An option as a mistake's name: ``thoughts-and-answers``."""
+    return "-".join(re.findall(r"[a-z0-9]+", str(option).lower()))[:40]
+
+
+def _compare_form(answer: object, values: np.ndarray | None, wanted: np.ndarray) -> Mistake | None:
     if values is None:
-        return f"A list or array of numbers is asked for, and this is {_describe(answer)}."
+        words = f"A list or array of numbers is asked for, and this is {_describe(answer)}."
+        return Mistake("no-array", words)
     if values.shape != wanted.shape:
-        return (
+        return Mistake(
+            "shape",
             f"The shape should be {_shape(wanted)}, and it is {_shape(values)}. "
-            "Along which dimension do you work?"
+            "Along which dimension do you work?",
         )
     if not np.isfinite(values).all():
-        return "Not all of the numbers are finite. Is there a division by zero, or an overflow?"
+        return Mistake(
+            "not-finite",
+            "Not all of the numbers are finite. Is there a division by zero, or an overflow?",
+        )
     return None
 
 

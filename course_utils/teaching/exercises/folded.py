@@ -1,9 +1,11 @@
-"""Hints and solutions in a notebook, which never drift from what is tested.
+"""Headings, hints and solutions in a notebook, which never drift from what is tested.
 
-They are generated from the declaration.  A Markdown cell whose first line is
-``<!-- exercise 01.softmax: hints and solution -->`` belongs to this module:
-``python -m course_utils.teaching.exercises notebooks/*.ipynb`` rewrites such cells,
-and with ``--check`` it only says which of them differ.
+They are generated from the declaration.  A Markdown cell that begins with
+``<!-- exercise 01.softmax: heading -->`` has the exercise's title, difficulty, importance and
+minutes below that line, and then the author's text.  One that begins with
+``<!-- exercise 01.softmax: hints and solution -->`` belongs to this module as a whole.
+``python -m course_utils.teaching.exercises notebooks/*.ipynb`` rewrites both, and with ``--check``
+it only says which of them differ.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from course_utils.errors import OptionError
 from course_utils.teaching.exercises.declaration import Exercise, exercises_of, find_exercise
 
 _MARK = re.compile(r"<!-- exercise (\S+): hints and solution -->")
+# The mark, and the two paragraphs below it once they are written.
+_HEADING = re.compile(
+    r"^<!-- exercise (\S+): heading -->(?:\n\n#### Exercise: [^\n]*\n\n\*Difficulty [^\n]*\*)?"
+)
 _CALL = re.compile(r"""(?<![\w.])check\(\s*["']([^"']+)["']""")
 
 
@@ -31,6 +37,36 @@ def folded_markdown(exercise: Exercise | str) -> str:
     return "\n\n".join([f"<!-- exercise {exercise.id}: hints and solution -->", *folds])
 
 
+def heading_markdown(exercise: Exercise | str) -> str:
+    """What stands above an exercise: its title, and how hard, important and long it is."""
+    if isinstance(exercise, str):
+        exercise = find_exercise(exercise)
+    unit = "minute" if exercise.minutes == 1 else "minutes"
+    return (
+        f"<!-- exercise {exercise.id}: heading -->\n\n"
+        f"#### {heading_of(exercise)}\n\n"
+        f"*Difficulty {exercise.difficulty} of 5 · importance {exercise.importance} of 5 · "
+        f"about {exercise.minutes} {unit}*"
+    )
+
+
+def heading_of(exercise: Exercise) -> str:
+    """The words of its heading, which links to it are made of."""
+    return f"Exercise: {exercise.title}"
+
+
+def generated(source: str) -> str:
+    """A Markdown cell's text as the declarations would have it.
+
+    Raises OptionError where it names an exercise that is not declared.
+    """
+    if mark := _MARK.search(source):
+        return folded_markdown(mark[1])
+    if mark := _HEADING.search(source):
+        return heading_markdown(mark[1]) + source[mark.end() :]
+    return source
+
+
 def _fold(summary: str, body: str) -> str:
     return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
 
@@ -38,42 +74,43 @@ def _fold(summary: str, body: str) -> str:
 def drifted_cells(path: str | Path) -> list[str]:
     """What is wrong with a notebook's exercises, one line each; empty when all is in step.
 
-    Folded cells that differ from the declaration; ``check`` calls without a folded cell or
-    a declaration; declared exercises that the notebook does not ask.
+    Headings and folded cells that differ from the declaration; ``check`` calls without one of
+    them or a declaration; declared exercises that the notebook does not ask.
     """
     path = Path(path)
-    cells = _read(path)["cells"]
-    problems, folded, called = [], set(), []
-    for cell in cells:
+    problems, headed, folded, called = [], [], [], []
+    for cell in _read(path)["cells"]:
         source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown" and (mark := _MARK.search(source)):
-            folded.add(mark[1])
-            try:
-                if source != folded_markdown(mark[1]):
-                    problems.append(f"{mark[1]}: the folded cell differs from the declaration")
-            except OptionError as error:
-                problems.append(error.problem)
-        elif cell["cell_type"] == "code":
+        if cell["cell_type"] == "code":
             called += _CALL.findall(source)
+            continue
+        headed += _HEADING.findall(source)
+        folded += _MARK.findall(source)
+        try:
+            if source != generated(source):
+                mark = _MARK.search(source)
+                name, part = (mark[1], "folded cell") if mark else (headed[-1], "heading")
+                problems.append(f"{name}: the {part} differs from the declaration")
+        except OptionError as error:
+            problems.append(error.problem)
     declared = [exercise.id for exercise in exercises_of(path.name.split("_", 1)[0])]
     problems += [f"{name}: checked, but not declared" for name in called if name not in declared]
     problems += [f"{name}: checked, but no folded cell" for name in called if name not in folded]
+    problems += [f"{name}: checked, but no heading" for name in called if name not in headed]
     problems += [f"{name}: declared, but never checked" for name in declared if name not in called]
     return problems
 
 
 def update_folded_cells(path: str | Path) -> int:
-    """Rewrite a notebook's folded cells from the declarations; how many have changed."""
+    """Rewrite a notebook's headings and folded cells; how many have changed."""
     path = Path(path)
     notebook = _read(path)
     changed = 0
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown" and (mark := _MARK.search(source)):
-            wanted = folded_markdown(mark[1])
-            if source != wanted:
-                cell["source"] = wanted.splitlines(keepends=True)
-                changed += 1
+        if cell["cell_type"] == "markdown" and (wanted := generated(source)) != source:
+            cell["source"] = wanted.splitlines(keepends=True)
+            changed += 1
     if changed:
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         path.write_text(text, encoding="utf-8")

@@ -1,34 +1,77 @@
-"""Which exercises does notebook 00, the start, ask?"""
+"""Which exercises and questions does notebook 00, the start, ask?"""
 
 from __future__ import annotations
 
 from course_utils.teaching.exercises.compare import compare_choice, compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
-def _check_minutes(answer) -> str | None:
-    seconds = 2000 / 1.4
-    if compare_number(answer, seconds, relative=0.01) is None:
-        return "That is the time in seconds; the question asks for minutes."
-    return compare_number(answer, seconds / 60, relative=0.01)
+def _check_control(answer) -> Mistake | None:
+    return compare_choice(
+        answer,
+        "the base, asked better",
+        {
+            "a larger thinker": (
+                "That would show what size does. In doubt is whether the reward did anything."
+            ),
+            "the thinker, asked twice": (
+                "That would show how steady the thinker is. Its lead would stay unexplained."
+            ),
+            "a hundred more sums": (
+                "The two intervals lie far apart already. In doubt is not the luck of the "
+                "questions, but what the base can do."
+            ),
+        },
+    )
 
 
-def _check_ceiling(answer) -> str | None:
-    for bandwidth, size in ((30e9, 19.4e9), (90e9, 19.4e9), (30e9, 2e9)):
-        off = compare_number(answer(bandwidth, size), bandwidth / size, relative=1e-6)
-        if off:
-            return f"For {bandwidth / 1e9:g} GB/s and {size / 1e9:g} GB per token: {off}"
+def _check_ceiling(answer) -> Mistake | None:
+    for parameters, bits, bandwidth in ((32.0e9, 4.8, 40), (32.0e9, 16, 40), (3e9, 8.5, 100)):
+        wanted = bandwidth * 1e9 * 8 / (parameters * bits)
+        value = answer(parameters, bits, bandwidth)
+        off = compare_number(value, wanted, relative=1e-6)
+        if off is None:
+            continue
+        if compare_number(value, 1 / wanted, relative=1e-6) is None:
+            return Mistake(
+                "upside-down",
+                "These are the seconds for one token. Asked for are the tokens in one second.",
+            )
+        if compare_number(value, wanted * parameters, relative=1e-6) is None:
+            return Mistake(
+                "one-weight",
+                "A token needs every weight, and this reads one. Where do all parameters come in?",
+            )
+        return off.where(f"For {parameters / 1e9:g} billion parameters at {bits} bits")
     return None
 
 
-def _check_history(answer) -> str | None:
+def _check_minutes(answer) -> Mistake | None:
+    minutes = 2000 / 1.4 / 60
+    known = (
+        (minutes * 60, "seconds", "That is the time in seconds; the question asks for minutes."),
+        (minutes / 60, "hours", "That is the time in hours; the question asks for minutes."),
+        (
+            2000 * 1.4 / 60,
+            "times",
+            "At 1.4 tokens a second, 2,000 tokens take fewer than 2,000 "
+            "seconds. Multiplied, or divided?",
+        ),
+    )
+    for wrong, name, words in known:
+        if compare_number(answer, wrong, relative=0.01) is None:
+            return Mistake(name, words)
+    return compare_number(answer, minutes, relative=0.01)
+
+
+def _check_history(answer) -> Mistake | None:
     return compare_choice(
         answer,
         "answers only",
         {
             "thoughts and answers": (
-                "Then every turn would carry all earlier thoughts along. QwQ's model card says "
-                "what to leave out."
+                "Then every turn would carry all earlier thoughts along, and they are long. What "
+                "of a thought does the next question need?"
             ),
             "questions only": (
                 "Then the model would not know what it had said. What does a follow-up question "
@@ -40,8 +83,43 @@ def _check_history(answer) -> str | None:
 
 EXERCISES = [
     Exercise(
+        id="00.control",
+        title="Which control would a sceptic ask for first?",
+        answer="control",
+        check=_check_control,
+        right="Perhaps the base can add and was only asked badly. The next cell looks.",
+        hints=(
+            "The claim is: the reward made the difference. What else might have?",
+            "A control changes what is in doubt, and leaves the rest as it is.",
+        ),
+        solution='control = "the base, asked better"',
+        difficulty=2,
+        importance=5,
+        minutes=2,
+    ),
+    Exercise(
+        id="00.ceiling",
+        title="What is the highest speed that memory allows?",
+        answer="most_tokens_per_second",
+        check=_check_ceiling,
+        right="A dense model's speed follows from three numbers, known before any download.",
+        hints=(
+            "To write one token, the processor reads every weight once. How many bytes is that?",
+            "8 bits make one byte, and 1 GB is 1e9 bytes.",
+            "How many times per second can memory deliver that many bytes?",
+        ),
+        solution="""
+def most_tokens_per_second(parameters, bits, bandwidth):
+    bytes_per_token = parameters * bits / 8
+    return bandwidth * 1e9 / bytes_per_token
+""",
+        difficulty=2,
+        importance=4,
+        minutes=5,
+    ),
+    Exercise(
         id="00.minutes",
-        title="How many minutes does a thought of 2,000 tokens take at 1.4 tokens per second?",
+        title="How long does a thought of 2,000 tokens take?",
         answer="minutes",
         check=_check_minutes,
         right="Long thoughts cost minutes on a CPU; that is why the course starts small.",
@@ -50,49 +128,83 @@ EXERCISES = [
             "Divide the tokens by the speed to get seconds, then by 60.",
         ),
         solution="minutes = 2000 / 1.4 / 60",
-        wrong=(
-            WrongExample("minutes = 2000 / 1.4", "seconds"),
-            WrongExample("minutes = 2000 * 1.4 / 60", "too large"),
-            WrongExample("minutes = '24 minutes'", "number"),
-        ),
-    ),
-    Exercise(
-        id="00.ceiling",
-        title="What speed can memory allow at most?",
-        answer="tokens_per_second",
-        check=_check_ceiling,
-        right="So a dense model's speed follows from two numbers, known before any download.",
-        hints=(
-            "To write one token, a dense model reads all of its weights once.",
-            "How many times per second can memory deliver that many bytes?",
-        ),
-        solution="""
-def tokens_per_second(bytes_per_second, bytes_per_token):
-    return bytes_per_second / bytes_per_token
-""",
-        wrong=(
-            WrongExample(
-                "def tokens_per_second(a, b):\n    return b / a", "Is the fraction upside down?"
-            ),
-            WrongExample("def tokens_per_second(a, b):\n    return a / b / 8", "Bits or bytes?"),
-            WrongExample("def tokens_per_second(a, b):\n    return a / speed", "NameError"),
-        ),
+        difficulty=1,
+        importance=3,
+        minutes=2,
     ),
     Exercise(
         id="00.history",
-        title="What of the model's earlier replies goes back to it with your next question?",
+        title="What goes back to the model with your next question?",
         answer="sent_back",
         check=_check_history,
         right="The thought has served to find the answer; kept, it would only fill the context.",
         hints=(
-            "Look at what `reply.message()` holds.",
-            "QwQ's model card: the history should hold the final output part only.",
+            "The context holds a limited number of tokens, and thoughts are long.",
+            'What does a follow-up question such as "And twice that?" refer to?',
         ),
         solution='sent_back = "answers only"',
-        wrong=(
-            WrongExample('sent_back = "thoughts and answers"', "model card"),
-            WrongExample('sent_back = "questions only"', "follow-up"),
-            WrongExample('sent_back = "everything"', "not one of the options"),
+        difficulty=1,
+        importance=3,
+        minutes=2,
+    ),
+]
+
+QUESTIONS = [
+    Question(
+        id="00.base",
+        asks="The base model and the thinker differ in one thing. Which?",
+        options=(
+            Option("The thinker has more parameters.", "Both have the same number of them."),
+            Option(
+                "The thinker was rewarded for right answers.",
+                "Reinforcement learning started from the base and changed its weights, no more.",
+            ),
+            Option(
+                "The thinker has rules for addition.",
+                "Neither has: whatever they know about sums was learned from texts and reward.",
+            ),
         ),
+        right=2,
+    ),
+    Question(
+        id="00.interval",
+        asks="One model gets 41 of 100 sums right, another 47. What do the two intervals tell you?",
+        options=(
+            Option(
+                "The second one is better.",
+                "With 100 questions each, the intervals reach about ten points to either side. "
+                "A gap of six is well within what luck does.",
+            ),
+            Option(
+                "They are equally good.",
+                "That is not shown either. Not to see a difference is not to see that there is "
+                "none.",
+            ),
+            Option(
+                "Nothing is decided; ask more questions.",
+                "The intervals overlap widely. Four times as many questions make them half as "
+                "wide.",
+            ),
+        ),
+        right=3,
+    ),
+    Question(
+        id="00.bandwidth",
+        asks="Two laptops both hold QwQ-32B in memory. What mostly decides which writes faster?",
+        options=(
+            Option(
+                "How many bytes per second their memory delivers.",
+                "Every token needs all the weights once, so reading them is what takes the time.",
+            ),
+            Option(
+                "How many cores they have.",
+                "A few cores are enough to keep the memory busy; further ones wait for it.",
+            ),
+            Option(
+                "How large their disks are.",
+                "The disk has to hold the file. Once the weights are in memory, it is idle.",
+            ),
+        ),
+        right=1,
     ),
 ]

@@ -7,94 +7,178 @@ import math
 import numpy as np
 
 from course_utils.teaching import distribution
-from course_utils.teaching.exercises.compare import compare_number, compare_probabilities
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.compare import (
+    compare_array,
+    compare_number,
+    compare_probabilities,
+)
+from course_utils.teaching.exercises.declaration import Exercise, Mistake
 
 
-def _check_softmax(answer) -> str | None:
-    off = compare_probabilities(answer(np.array([2.0, 1.0, 0.0])), _softmax([2.0, 1.0, 0.0]))
+def _check_softmax(answer) -> Mistake | None:
+    small = np.array([2.0, 1.0, 0.0, -1.0])
+    values = answer(small.copy())
+    off = compare_probabilities(values, distribution.softmax(small))
     if off:
-        return off
-    off = compare_probabilities(answer(np.array([1000.0, 999.0])), _softmax([1000.0, 999.0]))
-    return off and (
-        "Small logits come out right, but logits near 1,000 do not: exp overflows. "
-        "Which number can you subtract from all logits without changing the result?"
+        return _softmax_mistake(values, small) or off
+    # The largest neither first nor last, and so far from the rest that only it helps.
+    for logits in ([1000.0, 999.0], [0.0, 3000.0, 2999.0, 10.0], [-1000.0, -1002.0]):
+        wanted = distribution.softmax(np.array(logits))
+        if compare_probabilities(answer(np.array(logits)), wanted):
+            return Mistake(
+                "overflow",
+                f"Small logits come out right, but {logits} do not: an exponential overflows, or "
+                "all of them are 0. Which number can you subtract from every logit, whatever "
+                "their order, without changing the result?",
+            )
+    return None
+
+
+def _softmax_mistake(values, logits: np.ndarray) -> Mistake | None:
+    """A mistake in turning logits into probabilities that has a name, if it is one."""
+    if compare_array(values, logits / logits.sum()) is None:
+        return Mistake(
+            "no-exponential",
+            "The logits are divided by their sum, so a negative one gives a negative probability. "
+            "What turns every number into a positive one?",
+        )
+    if compare_array(values, np.log(distribution.softmax(logits))) is None:
+        return Mistake("logarithms", "These are the logarithms of the probabilities.")
+    if compare_probabilities(values, distribution.softmax(-logits)) is None:
+        return Mistake("sign", "The lowest logit gets the highest probability: check a sign.")
+    if compare_probabilities(values, distribution.softmax(logits * np.log(2))) is None:
+        return Mistake("base", "These are powers of 2. The field takes powers of e: `np.exp`.")
+    return None
+
+
+def _check_top_p(answer) -> Mistake | None:
+    # Not sorted, since a model's vocabulary is not; sums that a float holds exactly.
+    probabilities = np.array([0.125, 0.5, 0.03125, 0.25, 0.09375])
+    for p in (0.45, 0.7, 0.5, 0.75, 0.9, 1.0):
+        keep = distribution.keep_top_p(probabilities, p)
+        wanted = np.where(keep, probabilities, 0) / probabilities[keep].sum()
+        values = answer(probabilities.copy(), p)
+        off = compare_probabilities(values, wanted)
+        if off is None:
+            continue
+        if off.name in ("no-array", "shape", "not-finite", "negative-probability"):
+            return off.where(f"With p = {p}")
+        return (_top_p_mistake(np.asarray(values, dtype=float), wanted, p) or off).where(
+            f"With p = {p}"
+        )
+    return None
+
+
+def _top_p_mistake(values: np.ndarray, wanted: np.ndarray, p: float) -> Mistake | None:
+    """A mistake in choosing the tokens that has a name, if it is one."""
+    left, needed = int((values > 0).sum()), int((wanted > 0).sum())
+    if left == 0:
+        return Mistake("nothing-left", "no token is left at all. The likeliest always belongs.")
+    if left < needed:
+        return Mistake(
+            "too-few",
+            "too few tokens are left. The token that takes the sum to p or above still belongs "
+            "to them.",
+        )
+    if left > needed:
+        if p in (0.5, 0.75) and left == needed + 1:
+            return Mistake(
+                "one-too-many",
+                "one token fewer takes the sum to exactly p, and that is enough.",
+            )
+        return Mistake(
+            "too-many",
+            "more tokens are left than needed to reach a sum of p. Do you sort first, the "
+            "likeliest at the front?",
+        )
+    if np.allclose(np.sort(values), np.sort(wanted)):
+        return Mistake(
+            "wrong-places",
+            "the numbers are right, but in the wrong places. Put each probability back where its "
+            "token stands.",
+        )
+    return None
+
+
+def _check_perplexity(answer) -> Mistake | None:
+    for probabilities in ([0.5, 0.5, 0.5], [0.9, 0.1, 0.25, 0.01], [1.0, 1.0], [0.2]):
+        logs = np.log(probabilities)
+        surprise = -float(logs.mean())
+        value = answer(logs.copy())
+        off = compare_number(value, math.exp(surprise), relative=1e-6)
+        if off:
+            return _perplexity_mistake(value, logs) or off
+    return None
+
+
+def _perplexity_mistake(value, logs: np.ndarray) -> Mistake | None:
+    """A mistake in the formula that has a name, if it is one."""
+    surprise, count = -float(logs.mean()), len(logs)
+    known = (
+        (
+            surprise,
+            "mean-surprise",
+            "This is the mean surprise. One step is missing to turn it into perplexity.",
+        ),
+        (surprise * count, "sum", "This is the sum of the surprises. Two steps are missing."),
+        (
+            math.exp(min(surprise * count, 700)),
+            "no-mean",
+            "The surprises are added up, and not divided by how many there are.",
+        ),
+        (math.exp(-surprise), "sign", "Check the sign: the surprise is minus the log-probability."),
+        (
+            2**surprise,
+            "base",
+            "The logarithms are natural ones, and this undoes them with a power of 2.",
+        ),
+        (
+            float(np.exp(-logs).mean()),
+            "mean-of-inverses",
+            "The mean comes before the exponential: average the surprises first.",
+        ),
+        (
+            1 / float(np.exp(logs).mean()),
+            "mean-of-probabilities",
+            "The mean is taken over the probabilities. Average their logarithms instead.",
+        ),
+    )
+    for wrong, name, words in known:
+        if compare_number(value, wrong, relative=1e-6) is None:
+            return Mistake(name, words)
+    return None
+
+
+def _check_order(answer) -> Mistake | None:
+    five = np.array([0.73, 0.095, 0.08, 0.055, 0.04])
+    last = int(distribution.keep_top_p(five, 0.95).sum())
+    first = int(distribution.keep_top_p(distribution.softmax(np.log(five) / 0.6), 0.95).sum())
+    kept = np.asarray(answer, dtype=float)
+    if kept.shape != (2,):
+        return Mistake("two-numbers", "Give two numbers: temperature last, then temperature first.")
+    kept_last, kept_first = kept
+    if (kept_last, kept_first) == (last, first):
+        return None
+    if (kept_last, kept_first) == (first, last):
+        return Mistake(
+            "swapped",
+            "Both numbers are right, but the other way round: the first is for temperature last.",
+        )
+    if kept_last != last:
+        return Mistake(
+            "temperature-last",
+            f"With the temperature last: {_too_large_or_small(kept_last, last)} Add up the "
+            "probabilities as they are given.",
+        )
+    return Mistake(
+        "temperature-first",
+        f"With the temperature first: {_too_large_or_small(kept_first, first)} Apply it to the "
+        "logits, the logarithms of the probabilities, take the softmax, and only then add up.",
     )
 
 
-def _check_top_p(answer) -> str | None:
-    # Not sorted, since a model's vocabulary is not.
-    probabilities = np.array([0.1, 0.5, 0.05, 0.3, 0.05])
-    for p in (0.45, 0.7, 0.85, 1.0):
-        keep = distribution.keep_top_p(probabilities, p)
-        wanted = np.where(keep, probabilities, 0) / probabilities[keep].sum()
-        values = np.asarray(answer(probabilities.copy(), p), dtype=float)
-        if values.shape != wanted.shape:
-            return compare_probabilities(values, wanted)
-        if (values > 0).sum() < keep.sum():
-            return (
-                f"With p = {p} too few tokens are left. The token that takes the sum to p or "
-                "above still belongs to them."
-            )
-        if (values > 0).sum() > keep.sum():
-            return (
-                f"With p = {p} more tokens are left than needed to reach a sum of p. Do you sort "
-                "first, the likeliest at the front?"
-            )
-        if not np.allclose(values, wanted) and np.allclose(np.sort(values), np.sort(wanted)):
-            return (
-                "The numbers are right, but in the wrong places. Put each probability back where "
-                "its token stands."
-            )
-        off = compare_probabilities(values, wanted)
-        if off:
-            return f"With p = {p}: {off}"
-    return None
-
-
-def _check_perplexity(answer) -> str | None:
-    for probabilities in ([0.5, 0.5, 0.5], [0.9, 0.1, 0.25, 0.01]):
-        logs = [math.log(p) for p in probabilities]
-        wanted = math.exp(-sum(logs) / len(logs))
-        value = answer(list(logs))
-        if compare_number(value, wanted, relative=1e-6) is None:
-            continue
-        if compare_number(value, -sum(logs) / len(logs), relative=1e-6) is None:
-            return "This is the mean surprise. One step is missing to turn it into perplexity."
-        if compare_number(value, math.exp(-sum(logs)), relative=1e-6) is None:
-            return "The surprises are added up, and not divided by how many there are."
-        if compare_number(value, math.exp(sum(logs) / len(logs)), relative=1e-6) is None:
-            return "Check the sign: the surprise is minus the log-probability."
-        return compare_number(value, wanted, relative=1e-6)
-    return None
-
-
-def _check_order(answer) -> str | None:
-    five = np.array([0.73, 0.095, 0.08, 0.055, 0.04])
-    last = int(distribution.keep_top_p(five, 0.95).sum())
-    first = int(distribution.keep_top_p(_softmax(np.log(five) / 0.6), 0.95).sum())
-    kept_last, kept_first = answer
-    if (kept_last, kept_first) == (first, last):
-        return "Both numbers are right, but the other way round: the first is for temperature last."
-    if kept_last != last:
-        return (
-            f"With the temperature last: {_too_large_or_small(kept_last, last)} Add up the "
-            "probabilities as they are given."
-        )
-    if kept_first != first:
-        return (
-            f"With the temperature first: {_too_large_or_small(kept_first, first)} Apply it to the "
-            "logits, the logarithms of the probabilities, take the softmax, and only then add up."
-        )
-    return None
-
-
-def _too_large_or_small(count, wanted: int) -> str:
-    return f"{count} is too {'large' if count > wanted else 'small'}."
-
-
-def _softmax(logits) -> np.ndarray:
-    return distribution.softmax(np.asarray(logits, dtype=float))
+def _too_large_or_small(count: float, wanted: int) -> str:
+    return f"{count:g} is too {'large' if count > wanted else 'small'}."
 
 
 EXERCISES = [
@@ -115,17 +199,9 @@ def softmax(logits):
     exponentials = np.exp(logits - logits.max())
     return exponentials / exponentials.sum()
 """,
-        wrong=(
-            WrongExample("def softmax(logits):\n    return np.exp(logits)", "sum to 1"),
-            WrongExample(
-                "def softmax(logits):\n    return np.exp(logits) / np.exp(logits).sum()",
-                "overflows",
-            ),
-            WrongExample("def softmax(logits):\n    return logits / logits.sum()", "They sum to 1"),
-            WrongExample(
-                "def softmax(logits):\n    return 1 / 0", "`softmax` stopped with an error in its"
-            ),
-        ),
+        difficulty=2,
+        importance=5,
+        minutes=6,
     ),
     Exercise(
         id="01.top_p",
@@ -149,41 +225,9 @@ def top_p(probabilities, p):
     result[kept] = probabilities[kept]
     return result / result.sum()
 """,
-        wrong=(
-            WrongExample(
-                "def top_p(q, p):\n"
-                "    order = np.argsort(-q)\n"
-                "    kept = order[np.cumsum(q[order]) <= p]\n"
-                "    r = np.zeros_like(q)\n"
-                "    r[kept] = q[kept]\n"
-                "    return r / max(r.sum(), 1e-9)",
-                "too few tokens",
-            ),
-            WrongExample(
-                "def top_p(q, p):\n"
-                "    order = np.argsort(-q)\n"
-                "    kept = order[np.cumsum(q[order]) - q[order] < p - 1e-12]\n"
-                "    r = np.zeros_like(q)\n"
-                "    r[kept] = q[kept]\n"
-                "    return r",
-                "sum to 1",
-            ),
-            WrongExample("def top_p(q, p):\n    return q", "more tokens are left"),
-            WrongExample(
-                "def top_p(q, p):\n"
-                "    r = q.copy()\n"
-                "    r[int((np.cumsum(q) < p).sum()) + 1 :] = 0\n"
-                "    return r / r.sum()",
-                "Do you sort",
-            ),
-            WrongExample(
-                "def top_p(q, p):\n"
-                "    r = np.sort(q)[::-1]\n"
-                "    r[int((np.cumsum(r) < p).sum()) + 1 :] = 0\n"
-                "    return r / r.sum()",
-                "in the wrong places",
-            ),
-        ),
+        difficulty=3,
+        importance=4,
+        minutes=12,
     ),
     Exercise(
         id="01.order",
@@ -204,12 +248,9 @@ def tokens_needed(probabilities):
 warm = np.exp(np.log(five) / 0.6)
 kept = (tokens_needed(five), tokens_needed(warm / warm.sum()))
 """,
-        wrong=(
-            WrongExample("kept = (2, 4)", "other way round"),
-            WrongExample("kept = (4, 4)", "With the temperature first"),
-            WrongExample("kept = (3, 2)", "With the temperature last"),
-            WrongExample("kept = (4, 1)", "1 is too small"),
-        ),
+        difficulty=3,
+        importance=3,
+        minutes=8,
     ),
     Exercise(
         id="01.perplexity",
@@ -227,14 +268,8 @@ def perplexity(log_probabilities):
     mean_surprise = -sum(log_probabilities) / len(log_probabilities)
     return np.exp(mean_surprise)
 """,
-        wrong=(
-            WrongExample(
-                "def perplexity(logs):\n    return np.exp(sum(logs) / len(logs))", "Check the sign"
-            ),
-            WrongExample(
-                "def perplexity(logs):\n    return -sum(logs) / len(logs)", "mean surprise"
-            ),
-            WrongExample("def perplexity(logs):\n    return np.exp(-sum(logs))", "not divided"),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=6,
     ),
 ]

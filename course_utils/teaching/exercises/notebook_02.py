@@ -12,10 +12,10 @@ from course_utils.teaching.exercises.compare import (
     compare_number,
     compare_probabilities,
 )
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise, Mistake
 
 
-def _check_key_value_head(answer) -> str | None:
+def _check_key_value_head(answer) -> Mistake | None:
     # QwQ-32B, the nano models, and the two ends of the range: one shared head, none shared.
     for heads, kv_heads in ((40, 8), (4, 2), (6, 1), (4, 4)):
         group = heads // kv_heads
@@ -25,16 +25,25 @@ def _check_key_value_head(answer) -> str | None:
         if off is None:
             continue
         if _equal(values, [head % kv_heads for head in range(heads)]):
-            return "Neighbours share a key/value head, but here heads that are far apart do."
-        if _equal(values, [head / group for head in range(heads)]):
-            return "The number of a head is whole. Which division gives whole numbers?"
-        if _equal(values, [head // kv_heads for head in range(heads)]):
-            return (
-                f"With {heads} and {kv_heads} heads this goes wrong. "
-                "By how many query heads is one key/value head shared?"
+            return Mistake(
+                "takes-turns",
+                "Neighbours share a key/value head, but here heads that are far apart do.",
             )
+        if _equal(values, [head / group for head in range(heads)]):
+            return Mistake(
+                "not-whole", "The number of a head is whole. Which division gives whole numbers?"
+            )
+        if _equal(values, [head // kv_heads for head in range(heads)]):
+            return Mistake(
+                "group-size",
+                f"With {heads} and {kv_heads} heads this goes wrong. "
+                "By how many query heads is one key/value head shared?",
+            )
+        if _equal(values, [head // group + 1 for head in range(heads)]):
+            return Mistake("from-one", "Every number is one too large. Heads are counted from 0.")
         wrong = next(h for h in range(heads) if compare_number(values[h], wanted[h]))
-        return f"With {heads} query and {kv_heads} key/value heads, query head {wrong}: {off}"
+        off = compare_number(values[wrong], wanted[wrong])
+        return off.where(f"With {heads} query and {kv_heads} key/value heads, query head {wrong}")
     return None
 
 
@@ -44,41 +53,77 @@ def _equal(values, wanted) -> bool:
     )
 
 
-def _check_causal_attention(answer) -> str | None:
-    scores = np.array([[1.0, 9.0, 9.0], [0.5, 2.0, 9.0], [1.0, 0.0, -1.0]])
-    past = np.tril(np.ones_like(scores, dtype=bool))
-    values = answer(scores.copy())
-    array = np.asarray(values, dtype=float)
-    if array.shape == scores.shape:
-        if (np.abs(array[~past]) > 1e-9).any():
-            return "A token looks at tokens after it, above the diagonal. It cannot see those yet."
-        if not np.allclose(array.sum(axis=1), 1, atol=1e-6) and np.allclose(
-            array, np.where(past, softmax(scores), 0), atol=1e-6
-        ):
-            return (
-                "The future is hidden after the softmax, so rows no longer sum to 1. "
-                "Hide it before."
-            )
-    return compare_probabilities(values, softmax(np.where(past, scores, -np.inf)))
+def _check_causal_attention(answer) -> Mistake | None:
+    for scores in (
+        np.array([[1.0, 9.0, 9.0], [0.5, 2.0, 9.0], [1.0, 0.0, -1.0]]),
+        np.array([[800.0, 0.0], [-900.0, -901.0]]),
+    ):
+        past = np.tril(np.ones_like(scores, dtype=bool))
+        wanted = softmax(np.where(past, scores, -np.inf))
+        values = answer(scores.copy())
+        off = compare_probabilities(values, wanted)
+        if off is None:
+            continue
+        if off.name in ("no-array", "shape", "not-finite"):
+            return off
+        return _attention_mistake(np.asarray(values, dtype=float), scores, past) or off
+    return None
 
 
-def _check_rotation(answer) -> str | None:
+def _attention_mistake(values: np.ndarray, scores: np.ndarray, past: np.ndarray) -> Mistake | None:
+    """A mistake in hiding the future that has a name, if it is one."""
+    if (np.abs(values[~past]) > 1e-9).any():
+        return Mistake(
+            "sees-the-future",
+            "A token looks at tokens after it, above the diagonal. It cannot see those yet.",
+        )
+    if not np.diag(values).any():
+        return Mistake("not-itself", "A token may look at itself too, on the diagonal.")
+    if np.allclose(values, np.where(past, softmax(scores), 0), atol=1e-6):
+        return Mistake(
+            "hidden-too-late",
+            "The future is hidden after the softmax, so rows no longer sum to 1. Hide it before.",
+        )
+    if np.allclose(values, np.where(past, 1, 0) / past.sum(axis=1, keepdims=True)):
+        return Mistake("even", "Every earlier token gets the same share. What do the scores say?")
+    if np.allclose(values.sum(axis=0), 1, atol=1e-6) and not np.allclose(values.sum(axis=1), 1):
+        return Mistake("wrong-axis", "The columns sum to 1, and the rows should.")
+    return None
+
+
+def _check_rotation(answer) -> Mistake | None:
     for pair, position, frequency in (((1.0, 0.0), 3, 0.1), ((0.6, -2.0), 7, 0.01)):
         angle = position * frequency
         wanted = _rotate(pair, angle)
         values = answer(np.array(pair), position, frequency)
         off = compare_array(values, wanted)
-        if off and compare_array(values, _rotate(pair, -angle)) is None:
-            return "It turns the other way: check the signs of the two sines."
-        first, second = wanted
-        x_overwritten = first * math.sin(angle) + pair[1] * math.cos(angle)
-        y_overwritten = pair[0] * math.cos(angle) - second * math.sin(angle)
-        if off and compare_array(values, [first, x_overwritten]) is None:
-            return "The first number is right. Did you change x before you computed y with it?"
-        if off and compare_array(values, [y_overwritten, second]) is None:
-            return "The second number is right. Did you change y before you computed x with it?"
         if off:
-            return f"For the pair {pair} at position {position}: {off}"
+            known = _rotation_mistake(values, pair, angle)
+            return known or off.where(f"For the pair {pair} at position {position}")
+    return None
+
+
+def _rotation_mistake(values, pair, angle: float) -> Mistake | None:
+    """A mistake in the rotation that has a name, if it is one."""
+    if compare_array(values, _rotate(pair, -angle)) is None:
+        return Mistake("other-way", "It turns the other way: check the signs of the two sines.")
+    if compare_array(values, _rotate(pair, math.radians(angle))) is None:
+        return Mistake("degrees", "The angle is in radians already, as NumPy expects it.")
+    first, second = _rotate(pair, angle)
+    x_overwritten = first * math.sin(angle) + pair[1] * math.cos(angle)
+    y_overwritten = pair[0] * math.cos(angle) - second * math.sin(angle)
+    if compare_array(values, [first, x_overwritten]) is None:
+        return Mistake(
+            "overwrites",
+            "The first number is right. Did you change x before you computed y with it?",
+        )
+    if compare_array(values, [y_overwritten, second]) is None:
+        return Mistake(
+            "overwrites",
+            "The second number is right. Did you change y before you computed x with it?",
+        )
+    if compare_array(values, list(pair)) is None:
+        return Mistake("not-turned", "The pair comes back as it was.")
     return None
 
 
@@ -89,43 +134,85 @@ def _rotate(pair, angle: float) -> np.ndarray:
     )
 
 
-def _check_kv_cache(answer) -> str | None:
-    # QwQ-32B at F16: 256 KiB per token (config: 64 layers, 8 key/value heads of 128).
-    for tokens, layers, heads, dimension, size in ((8192, 64, 8, 128, 2), (100, 4, 2, 64, 1)):
+def _check_kv_cache(answer) -> Mistake | None:
+    # No two factors alike, and none of them 8, so that each mistake can be told from the others.
+    for tokens, layers, heads, dimension, size in ((1000, 48, 6, 96, 2), (100, 4, 2, 64, 1)):
         wanted = 2 * tokens * layers * heads * dimension * size
         value = answer(tokens, layers, heads, dimension, size)
         off = compare_number(value, wanted, relative=1e-9)
+        if off is None:
+            continue
         if size > 1 and compare_number(value, wanted / size, relative=1e-9) is None:
             one_byte = answer(tokens, layers, heads, dimension, 1)
             if compare_number(one_byte, wanted / size, relative=1e-9) is None:
-                return "It is half of what it should be. Are the bytes of each number counted?"
-            return "It is half of what it should be. Keys and values are both kept."
-        if off:
-            return f"For {tokens} tokens, {layers} layers and {heads} key/value heads: {off}"
+                return Mistake(
+                    "numbers-not-bytes",
+                    "It is half of what it should be. Are the bytes of each number counted?",
+                )
+            return Mistake(
+                "keys-only", "It is half of what it should be. Keys and values are both kept."
+            )
+        for name, factor, words in (
+            ("one-layer", layers, "Every layer keeps keys and values of its own."),
+            ("one-head", heads, "Every key/value head keeps keys and values of its own."),
+            ("one-token", tokens, "This is one token's share. How many tokens are there?"),
+            ("one-number", dimension, "A key is a vector of `head_dimension` numbers."),
+        ):
+            if compare_number(value, wanted / factor, relative=1e-9) is None:
+                return Mistake(name, words)
+        return off.where(f"For {tokens} tokens, {layers} layers and {heads} key/value heads")
     return None
 
 
-def _check_attention_parameters(answer) -> str | None:
+def _check_attention_parameters(answer) -> Mistake | None:
     for hidden, heads, kv_heads, dimension in ((5120, 40, 8, 128), (256, 4, 2, 64)):
         queries, keys = heads * dimension, kv_heads * dimension
         weights = hidden * queries + 2 * hidden * keys + queries * hidden
         biases = queries + 2 * keys
         value = answer(hidden, heads, kv_heads, dimension)
-        if compare_number(value, weights, relative=1e-9) is None:
-            return "All four matrices are counted, but not the biases of Q, K and V."
-        if any(
-            compare_number(value, weights - queries * hidden + extra, relative=1e-9) is None
-            for extra in (0, biases)
-        ):
-            return "The output matrix is missing: it quantisations the heads' results."
-        if compare_number(value, weights + biases + hidden, relative=1e-9) is None:
-            return "The output projection has no bias in this architecture."
-        full = 4 * hidden * queries
-        if kv_heads != heads and compare_number(value, full + 3 * queries, relative=1e-9) is None:
-            return "Keys and values have fewer heads than queries: grouped-query attention."
         off = compare_number(value, weights + biases, relative=1e-9)
-        if off:
-            return f"For hidden size {hidden} with {heads} and {kv_heads} heads: {off}"
+        if off is None:
+            continue
+        for name, wrong, words in (
+            (
+                "no-biases",
+                weights,
+                "All four matrices are counted, but not the biases of Q, K and V.",
+            ),
+            (
+                "no-output",
+                weights - queries * hidden + biases,
+                "The output matrix is missing: it mixes the heads' results.",
+            ),
+            (
+                "no-output",
+                weights - queries * hidden,
+                "The output matrix is missing: it mixes the heads' results.",
+            ),
+            (
+                "output-bias",
+                weights + biases + hidden,
+                "The output projection has no bias in this architecture.",
+            ),
+            (
+                "all-heads",
+                4 * hidden * queries + 3 * queries,
+                "Keys and values have fewer heads than queries: grouped-query attention.",
+            ),
+            (
+                "keys-or-values",
+                weights + biases - hidden * keys - keys,
+                "Keys and values each have a matrix and a bias of their own.",
+            ),
+            (
+                "one-bias",
+                weights + queries,
+                "Keys and values have biases as well.",
+            ),
+        ):
+            if compare_number(value, wrong, relative=1e-9) is None:
+                return Mistake(name, words)
+        return off.where(f"For hidden size {hidden} with {heads} and {kv_heads} heads")
     return None
 
 
@@ -150,40 +237,13 @@ def rotate_pair(pair, position, frequency):
         x * np.sin(angle) + y * np.cos(angle),
     ])
 """,
-        wrong=(
-            WrongExample(
-                "def rotate_pair(pair, position, f):\n"
-                "    a = -position * f\n"
-                "    x, y = pair\n"
-                "    return np.array([x * np.cos(a) - y * np.sin(a),"
-                " x * np.sin(a) + y * np.cos(a)])",
-                "other way",
-            ),
-            WrongExample(
-                "def rotate_pair(pair, position, f):\n"
-                "    x, y = pair\n"
-                "    x = x * np.cos(position * f) - y * np.sin(position * f)\n"
-                "    y = x * np.sin(position * f) + y * np.cos(position * f)\n"
-                "    return np.array([x, y])",
-                "change x before",
-            ),
-            WrongExample(
-                "def rotate_pair(pair, position, f):\n"
-                "    x, y = pair\n"
-                "    y = x * np.sin(position * f) + y * np.cos(position * f)\n"
-                "    x = x * np.cos(position * f) - y * np.sin(position * f)\n"
-                "    return np.array([x, y])",
-                "change y before",
-            ),
-            WrongExample("def rotate_pair(pair, position, f):\n    return pair", "off"),
-            WrongExample(
-                "def rotate_pair(pair, position, f):\n    return pair[0] * np.cos(position * f)",
-                "shape",
-            ),
-        ),
+        difficulty=2,
+        importance=3,
+        minutes=6,
     ),
     Exercise(
         id="02.key_value_head",
+        setup="import numpy as np",
         title="Which key/value head does a query head read?",
         answer="key_value_head",
         check=_check_key_value_head,
@@ -197,12 +257,9 @@ def key_value_head(query_head, heads, kv_heads):
     group = heads // kv_heads
     return query_head // group
 """,
-        wrong=(
-            WrongExample("def key_value_head(q, h, k):\n    return q % k", "Neighbours"),
-            WrongExample("def key_value_head(q, h, k):\n    return q // k", "shared"),
-            WrongExample("def key_value_head(q, h, k):\n    return q / (h // k)", "whole"),
-            WrongExample("def key_value_head(q, h, k):\n    return q // (h // k) + 1", "too large"),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=5,
     ),
     Exercise(
         id="02.causal_attention",
@@ -220,22 +277,13 @@ def causal_attention(scores):
     past = np.tril(np.ones_like(scores)) == 1
     return softmax(np.where(past, scores, -np.inf))
 """,
-        wrong=(
-            WrongExample(
-                "def causal_attention(scores):\n    return softmax(scores)", "tokens after it"
-            ),
-            WrongExample(
-                "def causal_attention(scores):\n    return np.tril(softmax(scores))",
-                "before",
-            ),
-            WrongExample(
-                "def causal_attention(scores):\n    return np.triu(softmax(scores))",
-                "tokens after it",
-            ),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=10,
     ),
     Exercise(
         id="02.kv_cache",
+        setup="import numpy as np",
         title="How many bytes does the KV cache of a conversation take?",
         answer="kv_cache_bytes",
         check=_check_kv_cache,
@@ -249,23 +297,9 @@ def kv_cache_bytes(tokens, layers, kv_heads, head_dimension, bytes_per_number):
     numbers_per_token = 2 * layers * kv_heads * head_dimension
     return tokens * numbers_per_token * bytes_per_number
 """,
-        wrong=(
-            WrongExample(
-                "def kv_cache_bytes(t, layers, h, d, b):\n    return t * layers * h * d * b",
-                "Keys and values",
-            ),
-            WrongExample(
-                "def kv_cache_bytes(t, layers, h, d, b):\n    return 2 * t * layers * h * d",
-                "bytes of each number",
-            ),
-            WrongExample(
-                "def kv_cache_bytes(t, layers, h, d, b):\n    return 2 * t * h * d * b", "too small"
-            ),
-            WrongExample(
-                "def kv_cache_bytes(t, layers, h, d, b):\n    return 16 * t * layers * h * d * b",
-                "Bits or bytes?",
-            ),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=5,
     ),
     Exercise(
         id="02.attention_parameters",
@@ -285,25 +319,8 @@ def attention_parameters(hidden, heads, kv_heads, head_dimension):
     biases = queries + 2 * keys
     return matrices + biases
 """,
-        wrong=(
-            WrongExample(
-                "def attention_parameters(n, h, k, d):\n    return 2 * n * h * d + 2 * n * k * d",
-                "biases",
-            ),
-            WrongExample(
-                "def attention_parameters(n, h, k, d):\n"
-                "    return n * h * d + 2 * n * k * d + h * d + 2 * k * d",
-                "output matrix",
-            ),
-            WrongExample(
-                "def attention_parameters(n, h, k, d):\n    return 4 * n * h * d + 3 * h * d",
-                "grouped-query",
-            ),
-            WrongExample(
-                "def attention_parameters(n, h, k, d):\n"
-                "    return 2 * n * h * d + 2 * n * k * d + h * d + 2 * k * d + n",
-                "no bias",
-            ),
-        ),
+        difficulty=3,
+        importance=3,
+        minutes=8,
     ),
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from math import comb
 
 import numpy as np
 
 from course_utils.nano.tasks import Problem
 from course_utils.teaching.exercises.compare import compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise, Mistake
 
 _SUM = Problem("addition", "en", "47+38=?", 47, "+", 38)
 _END = "<|im_end|>"
@@ -36,15 +37,29 @@ def _check_verifier(answer) -> str | None:
     return None
 
 
-def _check_fooling(answer) -> str | None:
-    text = str(answer)
-    reply = text.split("</think>")[-1]
+# Words and signs that take back what a number says, or leave it open.
+_TAKEN_BACK = re.compile(
+    r"\?|？|n't\b|n’t\b|[不没非错]|\b(?:not|no|nor|never|none|cannot|neither|without|except|but|unless|"
+    r"wrong|false|incorrect|maybe|perhaps|possibly|guess\w*|doubt\w*|unlikely|unsure|or|if|"
+    r"almost|nearly|over|under|above|below|than|between|about|around|roughly)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def _check_fooling(answer) -> Mistake | None:
+    reply = str(answer).split("</think>")[-1]
     if "85" not in reply:
-        return "The naive verifier does not pay this: it looks for 85 after </think>."
-    numbers = "".join(c if c.isdigit() else " " for c in reply).split()
-    denied = {"not", "never", "isn't", "no", "nor", "cannot"} & set(reply.lower().split())
-    if numbers == ["85"] and not denied:
-        return "That is the right answer itself. Find a reply that is paid and is no answer."
+        return Mistake(
+            "not-paid", "The naive verifier does not pay this: it looks for 85 after </think>."
+        )
+    # The two numbers of the sum may be said again; any other number makes it no answer.
+    numbers = set(_NUMBER.findall(reply)) - {"47", "38"}
+    if numbers == {"85"} and not _TAKEN_BACK.search(reply):
+        return Mistake(
+            "right-answer",
+            "That is the right answer itself. Find a reply that is paid and is no answer.",
+        )
     return None
 
 
@@ -105,10 +120,9 @@ EXERCISES = [
             "What if you wrote many numbers?",
         ),
         solution='fooling_reply = "</think>\\n\\n83 84 85 86 87<|im_end|>"',
-        wrong=(
-            WrongExample('fooling_reply = "</think>\\n\\n85<|im_end|>"', "the right answer itself"),
-            WrongExample('fooling_reply = "</think>\\n\\n86<|im_end|>"', "does not pay this"),
-        ),
+        difficulty=1,
+        importance=4,
+        minutes=3,
     ),
     Exercise(
         id="03.verifier",
@@ -128,20 +142,9 @@ def mended(problem, text):
     numbers = re.findall(r"-?[0-9]+", answer)
     return float(text.endswith(END) and numbers == [str(problem.answer)])
 """,
-        wrong=(
-            WrongExample(
-                "def mended(problem, text):\n"
-                "    return float(str(problem.answer) in text.split('</think>')[-1])",
-                "list of guesses",
-            ),
-            WrongExample(
-                "def mended(problem, text):\n"
-                "    return float(re.findall('[0-9]+', split_reply(text)[1]) == "
-                "[str(problem.answer)])",
-                "end mark",
-            ),
-            WrongExample("def mended(problem, text):\n    return 0.0", "right reply earns nothing"),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=10,
     ),
     Exercise(
         id="03.advantages",
@@ -161,26 +164,9 @@ def group_advantages(rewards):
     deviation = rewards.std(axis=1, ddof=1, keepdims=True)
     return centred / (deviation + 1e-4)
 """,
-        wrong=(
-            WrongExample(
-                "def group_advantages(r):\n    return r - r.mean(axis=1, keepdims=True)",
-                "standard deviation",
-            ),
-            WrongExample(
-                "def group_advantages(r):\n    return (r - r.mean()) / r.std()", "sum to 0"
-            ),
-            WrongExample(
-                "def group_advantages(r):\n"
-                "    return (r - r.mean(axis=1, keepdims=True)) / r.std(axis=1, keepdims=True)",
-                "deviation of 0",
-            ),
-            WrongExample(
-                "def group_advantages(r):\n"
-                "    centred = r - r.mean(axis=1, keepdims=True)\n"
-                "    return centred / (r.std(axis=1, keepdims=True) + 1e-4)",
-                "whole population",
-            ),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=10,
     ),
     Exercise(
         id="03.pass_at_k",
@@ -198,14 +184,8 @@ import math
 def pass_at_k(n, c, k):
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 """,
-        wrong=(
-            WrongExample("def pass_at_k(n, c, k):\n    return 1 - (1 - c / n) ** k", "replacement"),
-            WrongExample(
-                "import math\n\n"
-                "def pass_at_k(n, c, k):\n"
-                "    return math.comb(n - c, k) / math.comb(n, k)",
-                "all k are wrong",
-            ),
-        ),
+        difficulty=3,
+        importance=4,
+        minutes=10,
     ),
 ]

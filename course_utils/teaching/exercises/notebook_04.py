@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from course_utils.nano.readability import mixes_scripts, repeated_ngrams
 from course_utils.teaching.exercises.compare import compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise
 
 
 def _check_mixes(answer) -> str | None:
@@ -113,25 +113,9 @@ def mixes(thought):
     chinese = any("\\u4e00" <= c <= "\\u9fff" for c in thought)
     return latin and chinese
 """,
-        wrong=(
-            WrongExample(
-                "def mixes(thought):\n"
-                "    ascii = any(c.isascii() for c in thought)\n"
-                "    return ascii and not thought.isascii()",
-                "`：` is a colon",
-            ),
-            WrongExample(
-                "def mixes(thought):\n"
-                "    latin = any(c.isascii() and c.isalpha() for c in thought)\n"
-                "    return latin and not thought.isascii() and len(thought) > 12",
-                "One Chinese character",
-            ),
-            WrongExample(
-                "def mixes(thought):\n    return any('\\u4e00' <= c <= '\\u9fff' for c in thought)",
-                "Only Chinese",
-            ),
-            WrongExample("def mixes(thought):\n    return 0.5", "True or False"),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=6,
     ),
     Exercise(
         id="04.repeats",
@@ -150,24 +134,9 @@ def repeated_share(tokens, n):
     grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 """,
-        wrong=(
-            WrongExample(
-                "def repeated_share(tokens, n):\n"
-                "    grams = [tuple(tokens[i:i+n]) for i in range(len(tokens) - n + 1)]\n"
-                "    return len(set(grams)) / len(grams) if grams else 0.0",
-                "For",
-            ),
-            WrongExample(
-                "def repeated_share(tokens, n):\n    return 1 - len(set(tokens)) / len(tokens)",
-                "too large",
-            ),
-            WrongExample(
-                "def repeated_share(tokens, n):\n"
-                "    grams = [tuple(tokens[i:i+n]) for i in range(len(tokens) - n + 1)]\n"
-                "    return 1 - len(set(grams)) / max(1, len(grams))",
-                "shorter than one n-gram",
-            ),
-        ),
+        difficulty=3,
+        importance=4,
+        minutes=8,
     ),
     Exercise(
         id="04.short",
@@ -186,24 +155,9 @@ def short_reward(right, tokens, free, limit):
     shortness = min(1.0, max(0.0, (limit - tokens) / (limit - free)))
     return float(right) * shortness
 """,
-        wrong=(
-            WrongExample(
-                "def short_reward(right, tokens, free, limit):\n"
-                "    short = min(1.0, max(0.0, (limit - tokens) / (limit - free)))\n"
-                "    return (float(right) + short) / 2",
-                "limit=192",
-            ),
-            WrongExample(
-                "def short_reward(right, tokens, free, limit):\n"
-                "    return float(right) * (limit - tokens) / (limit - free)",
-                "right and short",
-            ),
-            WrongExample(
-                "def short_reward(right, tokens, free, limit):\n"
-                "    return float(right and tokens <= free)",
-                "halfway",
-            ),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=6,
     ),
     Exercise(
         id="04.going",
@@ -224,24 +178,8 @@ def still_going(chance, temperature, checks):
     on, end = chance ** (1 / temperature), (1 - chance) ** (1 / temperature)
     return (on / (on + end)) ** checks
 """,
-        wrong=(
-            WrongExample(
-                "def still_going(chance, temperature, checks):\n    return chance ** checks",
-                "sharpened",
-            ),
-            WrongExample(
-                "def still_going(chance, temperature, checks):\n"
-                "    if temperature == 0:\n        return 1.0\n"
-                "    on, end = chance ** (1 / temperature), (1 - chance) ** (1 / temperature)\n"
-                "    return (on / (on + end)) ** checks",
-                "ending is likelier",
-            ),
-            WrongExample(
-                "def still_going(chance, temperature, checks):\n"
-                "    if temperature == 0:\n        return float(chance > 0.5)\n"
-                "    return chance ** (checks / temperature)",
-                "sharpened",
-            ),
-        ),
+        difficulty=4,
+        importance=3,
+        minutes=12,
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.teaching.exercises.compare import compare_array, compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise
 
 
 def _check_mixture_layer(answer) -> str | None:
@@ -132,25 +132,9 @@ def mixture_layer(hidden, width, experts, used):
     expert = 3 * hidden * width
     return router + experts * expert, router + used * expert
 """,
-        wrong=(
-            WrongExample(
-                "def mixture_layer(h, w, e, u):\n    return e * 3 * h * w, u * 3 * h * w",
-                "router's matrix is missing",
-            ),
-            WrongExample(
-                "def mixture_layer(h, w, e, u):\n"
-                "    return e * (3 * h * w + h), u * (3 * h * w + h)",
-                "whole router",
-            ),
-            WrongExample(
-                "def mixture_layer(h, w, e, u):\n"
-                "    return e * 2 * h * w + e * h, u * 2 * h * w + e * h",
-                "three matrices",
-            ),
-            WrongExample(
-                "def mixture_layer(h, w, e, u):\n    return e * 3 * h * w + e * h", "Two numbers"
-            ),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=8,
     ),
     Exercise(
         id="05.route",
@@ -170,31 +154,9 @@ def route(scores, used):
     chosen = np.take_along_axis(softmax(scores), experts, axis=-1)
     return experts, chosen / chosen.sum(axis=-1, keepdims=True)
 """,
-        wrong=(
-            WrongExample(
-                "def route(scores, used):\n"
-                "    e = np.argsort(-scores)[:, :used]\n"
-                "    return e, np.take_along_axis(softmax(scores), e, axis=-1)",
-                "sum to 1",
-            ),
-            WrongExample(
-                "def route(scores, used):\n"
-                "    e = np.argsort(scores)[:, -used:]\n"
-                "    w = np.take_along_axis(softmax(scores), e, axis=-1)\n"
-                "    return e, w / w.sum(-1, keepdims=True)",
-                "likeliest",
-            ),
-            WrongExample(
-                "def route(scores, used):\n"
-                "    e = np.argsort(scores)[:, :used]\n"
-                "    w = np.take_along_axis(softmax(scores), e, axis=-1)\n"
-                "    return e, w / w.sum(-1, keepdims=True)",
-                "Other experts",
-            ),
-            WrongExample(
-                "def route(scores, used):\n    return np.argsort(-scores)[:, :used]", "Two things"
-            ),
-        ),
+        difficulty=4,
+        importance=5,
+        minutes=12,
     ),
     Exercise(
         id="05.effective_experts",
@@ -212,32 +174,9 @@ def effective_experts(load):
     busy = load[load > 0]
     return np.exp(-np.sum(busy * np.log(busy)))
 """,
-        wrong=(
-            WrongExample(
-                "def effective_experts(load):\n"
-                "    b = load[load > 0]\n"
-                "    return -np.sum(b * np.log(b))",
-                "exponential",
-            ),
-            WrongExample(
-                "def effective_experts(load):\n"
-                "    with np.errstate(all='ignore'):\n"
-                "        return np.exp(-np.sum(load * np.log(load)))",
-                "0 log 0",
-            ),
-            WrongExample(
-                "def effective_experts(load):\n"
-                "    b = load[load > 0]\n"
-                "    return np.exp(-np.sum(b * np.log2(b)))",
-                "nats",
-            ),
-            WrongExample(
-                "def effective_experts(load):\n"
-                "    b = load[load > 0]\n"
-                "    return np.exp(np.sum(b * np.log(b)))",
-                "sign",
-            ),
-        ),
+        difficulty=3,
+        importance=3,
+        minutes=8,
     ),
     Exercise(
         id="05.mutual_information",
@@ -259,32 +198,9 @@ def mutual_information(counts):
     seen = joint > 0
     return np.sum(joint[seen] * np.log2(joint[seen] / unrelated[seen]))
 """,
-        wrong=(
-            WrongExample(
-                "def mutual_information(c):\n"
-                "    j = c / c.sum()\n"
-                "    u = j.sum(1, keepdims=True) * j.sum(0, keepdims=True)\n"
-                "    s = j > 0\n"
-                "    return np.sum(j[s] * np.log(j[s] / u[s]))",
-                "nats",
-            ),
-            WrongExample(
-                "def mutual_information(c):\n"
-                "    j = c / c.sum()\n"
-                "    u = j.sum(1, keepdims=True) * j.sum(0, keepdims=True)\n"
-                "    with np.errstate(all='ignore'):\n"
-                "        return np.sum(j * np.log2(j / u))",
-                "empty cell",
-            ),
-            WrongExample(
-                "def mutual_information(c):\n"
-                "    j = c / c.sum()\n"
-                "    u = j.sum(1, keepdims=True) * j.sum(0, keepdims=True)\n"
-                "    s = j > 0\n"
-                "    return np.sum(c[s] * np.log2(j[s] / u[s]))",
-                "shares",
-            ),
-        ),
+        difficulty=4,
+        importance=3,
+        minutes=12,
     ),
     Exercise(
         id="05.touched",
@@ -302,21 +218,8 @@ def touched(experts, used, tokens):
     missed_by_one = 1 - used / experts
     return experts * (1 - missed_by_one**tokens)
 """,
-        wrong=(
-            WrongExample(
-                "def touched(experts, used, tokens):\n    return min(experts, used * tokens)",
-                "read only once",
-            ),
-            WrongExample(
-                "def touched(experts, used, tokens):\n"
-                "    return 1 - (1 - used / experts) ** tokens",
-                "share of the experts",
-            ),
-            WrongExample(
-                "def touched(experts, used, tokens):\n"
-                "    return experts * (1 - used / experts) ** tokens",
-                "*not* touched",
-            ),
-        ),
+        difficulty=3,
+        importance=4,
+        minutes=8,
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course_utils.teaching.exercises.compare import compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise
 from course_utils.units import GIB
 
 
@@ -91,16 +91,9 @@ EXERCISES = [
 def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
     return max(0, (free_bytes - weight_bytes) // cache_bytes_per_token)
 """,
-        wrong=(
-            WrongExample("def longest_context(f, w, c):\n    return f // c", "weights take memory"),
-            WrongExample(
-                "def longest_context(f, w, c):\n    return (f - w) / c", "half a token cannot"
-            ),
-            WrongExample("def longest_context(f, w, c):\n    return (f - w) // c", "no token does"),
-            WrongExample(
-                "def longest_context(f, w, c):\n    return (f - w) // c // 2", "half of what"
-            ),
-        ),
+        difficulty=2,
+        importance=5,
+        minutes=6,
     ),
     Exercise(
         id="06.weight",
@@ -117,22 +110,9 @@ def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
 def weight(d, dmin, scale, minimum, quant):
     return d * scale * quant - dmin * minimum
 """,
-        wrong=(
-            WrongExample(
-                "def weight(d, dmin, scale, minimum, quant):\n"
-                "    return d * scale * quant + dmin * minimum",
-                "subtracted",
-            ),
-            WrongExample(
-                "def weight(d, dmin, scale, minimum, quant):\n    return d * scale * quant",
-                "negative",
-            ),
-            WrongExample(
-                "def weight(d, dmin, scale, minimum, quant):\n"
-                "    return d * (scale * quant - minimum)",
-                "step of their own",
-            ),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=6,
     ),
     Exercise(
         id="06.mixture",
@@ -148,14 +128,9 @@ def weight(d, dmin, scale, minimum, quant):
 def highest_ratio(dense_bytes_per_token, mixture_bytes_per_token):
     return dense_bytes_per_token / mixture_bytes_per_token
 """,
-        wrong=(
-            WrongExample(
-                "def highest_ratio(dense, mixture):\n    return mixture / dense", "upside"
-            ),
-            WrongExample(
-                "def highest_ratio(dense, mixture):\n    return dense / mixture * 100", "percentage"
-            ),
-        ),
+        difficulty=1,
+        importance=4,
+        minutes=3,
     ),
     Exercise(
         id="06.kernels",
@@ -171,20 +146,8 @@ def highest_ratio(dense_bytes_per_token, mixture_bytes_per_token):
 def memory_of(kernels, weights, own, copy):
     return weights + kernels * (own + copy)
 """,
-        wrong=(
-            WrongExample(
-                "def memory_of(kernels, weights, own, copy):\n"
-                "    return kernels * (weights + own + copy)",
-                "in memory once",
-            ),
-            WrongExample(
-                "def memory_of(kernels, weights, own, copy):\n"
-                "    return weights + copy + kernels * own",
-                "each kernel has one",
-            ),
-            WrongExample(
-                "def memory_of(kernels, weights, own, copy):\n    return weights", "too small"
-            ),
-        ),
+        difficulty=2,
+        importance=3,
+        minutes=5,
     ),
 ]

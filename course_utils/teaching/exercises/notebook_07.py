@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from course_utils.teaching.exercises.compare import compare_choice, compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise
 
 
 def _check_standard_error(answer) -> str | None:
@@ -78,11 +78,9 @@ EXERCISES = [
 def standard_error(score, problems):
     return (score * (1 - score) / problems) ** 0.5
 """,
-        wrong=(
-            WrongExample("def standard_error(p, n):\n    return p * (1 - p) / n", "variance"),
-            WrongExample("def standard_error(p, n):\n    return (p * (1 - p)) ** 0.5 / n", "small"),
-            WrongExample("def standard_error(p, n):\n    return math.sqrt(p)", "NameError"),
-        ),
+        difficulty=2,
+        importance=5,
+        minutes=5,
     ),
     Exercise(
         id="07.pass_at_k",
@@ -100,17 +98,9 @@ from math import comb
 def pass_at_k_of_one(n, c, k):
     return 1 - comb(n - c, k) / comb(n, k)
 """,
-        wrong=(
-            WrongExample(
-                "def pass_at_k_of_one(n, c, k):\n    return 1 - (1 - c / n) ** k", "same answer"
-            ),
-            WrongExample(
-                "from math import comb\n"
-                "def pass_at_k_of_one(n, c, k):\n    return comb(n - c, k) / comb(n, k)",
-                "all of them are wrong",
-            ),
-            WrongExample("def pass_at_k_of_one(n, c, k):\n    return 'high'", "number"),
-        ),
+        difficulty=3,
+        importance=4,
+        minutes=10,
     ),
     Exercise(
         id="07.false_alarm",
@@ -123,11 +113,9 @@ def pass_at_k_of_one(n, c, k):
             "All twenty stay silent with probability 0.95 to the power of 20.",
         ),
         solution="chance_of_false_alarm = 1 - 0.95**20",
-        wrong=(
-            WrongExample("chance_of_false_alarm = 0.95**20", "at least one"),
-            WrongExample("chance_of_false_alarm = 20 * 0.05", "twice"),
-            WrongExample("chance_of_false_alarm = 0.05", "too small"),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=4,
     ),
     Exercise(
         id="07.which_test",
@@ -140,10 +128,8 @@ def pass_at_k_of_one(n, c, k):
             "The paired test above looks at the questions on which they differ.",
         ),
         solution='method = "McNemar"',
-        wrong=(
-            WrongExample('method = "two intervals"', "hard for both"),
-            WrongExample('method = "higher score"', "luck"),
-            WrongExample('method = "repeat until clear"', "disguise"),
-        ),
+        difficulty=1,
+        importance=4,
+        minutes=3,
     ),
 ]

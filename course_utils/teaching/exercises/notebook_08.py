@@ -7,7 +7,7 @@ import torch
 from course_utils.agents.guessing import HIGHER, LOWER
 from course_utils.agents.players import binary_search
 from course_utils.teaching.exercises.compare import compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise
 
 _CALL = '<tool_call>\n{"name": "calculator", "arguments": {"expression": "47*38"}}\n</tool_call>'
 _NESTED = '<tool_call>{"name": "find", "arguments": {"where": {"box": 3}, "n": 2}}</tool_call>'
@@ -128,38 +128,9 @@ def read_call(text):
     except (ValueError, TypeError, KeyError):
         return False
 """,
-        wrong=(
-            WrongExample(
-                "import re, json\n"
-                "def read_call(text):\n"
-                "    found = re.search(r'\\{.*?\\}', text, re.DOTALL)\n"
-                "    try:\n"
-                "        call = json.loads(found[0])\n"
-                "        return call['name'], call['arguments']\n"
-                "    except (ValueError, TypeError):\n"
-                "        return False",
-                "a call and nothing else",
-            ),
-            WrongExample(
-                "import json\n"
-                "def read_call(text):\n"
-                "    inside = text.partition('<tool_call>')[2].rpartition('</tool_call>')[0]\n"
-                "    try:\n"
-                "        call = json.loads(inside)\n"
-                "        return call['name'], call['arguments']\n"
-                "    except (ValueError, TypeError):\n"
-                "        return False",
-                "give the first",
-            ),
-            WrongExample(
-                "import json\n"
-                "def read_call(text):\n"
-                "    after = text.partition('<tool_call>')[2]\n"
-                "    call, _ = json.JSONDecoder().raw_decode(after.lstrip())\n"
-                "    return call['name'], call['arguments']",
-                "stopped with an error",
-            ),
-        ),
+        difficulty=4,
+        importance=4,
+        minutes=12,
     ),
     Exercise(
         id="08.halve",
@@ -184,31 +155,9 @@ def halve(low, high, turns):
             high = min(high, guess - 1)
     return (low + high) // 2
 """,
-        wrong=(
-            WrongExample(
-                "def halve(low, high, turns):\n    return (low + high) // 2", "after a first answer"
-            ),
-            WrongExample(
-                "def halve(low, high, turns):\n"
-                "    for guess, told in turns:\n"
-                "        if told.startswith('higher'):\n            low = guess + 1\n"
-                "        else:\n            high = guess - 1\n"
-                "    return (low + high) // 2",
-                "nothing new",
-            ),
-            WrongExample(
-                "def halve(low, high, turns):\n"
-                "    for guess, told in turns:\n"
-                "        if told.startswith('higher'):\n            high = min(high, guess - 1)\n"
-                "        else:\n            low = max(low, guess + 1)\n"
-                "    return (low + high) // 2",
-                "not in the middle",
-            ),
-            WrongExample(
-                "def halve(low, high, turns):\n    return (low + high) / 2 + 0.25",
-                "whole number",
-            ),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=10,
     ),
     Exercise(
         id="08.worth",
@@ -224,22 +173,9 @@ def halve(low, high, turns):
 def worth(success, turns, discount):
     return float(success) * discount ** (turns - 1)
 """,
-        wrong=(
-            WrongExample(
-                "def worth(success, turns, discount):\n"
-                "    return float(success) * discount ** turns",
-                "found at once",
-            ),
-            WrongExample(
-                "def worth(success, turns, discount):\n    return discount ** (turns - 1)",
-                "not found",
-            ),
-            WrongExample(
-                "def worth(success, turns, discount):\n"
-                "    return float(success) - (1 - discount) * (turns - 1)",
-                "fourth guess",
-            ),
-        ),
+        difficulty=1,
+        importance=4,
+        minutes=4,
     ),
     Exercise(
         id="08.mask",
@@ -256,17 +192,8 @@ def worth(success, turns, discount):
 def policy_loss(gain, own):
     return -(gain * own).sum() / own.sum()
 """,
-        wrong=(
-            WrongExample("def policy_loss(gain, own):\n    return -gain.mean()", "Three of eight"),
-            WrongExample(
-                "def policy_loss(gain, own):\n    return -(gain * own).mean()", "Three of eight"
-            ),
-            WrongExample(
-                "def policy_loss(gain, own):\n    return (gain * own).sum() / own.sum()", "sign"
-            ),
-            WrongExample(
-                "def policy_loss(gain, own):\n    return -(gain * own).sum(dim=1)", "one number"
-            ),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=8,
     ),
 ]

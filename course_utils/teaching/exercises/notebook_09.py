@@ -6,7 +6,7 @@ import re
 
 from course_utils.evaluation.statistics import probability_better
 from course_utils.teaching.exercises.compare import compare_choice, compare_number
-from course_utils.teaching.exercises.declaration import Exercise, WrongExample
+from course_utils.teaching.exercises.declaration import Exercise
 
 
 def _check_apart(answer) -> str | None:
@@ -135,19 +135,9 @@ EXERCISES = [
 def problems_apart(score_a, score_b, problems):
     return abs(score_a - score_b) / 100 * problems
 """,
-        wrong=(
-            WrongExample(
-                "def problems_apart(a, b, problems):\n    return (a - b) / 100 * problems",
-                "sign",
-            ),
-            WrongExample(
-                "def problems_apart(a, b, problems):\n    return abs(a - b) * problems",
-                "A share or a percentage?",
-            ),
-            WrongExample(
-                "def problems_apart(a, b, problems):\n    return abs(a - b) / problems", "too small"
-            ),
-        ),
+        difficulty=1,
+        importance=4,
+        minutes=4,
     ),
     Exercise(
         id="09.leader",
@@ -167,22 +157,9 @@ def leader(score_a, score_b, problems):
         return "A"
     return "B" if chance <= 0.05 else "undecided"
 """,
-        wrong=(
-            WrongExample(
-                'def leader(a, b, problems):\n    return "A" if a > b else "B"', "is 0.49 there"
-            ),
-            WrongExample(
-                "def leader(a, b, problems):\n"
-                "    chance = probability_better(a / 100, problems, b / 100)\n"
-                '    return "A" if chance >= 0.95 else "undecided"',
-                "speaks for B",
-            ),
-            WrongExample(
-                "def leader(a, b, problems):\n    return probability_better(a, problems, b)",
-                "stopped with an error",
-            ),
-            WrongExample('def leader(a, b, problems):\n    return "nobody"', "one of"),
-        ),
+        difficulty=3,
+        importance=4,
+        minutes=8,
     ),
     Exercise(
         id="09.stored",
@@ -199,22 +176,9 @@ def stored_and_read(parameters, active_parameters, bits):
     gigabytes_per_parameter = bits / 8 / 1e9
     return parameters * gigabytes_per_parameter, active_parameters * gigabytes_per_parameter
 """,
-        wrong=(
-            WrongExample(
-                "def stored_and_read(total, active, bits):\n"
-                "    return total * bits / 1e9, active * bits / 1e9",
-                "Bits or bytes?",
-            ),
-            WrongExample(
-                "def stored_and_read(total, active, bits):\n"
-                "    return total * bits / 8 / 1e9, total * bits / 8 / 1e9",
-                "Gigabytes read",
-            ),
-            WrongExample(
-                "def stored_and_read(total, active, bits):\n    return total * bits / 8 / 1e9",
-                "two numbers",
-            ),
-        ),
+        difficulty=2,
+        importance=3,
+        minutes=6,
     ),
     Exercise(
         id="09.false_if",
@@ -227,12 +191,9 @@ def stored_and_read(parameters, active_parameters, bits):
             "One model cannot tell apart its size, its data and its training.",
         ),
         solution='false_if = "three sizes, equal training, a gap that stays"',
-        wrong=(
-            WrongExample('false_if = "one large model that scores higher"', "more reinforcement"),
-            WrongExample('false_if = "one small model that scores higher"', "for the claim"),
-            WrongExample('false_if = "an expert who doubts it"', "not a measurement"),
-            WrongExample('false_if = "nothing"', "not one of the options"),
-        ),
+        difficulty=2,
+        importance=4,
+        minutes=4,
     ),
     Exercise(
         id="09.verdict",
@@ -260,21 +221,8 @@ would change my mind if a paired comparison on a thousand new problems showed a 
 than five points.
 """
 ''',
-        wrong=(
-            WrongExample('my_verdict = "Yes, because it is better than R1."', "words"),
-            WrongExample(
-                'my_verdict = "QwQ-32B is the better model of the two, since R1 is so much larger '
-                "and so much harder to run at home. Everyone will use it, and that is a large "
-                'impact on R1 and on its makers, too."',
-                "0 of 3",
-            ),
-            WrongExample(
-                'my_verdict = "On LiveBench the board itself has 69.5 against 72.49 in its third '
-                "edition, which is within the noise of six categories. So nobody can "
-                'tell which of the two models is better, and the impact of QwQ-32B is small."',
-                "2 of 3",
-            ),
-            WrongExample("my_verdict = 42", "text"),
-        ),
+        difficulty=3,
+        importance=5,
+        minutes=15,
     ),
 ]

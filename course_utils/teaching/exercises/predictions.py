@@ -19,6 +19,7 @@ from course_utils.teaching.page import OnPage
 class _Prediction:
     options: tuple[str, ...]
     choice: int | None  # counted from 1
+    came_true: bool | None = None  # None before the result
 
 
 _predictions: dict[str, _Prediction] = {}
@@ -72,7 +73,7 @@ def predict(
 
 
 def reveal(prediction_id: str, outcome: int | str, because: str = "") -> None:
-    """Show what came out beside what was predicted.
+    """Show what came out, beside what was predicted where a prediction was made.
 
     outcome: the number of the option that came true, from 1, or the result in words.
     because: one sentence of explanation, shown either way.
@@ -84,25 +85,32 @@ def reveal(prediction_id: str, outcome: int | str, because: str = "") -> None:
     result = outcome
     if isinstance(outcome, int):
         result = prediction.options[outcome - 1] if prediction else f"option {outcome}"
-    if chosen is None:
-        guess, remark = "none made", "Next time, guess first: a wrong guess is what sticks."
-    else:
+    rows, remark = [], ""
+    if chosen is not None:
         guess = prediction.options[chosen - 1]
         came_true = chosen == outcome if isinstance(outcome, int) else guess == outcome
+        prediction.came_true = came_true
         remark = "As you predicted." if came_true else "Not as predicted: worth a second look."
-    rows = [("Your prediction", guess), ("What came out", str(result))]
+        rows.append(("Your prediction", guess))
+    rows.append(("What came out", str(result)))
     sentences = " ".join(part for part in (remark, because) if part)
     table = "".join(
         f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>'
         f'<td style="text-align: left">{html.escape(value)}</td></tr>'
         for name, value in rows
     )
-    display(
-        OnPage(
-            f"<table>{table}</table><p>{html.escape(sentences)}</p>",
-            "\n".join(f"{name}: {value}" for name, value in rows) + f"\n{sentences}",
-        )
-    )
+    lines = [*(f"{name}: {value}" for name, value in rows), *([sentences] if sentences else [])]
+    display(OnPage(f"<table>{table}</table><p>{html.escape(sentences)}</p>", "\n".join(lines)))
+
+
+def predictions_made(number: str) -> tuple[int, int]:
+    """How many predictions of notebook ``"01"`` met their result, and how many came true."""
+    met = [
+        prediction.came_true
+        for name, prediction in _predictions.items()
+        if name.startswith(f"{number}.") and prediction.came_true is not None
+    ]
+    return len(met), sum(met)
 
 
 def _check_choice(choice: int | None, options: Sequence[str]) -> None:
