@@ -9,8 +9,9 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rebuild lab check chat accept class test lint unit notebook-tests class-notebooks \
-	reruns fuzz nano evaluate bench notebooks site pictures environment requirements clean
+.PHONY: help setup teacher grade-all rebuild lab check chat accept class test lint unit \
+	notebook-tests class-notebooks reruns fuzz nano evaluate bench notebooks site pictures \
+	environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +92,16 @@ requirements: setup ## pin every package in requirements.txt, for all systems
 		--no-header --quiet --output-file requirements.txt pyproject.toml
 	sed -i.old -E "/^(nvidia-|cuda-|triton=)|== 'emscripten'/d" requirements.txt
 	rm requirements.txt.old
+	$(BIN)/python -m uv pip compile $(UPGRADE) --universal --python-version 3.11 \
+		--extra teaching --constraint requirements.txt --no-annotate --no-header --quiet \
+		--output-file requirements-teaching.txt pyproject.toml
+	$(BIN)/python -m course_utils.installation.teaching --only-new-pins
+
+teacher: setup ## install what teachers need: marking, merging of notebooks, a hub
+	@$(BIN)/python -m course_utils.installation.teaching
+
+grade-all: teacher ## grade all notebooks of four made-up learners: right, wrong, broken, endless
+	$(ONE_THREAD) $(BIN)/python -m tests.marking.matrix
 
 rebuild: ## compile llama.cpp again, for this processor
 	$(PYTHON) course_utils/installation/bootstrap.py --rebuild

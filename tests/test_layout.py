@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "course_utils"
 
 # From the top floor down. A module belongs to the first floor that its name begins with.
 FLOORS = (
+    ("marking",),
     ("teaching",),
     ("classroom", "chat"),
     ("evaluation",),
