@@ -75,6 +75,9 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
 ``keep_min_p``, ``apply_sampling(logits, sampling)``, ``logits_of(candidates)``, ``entropy_bits``,
 ``perplexity(engine.score(text))``.
 
+**The control.** ``prompted_base("base")`` is the base with the best of twelve prompts: the row that
+stands beside each base and reinforced model. ``print(prompted_base())`` says it in a line.
+
 **Predictions and exercises.** A prediction before a result, and checks that never raise::
 
     predict("01.greedy", ["it loops", "it stops"], question="What will greedy decoding do?")
@@ -156,6 +159,7 @@ _HOMES = {
         "describe_pass_at_k",
         "sound_at_k",
     ],
+    "prompted": ["prompted_base"],
     "figures.architecture": ["parameter_treemap", "describe_parameters"],
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],

@@ -1,0 +1,63 @@
+"""Would a better prompt have done it? The row that stands beside each base and reinforced model.
+
+The figures are those of ``course_utils.nano.experiments.elicitation``: twelve prompts, the best of
+them chosen on validation questions, then asked the held-out ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from course_utils.errors import OptionError
+from course_utils.logs import read_log
+from course_utils.paths import nano_folder
+
+LABEL = "base, prompted as well as we can"
+"""What the row is called in every table of the course."""
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A model with the best of twelve prompts: ``right`` of ``asked`` held-out questions.
+
+    ``bare``: how many of the same questions it answers rightly without that prompt.
+    """
+
+    model: str
+    prompt: str
+    temperature: int
+    right: int
+    bare: int
+    asked: int
+
+    @property
+    def share(self) -> float:
+        """The share of right answers, from 0 to 1."""
+        return self.right / self.asked
+
+    def __str__(self) -> str:
+        return f'{self.right} of {self.asked} ({self.share:.0%}), prompt "{self.prompt}"'
+
+
+def prompted_base(model: str = "base", temperature: int = 0) -> Prompted:
+    """The committed result of one model with its best prompt, greedily or at temperature 1.
+
+    model: "base" (sums of three digits, as in the cards), "small base" (two digits, notebook 03),
+    or a reinforced model of the same table, "thinker" or "small base, reinforced".
+    Raises OptionError, with the names there are, for another one.
+    """
+    rows = [
+        row
+        for row in read_log(nano_folder() / "runs" / "elicitation.csv")
+        if row["exam"] == "held out" and row["temperature"] == temperature
+    ]
+    mine = [row for row in rows if row["model"] == model]
+    if not mine:
+        known = ", ".join(dict.fromkeys(row["model"] for row in rows)) or "none"
+        raise OptionError(
+            f"No prompts were tried on {model!r} at temperature {temperature}.",
+            f"Temperatures are 0 and 1; models at this one: {known}.",
+        )
+    bare = next(row for row in mine if row["prompt"] == "bare")
+    best = next(row for row in mine if row["chosen"])
+    return Prompted(model, best["prompt"], temperature, best["right"], bare["right"], best["asked"])
