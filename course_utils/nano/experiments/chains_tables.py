@@ -8,14 +8,14 @@ validation chains (``chains-prompts``), and many replies to each chain (``chains
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.logs import read_log, write_log
 from course_utils.nano.experiments.runs import log_path
 
-ARMS = ("pretrained", "rl", "sft", "rft", "distilled")
+ARMS = ("pretrained", "rl", "sft", "rft")
 TABLES = {
     "chains": ARMS,
     "chains-rl": ("steps",),
@@ -38,9 +38,9 @@ def key(row: dict) -> tuple:
     return tuple(row[name] for name in ("arm", "size", "seed", "reading_tokens") if name in row)
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, tables: Mapping[str, Sequence[str]] = TABLES) -> None:
     """Add the rows of new runs, which lie in ``folder``, to the committed tables."""
-    for table, kinds in TABLES.items():
+    for table, kinds in tables.items():
         rows = read(table)
         before = {key(row) for row in rows}
         for kind in kinds:
