@@ -145,6 +145,8 @@ _HOMES = {
     "figures.policy": [
         "group_chart",
         "describe_group",
+        "step_chart",
+        "describe_step",
         "watched_chart",
         "describe_watched",
         "averaged",
@@ -154,7 +156,9 @@ _HOMES = {
         "describe_thresholds",
         "equal_computing_chart",
         "describe_equal_computing",
+        "arms",
         "arms_chart",
+        "describe_arms",
         "pass_at_k_chart",
         "describe_pass_at_k",
         "sound_at_k",

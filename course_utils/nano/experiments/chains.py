@@ -60,9 +60,10 @@ so the arms of imitation are compared at the two smaller sizes, and the largest 
 FEWER_SEEDS = {("1.5M", "rl"): (1, 3), ("3.5M", "pretrained"): (1,)}
 """Where there are fewer than ``SEEDS``, for the same reason."""
 
-UNIT_STEPS, BATCH = 512, 32
-UNIT = UNIT_STEPS * BATCH * chains_corpus.ROW
-"""Tokens in a unit of reading, and in the rows of a step."""
+UNIT, BATCH = chains_tables.UNIT, 32
+"""Tokens in a unit of reading, and rows in a step of it."""
+
+UNIT_STEPS = UNIT // (BATCH * chains_corpus.ROW)
 
 DECAY = 96
 """Steps in which the learning rate falls to nothing before a base model is examined.  Until then
