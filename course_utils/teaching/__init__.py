@@ -75,6 +75,9 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
 ``keep_min_p``, ``apply_sampling(logits, sampling)``, ``logits_of(candidates)``, ``entropy_bits``,
 ``perplexity(engine.score(text))``.
 
+**Seeds as text.** ``by_seed(shares)`` is their mean and each of them, ``in_points(interval)`` a
+change with its interval.
+
 **The control.** ``prompted_base("base")`` is the base with the best of twelve prompts: the row that
 stands beside each base and reinforced model. ``print(prompted_base())`` says it in a line.
 
@@ -168,7 +171,20 @@ _HOMES = {
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
-    "figures.cures": ["cure_chart", "cure_verdict", "describe_cures", "effort_chart"],
+    "figures.cures": [
+        "cure_chart",
+        "cure_verdict",
+        "describe_cures",
+        "effort_chart",
+        "efforts",
+        "describe_efforts",
+        "cure_curves",
+        "describe_cure_curves",
+        "settings_chart",
+        "describe_settings",
+    ],
+    "seeds": ["by_seed", "in_points"],
+    "failure_cases": ["failure_cases", "failure_replies"],
     "figures.agents": [
         "guess_chart",
         "describe_guesses",
