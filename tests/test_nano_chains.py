@@ -5,9 +5,11 @@ from random import Random
 import pytest
 import torch
 
+from course_utils.logs import write_log
 from course_utils.nano import grpo, pretrain, tokenizer
 from course_utils.nano.experiments import (
     chains,
+    chains_above,
     chains_corpus,
     chains_exam,
     chains_imitation,
@@ -217,3 +219,23 @@ def test_the_twelve_prompts_are_kept_and_the_best_is_the_one_examined():
     for run, prompts in counted.items():
         assert set(prompts) == set(chains_prompts.PROMPTS)
         assert prompts[best[run]] == max(n for name, n in prompts.items() if name != "bare")
+
+
+def test_the_arms_above_the_line_begin_at_a_base_of_their_own_seed():
+    """As far as they are run: a seed has its base before its arms, all with every length."""
+    rows = chains_tables.read("chains-above")
+    seeds = {row["seed"] for row in rows}
+    done = {(row["seed"], row["arm"]) for row in rows}
+    assert {(seed, "pretrained") for seed in seeds} <= done
+    assert not done & set(chains_above.missing())
+    reading = chains_above.READING * chains.UNIT
+    assert {(row["size"], row["reading_tokens"]) for row in rows} <= {(chains_above.SIZE, reading)}
+
+
+def test_new_runs_are_added_to_a_table_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(chains_tables, "log_path", lambda name: tmp_path / f"{name}.csv")
+    run = {"arm": "sft", "size": "0.2M", "seed": 1, "reading_tokens": 3, "sound": 5}
+    write_log(tmp_path / "sft-0.2M-3-1.csv", [run])
+    for _ in range(2):
+        chains_tables.collect(tmp_path, {"table": ("sft",)})
+    assert chains_tables.read("table") == [run]

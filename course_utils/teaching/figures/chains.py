@@ -68,6 +68,7 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
         panels[0].plot([p.before for p in mine], after, label=size, **options)
         panels[1].plot([p.prompted for p in mine], after, label=size, **options)
     panels[0].set_xlim(left=-0.01)
+    panels[0].set_xticks([0, 0.05, 0.1, 0.15])
     panels[0].set_xlabel("base, asked barely: sound answers")
     panels[1].plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1.2, zorder=0)
     panels[1].text(0.5, 0.42, "no gain over a prompt", ha="left", va="top", fontsize=9.5)
@@ -192,7 +193,9 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
     for axes, (title, found) in zip(all_axes[0], panels.items(), strict=True):
         for row, how in enumerate(names):
             look, mine = style.series(row), list(found.get(how, {}).values())
-            axes.plot(mine, [row] * len(mine), ls="", marker=look.marker, color=look.colour, ms=8)
+            # Side by side, so that equal marks do not hide one another.
+            rows = [row + 0.2 * (place - (len(mine) - 1) / 2) for place in range(len(mine))]
+            axes.plot(mine, rows, ls="", marker=look.marker, color=look.colour, ms=7, alpha=0.85)
             if not mine:
                 axes.text(0.5, row, "not run", ha="center", va="center", color=style.GREY)
         axes.set_xlim(-0.04, 1.04)

@@ -76,7 +76,7 @@ def step_chart(
     after: titles, such as "advantage +1", and the probabilities after that step.
     """
     figure, panels = style.new_figure(
-        8.0, 1.5 + 0.5 * len(tokens), 1, len(after), sharex=True, sharey=True, squeeze=False
+        8.0, 1.9 + 0.5 * len(tokens), 1, len(after), sharex=True, sharey=True, squeeze=False
     )
     for axes, (title, values) in zip(panels[0], after.items(), strict=True):
         look = style.series(0)
@@ -91,15 +91,17 @@ def step_chart(
                 edgecolor=style.BACKGROUND,
                 label=None if row else "after one step",
             )
-            axes.text(max(first, last) + 0.02, row, f"{last - first:+.0%}", va="center")
+            change = f"{100 * (last - first):+.0f} points"
+            axes.text(max(first, last) + 0.02, row, change, va="center", fontsize=9.5)
         axes.set_title(style.drawable(title), fontsize=10.5)
-        axes.set_xlim(0, 1.12)
+        axes.set_xlim(0, 1.3)
         axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
         axes.grid(axis="x")
         axes.set_xlabel("probability")
     panels[0][0].set_yticks(range(len(tokens)), [style.drawable(token) for token in tokens])
     panels[0][0].invert_yaxis()
-    panels[0][0].legend(loc="lower right", fontsize=9)
+    handles = panels[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2, fontsize=9.5)
     figure.suptitle("What does one step do to the next token?", x=0.02, ha="left")
     return figure
 
