@@ -187,7 +187,10 @@ def describe_settings(settings: Sequence[Mapping]) -> str:
 
 
 def _short(row: Mapping) -> str:
-    return row["settings"].replace("QwQ's card", "card").replace("penalties", "put")
+    name = row["settings"].replace("QwQ's card", "card")
+    return name.replace("penalties first", "before the cut").replace(
+        "penalties last", "after the cut"
+    )
 
 
 def efforts(labels: Mapping[str, str]) -> dict[str, dict[str, list[float]]]:
