@@ -147,7 +147,8 @@ def test_a_group_without_spread_has_no_advantage_to_draw():
 def test_one_step_is_drawn_and_said_for_each_way_of_stepping():
     after = {"advantage +1": [0.8, 0.2], "advantage -1": [0.4, 0.6]}
     figure = step_chart(["ones", "</think>"], [0.6, 0.4], after)
-    assert [axes.get_title() for axes in figure.axes] == list(after)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == list(after)
     assert [text.get_text() for text in figure.axes[0].texts] == ["+20 points", "-20 points"]
     words = describe_step(["ones", "</think>"], [0.6, 0.4], after)
     assert "advantage +1: ones 60% to 80%, </think> 40% to 20%;" in words
