@@ -90,6 +90,7 @@ SIZES = {
     "1.5M": Size(sums.SIZES["1.5M"].shape, 1.5e-3, 2e-4, 5e-4),
     "3.5M": Size(sums.SIZES["3.5M"].shape, 1e-3, 1.5e-4, 5e-4),
 }
+
 SHORT = (1, 2, 3, 4)
 """Turns of the chains that the arms train on."""
 

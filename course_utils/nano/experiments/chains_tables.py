@@ -54,12 +54,10 @@ def collect(folder: Path, tables: Mapping[str, Sequence[str]] = TABLES) -> None:
             write_log(log_path(table), rows)
 
 
-def share(
-    rows: Sequence[dict], what: str = "sound", lengths: Collection[int] = SHORT, of: str = "asked"
-) -> float:
-    """Share of replies of one kind among all that were ``asked`` (or of another kind)."""
+def share(rows: Sequence[dict], lengths: Collection[int] = SHORT) -> float:
+    """Share of sound replies among all to chains of these lengths."""
     mine = [row for row in rows if row["length"] in lengths]
-    return sum(row[what] for row in mine) / max(1, sum(row[of] for row in mine))
+    return sum(row["sound"] for row in mine) / max(1, sum(row["asked"] for row in mine))
 
 
 def best(rows: Sequence[dict], *, temperature: int = 1, prompt: str | None = "bare") -> dict:
