@@ -5,43 +5,13 @@ strikes it out.
 """
 
 # Exercises with fewer than five right answers (the solution is one) or eight wrong ones.
-ANSWERS = {
-    # Notebook 03.
-    *("03.verifier", "03.advantages", "03.pass_at_k"),
-    # Notebook 04.
-    *("04.mixes", "04.repeats", "04.short", "04.going"),
-}
+ANSWERS: set[str] = set()
 
 # Notebooks without headings above their exercises, three to five quiz questions, or a closing cell.
-FRAME = {
-    # Notebook 03.
-    "03",
-    # Notebook 04.
-    "04",
-    # Notebook 05.
-    "05",
-    # Notebook 07.
-    "07",
-}
+FRAME = {"05", "07"}
 
 # Notebooks with a cell above 25 lines, or with an assert that a playing learner can trip.
-CELLS = {
-    # Notebook 04.
-    "04",
-    # Notebook 05.
-    "05",
-    # Notebook 07.
-    "07",
-}
+CELLS = {"05", "07"}
 
 # Notebooks with a bold term that does not link to docs/glossary.md.
-GLOSSARY = {
-    # Notebook 03.
-    "03",
-    # Notebook 04.
-    "04",
-    # Notebook 05.
-    "05",
-    # Notebook 07.
-    "07",
-}
+GLOSSARY = {"05", "07"}

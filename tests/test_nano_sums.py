@@ -1,9 +1,12 @@
 """The sums of notebook 03: their base model, their committed runs, and training that is watched."""
 
+from statistics import mean
+
 import pytest
 
 from course_utils.engines import open_model
 from course_utils.hashing import hash_file
+from course_utils.intervals import over_seeds
 from course_utils.logs import read_log
 from course_utils.nano import cards, export, grpo, pretrain
 from course_utils.nano.experiments import (
@@ -16,7 +19,13 @@ from course_utils.nano.experiments import (
 from course_utils.nano.model import qwen3
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
-from course_utils.teaching import describe_watched, group_chart, watched_chart
+from course_utils.teaching import (
+    describe_step,
+    describe_watched,
+    group_chart,
+    step_chart,
+    watched_chart,
+)
 from course_utils.teaching.widgets import training_live as live
 from tests.shares import agree
 
@@ -54,6 +63,18 @@ def test_a_run_of_an_objective_comes_out_again_as_its_rows():
     drawn = [row for row in rows if row["step"] in range(1, 6)]
     right, logged = (sum(128 * row["reward"] for row in some) for some in (again, drawn))
     assert agree((round(right), 640), (round(logged), 640))
+
+
+def test_a_committed_objective_came_out_again_within_its_interval():
+    """The rewards of the last ten steps, against Student's interval over the three seeds."""
+
+    def ends(rows):
+        last = [row for row in rows if row["variant"] == "GRPO" and row["step"] > 30]
+        seeds = {row["seed"] for row in last}
+        return {s: mean(row["reward"] for row in last if row["seed"] == s) for s in seeds}
+
+    committed, again = over_seeds(ends(objectives.read_runs())), ends(objectives.read_again())
+    assert again and all(committed.low <= value <= committed.high for value in again.values())
 
 
 @pytest.mark.parametrize("variant", objectives.VARIANTS)
@@ -121,6 +142,16 @@ def test_the_small_bases_card_holds_for_its_file():
 def test_a_group_without_spread_has_no_advantage_to_draw():
     figure = group_chart([1, 1], [0.0, 0.0], ["right", "right"], "A group that teaches nothing")
     assert len(figure.axes) == 2
+
+
+def test_one_step_is_drawn_and_said_for_each_way_of_stepping():
+    after = {"advantage +1": [0.8, 0.2], "advantage -1": [0.4, 0.6]}
+    figure = step_chart(["ones", "</think>"], [0.6, 0.4], after)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == list(after)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["+20 points", "-20 points"]
+    words = describe_step(["ones", "</think>"], [0.6, 0.4], after)
+    assert "advantage +1: ones 60% to 80%, </think> 40% to 20%;" in words
 
 
 def test_what_is_watched_is_drawn_for_one_run_and_for_several():

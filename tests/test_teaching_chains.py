@@ -36,9 +36,14 @@ def test_a_base_is_told_from_its_prompted_self_and_from_what_became_of_it():
 
 def test_an_arm_that_was_not_run_is_said_to_be_missing():
     names = {"rl": "reward", "sft": "imitation", "longer": "reads on", "rft": "own answers"}
-    figure = chains.arms_chart(ROWS, 2, names)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["not run"]
-    assert {p["how"] for p in chains.arms(ROWS, 2)} >= {"longer", "rl", "sft"}
+    unit = chains_tables.UNIT
+    rows = [r | {"length": 2, "reading_tokens": r["reading_tokens"] * unit // 2} for r in ROWS]
+    panels = {"small": chains.arms(rows, "0.2M", unit), "large": {}}
+    assert panels["small"]["longer"] == {1: 0.7} and panels["small"]["rl"] == {1: 0.9}
+    figure = chains.arms_chart(panels, names)
+    missing = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert missing == [["not run"], ["not run"] * 4]
+    assert "small, own answers: not run" in chains.describe_arms(panels, names)
 
 
 def test_pass_at_k_is_the_unbiased_estimate():
@@ -57,9 +62,13 @@ def test_all_figures_draw_the_committed_tables():
     assert "1.5M" in chains.describe_equal_computing(rows)
 
 
-def test_reward_helps_the_bases_in_which_working_pays_and_no_other():
-    """The finding of notebook 03, as the committed runs have it."""
-    points = chains_tables.thresholds(chains_tables.read())
-    assert len(points) > 10
-    assert all(point.after > 0.8 for point in points if point.pays > 0.1)
-    assert all(point.after < 0.2 for point in points if point.pays < 0.05)
+def test_where_nothing_is_rewarded_the_habit_of_working_drifts_either_way():
+    """Reward does not remove the thoughts of a base that is never right; it leaves them alone."""
+    habits = chains_tables.habit(chains_tables.read("chains-rl"))
+    below = [
+        habits[p.size, p.seed, p.reading_tokens]
+        for p in chains_tables.thresholds(chains_tables.read())
+        if p.before < 0.02
+    ]
+    assert any(last > first + 0.1 for first, last in below)
+    assert any(last < first - 0.05 for first, last in below)

@@ -3,7 +3,22 @@
 import pytest
 
 from course_utils.errors import OptionError
-from course_utils.teaching import cure_chart, cure_verdict, describe_cures, effort_chart
+from course_utils.intervals import Interval
+from course_utils.nano.experiments import loop_sampling
+from course_utils.teaching import (
+    by_seed,
+    cure_chart,
+    cure_curves,
+    cure_verdict,
+    describe_cure_curves,
+    describe_cures,
+    describe_efforts,
+    describe_settings,
+    effort_chart,
+    efforts,
+    in_points,
+    settings_chart,
+)
 
 SHARES = {
     "endless loops": {"before": {1: 0.9, 2: 1.0}, "after": {1: 0.0, 2: 0.02}},
@@ -42,3 +57,30 @@ def test_the_cost_of_an_answer_has_a_mark_for_every_seed():
     line, easy, hard = axes.lines
     assert list(line.get_ydata()) == [45.0, 85.0]
     assert list(easy.get_ydata()) == [40.0, 50.0] and list(hard.get_ydata()) == [80.0, 90.0]
+
+
+def test_the_committed_trainings_are_drawn_with_the_cure_and_without():
+    (axes,) = cure_curves("mixing", "failed", "How many?").axes
+    names = [line.get_label() for line in axes.lines]
+    assert names == ["right answers paid", "the cure"]
+    words = describe_cure_curves("mixing", "failed", "How many?")
+    assert words.startswith("How many? right answers paid ends at 0.7") and "the cure ends" in words
+
+
+def test_every_sampling_setting_has_its_row_and_its_words():
+    settings = loop_sampling.read_settings()
+    (axes,) = settings_chart(settings).axes
+    assert len(axes.get_yticklabels()) == len(settings)
+    assert describe_settings(settings).count("%") == len(settings)
+
+
+def test_the_cost_of_the_committed_answers_is_told_by_level():
+    found = efforts({"zero": "paid", "cured": "and short"})
+    assert list(found["paid"]) == ["easy", "medium", "hard"]
+    assert max(found["and short"]["easy"]) < min(found["paid"]["easy"])
+    assert "and short, easy: 10 to 11 tokens" in describe_efforts(found)
+
+
+def test_shares_and_changes_are_said_in_a_line():
+    assert by_seed({1: 0.25, 2: 0.75}) == " 50%  (seeds: 25%, 75%)"
+    assert in_points(Interval(0.44, 0.234, -0.65)) == "+44 points (+23 to -65)"

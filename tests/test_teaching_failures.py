@@ -7,6 +7,8 @@ from matplotlib.dates import date2num
 
 import course_utils.teaching as teaching
 from course_utils.errors import OptionError
+from course_utils.nano import readability
+from course_utils.nano.experiments import failures
 from course_utils.teaching.figures.timeline import MILESTONES
 
 MIXED = "个位：7+8=15, carry 1\ntens: 4+3=7, 7+1=8"
@@ -79,3 +81,11 @@ def test_the_timeline_names_every_model_and_its_source():
     written = " ".join(t.get_text().replace("\n", " ") for t in axes.texts)
     for milestone in MILESTONES:
         assert milestone.name in written and milestone.changed in written
+
+
+def test_the_shipped_models_show_their_failures_and_their_cures():
+    cases = teaching.failure_cases(each=1, tried=3)
+    assert list(cases) == [failure.title for failure in failures.FAILURES.values()]
+    (loop,), (mixed,) = cases["endless loops"], cases["language mixing"]
+    assert loop.failing.count("Wait") > 5 > loop.cured.count("Wait")
+    assert readability.mixes_scripts(mixed.failing)

@@ -78,6 +78,9 @@ in Markdown as HTML for ``ipywidgets.HTMLMath``, with nothing in it that could d
 ``keep_min_p``, ``apply_sampling(logits, sampling)``, ``logits_of(candidates)``, ``entropy_bits``,
 ``perplexity(engine.score(text))``.
 
+**Seeds as text.** ``by_seed(shares)`` is their mean and each of them, ``in_points(interval)`` a
+change with its interval.
+
 **The control.** ``prompted_base("base")`` is the base with the best of twelve prompts: the row that
 stands beside each base and reinforced model. ``print(prompted_base())`` says it in a line.
 
@@ -148,6 +151,8 @@ _HOMES = {
     "figures.policy": [
         "group_chart",
         "describe_group",
+        "step_chart",
+        "describe_step",
         "watched_chart",
         "describe_watched",
         "averaged",
@@ -157,7 +162,9 @@ _HOMES = {
         "describe_thresholds",
         "equal_computing_chart",
         "describe_equal_computing",
+        "arms",
         "arms_chart",
+        "describe_arms",
         "pass_at_k_chart",
         "describe_pass_at_k",
         "sound_at_k",
@@ -184,7 +191,20 @@ _HOMES = {
     "figures.choice": ["choice_chart", "describe_choice"],
     "figures.timeline": ["model_timeline", "describe_timeline"],
     "figures.recipe": ["recipe_scores", "describe_recipe"],
-    "figures.cures": ["cure_chart", "cure_verdict", "describe_cures", "effort_chart"],
+    "figures.cures": [
+        "cure_chart",
+        "cure_verdict",
+        "describe_cures",
+        "effort_chart",
+        "efforts",
+        "describe_efforts",
+        "cure_curves",
+        "describe_cure_curves",
+        "settings_chart",
+        "describe_settings",
+    ],
+    "seeds": ["by_seed", "in_points"],
+    "failure_cases": ["failure_cases", "failure_replies"],
     "figures.agents": [
         "guess_chart",
         "describe_guesses",

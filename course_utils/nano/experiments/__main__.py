@@ -16,10 +16,12 @@ EXPERIMENTS = (
     "elicitation",
     "objectives",
     "chains",
+    "chains_above",
     "recipe",
     "recipe_model",
     "failures",
     "loop_sampling",
+    "failure_prompts",
     "failure_cards",
 )
 """Later ones need models that earlier ones leave behind."""

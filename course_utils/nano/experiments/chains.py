@@ -3,9 +3,11 @@
 Base models of several sizes read chains; only those of up to three turns are ever worked
 (``chains_corpus``).  Then each arm spends as much computing as one more unit of reading:
 reinforcement learning on chains of one to four turns (``rl``), worked solutions of the same
-chains (``sft``), the model's own right answers to them (``rft``), the right answers of a larger
-reinforced model (``distilled``), or the unit of reading itself.  The exam asks chains of one to
-eight turns that no model has trained on.
+chains (``sft``), the model's own right answers to them (``rft``), or the unit of reading itself.
+The exam asks chains of one to eight turns that no model has trained on.
+
+There is no arm for distillation from a larger reinforced model.  A chain has one sound thought, so
+from two turns on a teacher that is always sound writes the solutions of ``sft``, word for word.
 
 ``python -m course_utils.nano.experiments.chains --size 0.2M --arm rl --seed 1`` makes the runs of
 one size, arm and seed, on the GPU if there is one and else on one core; with fewer choices it makes
@@ -49,9 +51,19 @@ ARMS = chains_tables.ARMS
 READINGS = (1, 2, 3, 4)
 """How many units a base model reads."""
 
-UNIT_STEPS, BATCH = 512, 32
-UNIT = UNIT_STEPS * BATCH * chains_corpus.ROW
-"""Tokens in a unit of reading, and in the rows of a step."""
+READ = tuple(("pretrained", reading) for reading in READINGS)
+SMALL = (*READ, ("rl", 2), ("sft", 2), ("rft", 2), ("rl", 3))
+PLAN = {"0.2M": SMALL, "0.7M": SMALL, "1.5M": (*READ, ("rl", 2)), "3.5M": READ}
+"""Which arms each size has, and after how many units.  The larger a model, the dearer its runs:
+so the arms of imitation are compared at the two smaller sizes, and the largest only reads."""
+
+FEWER_SEEDS = {("1.5M", "rl"): (1, 3), ("3.5M", "pretrained"): (1,)}
+"""Where there are fewer than ``SEEDS``, for the same reason."""
+
+UNIT, BATCH = chains_tables.UNIT, 32
+"""Tokens in a unit of reading, and rows in a step of it."""
+
+UNIT_STEPS = UNIT // (BATCH * chains_corpus.ROW)
 
 DECAY = 96
 """Steps in which the learning rate falls to nothing before a base model is examined.  Until then
@@ -78,8 +90,6 @@ SIZES = {
     "1.5M": Size(sums.SIZES["1.5M"].shape, 1.5e-3, 2e-4, 5e-4),
     "3.5M": Size(sums.SIZES["3.5M"].shape, 1e-3, 1.5e-4, 5e-4),
 }
-LARGEST, TEACHER = "3.5M", "1.5M"
-"""The largest size has one seed; the teacher of the distilled models has three."""
 
 SHORT = (1, 2, 3, 4)
 """Turns of the chains that the arms train on."""
@@ -108,10 +118,10 @@ class Lab:
         """Operations an arm may spend: those of a unit of reading."""
         return 6 * self.working * UNIT
 
-    def path(self, arm: str, reading: int, suffix: str, size: str = "") -> Path:
-        return self.folder / f"{arm}-{size or self.size}-{reading}-{self.seed}{suffix}"
+    def path(self, arm: str, reading: int, suffix: str) -> Path:
+        return self.folder / f"{arm}-{self.size}-{reading}-{self.seed}{suffix}"
 
-    def facts(self, arm: str, reading: int, spent: Spent | None = None, teacher: int = 0) -> dict:
+    def facts(self, arm: str, reading: int, spent: Spent | None = None) -> dict:
         before = 6 * self.working * reading * UNIT
         after = spent.flops if spent else 0
         return {
@@ -123,8 +133,7 @@ class Lab:
             "reading_tokens": reading * UNIT,
             "pretraining_flops": before,
             "arm_flops": after,
-            "teacher_flops": teacher,
-            "total_flops": before + after + teacher,
+            "total_flops": before + after,
         }
 
     def exams(self, facts: dict, name: str = "bare", drawing: Sampler | None = None) -> list[dict]:
@@ -221,14 +230,14 @@ def progress(step: int, validation: float, chosen: int = 0) -> dict:
     return {"step": step, "validation": round(validation, 4), "chosen": chosen}
 
 
-def followed(lab: Lab, arm: str, reading: int, spent: Spent, run: Iterator, teacher: int = 0):
+def followed(lab: Lab, arm: str, reading: int, spent: Spent, run: Iterator) -> list[dict]:
     """Examine a run on its way, and keep its best weights by validation; its rows."""
     budget, rows, best, kept = lab.budget, [], -1.0, {}
     for step, _ in enumerate(run, 1):
         over = spent.flops >= budget or time.time() > lab.stop
         if over or spent.flops >= budget * (1 + len(rows)) / EXAMS:
             share = lab.validation()
-            facts = lab.facts(arm, reading, spent, teacher) | progress(step, share)
+            facts = lab.facts(arm, reading, spent) | progress(step, share)
             rows.append(lab.exams(facts))
             if share > best:
                 best, chosen = share, len(rows) - 1
@@ -268,12 +277,12 @@ def falling(rate: float) -> Callable[[float], float]:
     return lambda share: rate * max(0.05, 1 - share)
 
 
-def imitated(lab: Lab, arm: str, reading: int, spent: Spent, solutions: Iterator, teacher: int = 0):
+def imitated(lab: Lab, arm: str, reading: int, spent: Spent, solutions: Iterator) -> list[dict]:
     """Train the base model on solutions, with what is left of the budget."""
     lab.load("pretrained", reading)
     rate = falling(SIZES[lab.size].imitation)
     run = chains_imitation.imitate(lab.model, solutions, rate, lab.budget, spent)
-    return followed(lab, arm, reading, spent, run, teacher)
+    return followed(lab, arm, reading, spent, run)
 
 
 def sft(lab: Lab, reading: int) -> list[dict]:
@@ -291,44 +300,19 @@ def rft(lab: Lab, reading: int) -> list[dict]:
     return imitated(lab, "rft", reading, spent, solutions)
 
 
-def distilled(lab: Lab, reading: int) -> list[dict]:
-    """Fine-tuning on the right answers of a larger model that was reinforced.
-
-    ``teacher_flops`` is what the teacher took: its pretraining, its reward, and its drawing.
-    """
-    teacher = pretrain.new_model(SIZES[TEACHER].shape, lab.seed).to(lab.model.device)
-    path = lab.path("rl", reading, ".pt", TEACHER)
-    if not path.exists():
-        other = Lab(TEACHER, lab.seed, lab.folder, lab.stop)
-        make(other, "pretrained", reading)
-        make(other, "rl", reading)
-    teacher.load_state_dict(torch.load(path))
-    drawing = Spent(working_parameters(teacher))
-    half = lab.budget // 2
-    shown = chains_imitation.right_answers(teacher, SHORT, half, drawing, lab.seed)
-    solutions = chains_imitation.again_and_again(shown, Random(f"distilled {lab.seed}"))
-    made = 6 * drawing.parameters * (reading + 1) * UNIT + drawing.flops
-    return imitated(lab, "distilled", reading, Spent(lab.working), solutions, made)
-
-
 RUNS: dict[str, Callable[[Lab, int], list[dict]]] = {
     "pretrained": pretrained,
     "rl": rl,
     "sft": sft,
     "rft": rft,
-    "distilled": distilled,
 }
 
 
-def plan(size: str) -> list[tuple[str, int]]:
-    """The runs of one size, the most telling first; the largest has few."""
-    runs = [("pretrained", reading) for reading in READINGS] + [("rl", ARMS_READING)]
-    if size == LARGEST:
-        return runs
-    runs += [("sft", ARMS_READING), ("rft", ARMS_READING), ("rl", 3)]
-    if size != TEACHER:
-        runs.append(("distilled", ARMS_READING))
-    return [*runs, ("rl", 1)]
+def plan(size: str, seed: int) -> list[tuple[str, int]]:
+    """The runs of one size and seed: arms, and how many units their bases read."""
+    return [
+        (arm, reading) for arm, reading in PLAN[size] if seed in FEWER_SEEDS.get((size, arm), SEEDS)
+    ]
 
 
 def make(lab: Lab, arm: str, reading: int) -> None:
@@ -351,14 +335,10 @@ def missing() -> list[tuple[str, int, str, int]]:
     return [
         (size, seed, arm, reading)
         for size in SIZES
-        for seed in seeds_of(size)
-        for arm, reading in plan(size)
+        for seed in SEEDS
+        for arm, reading in plan(size, seed)
         if (arm, size, seed, reading * UNIT) not in done
     ]
-
-
-def seeds_of(size: str) -> tuple[int, ...]:
-    return SEEDS[:1] if size == LARGEST else SEEDS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -378,10 +358,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_float32_matmul_precision("high")  # on a GPU: TF32
     folder, stop = cache_folder() / "chains", time.time() + chosen.seconds
     for size in [chosen.size] if chosen.size else SIZES:
-        for seed in [chosen.seed] if chosen.seed else seeds_of(size):
+        for seed in [chosen.seed] if chosen.seed else SEEDS:
             wanted = [
                 (arm, reading)
-                for arm, reading in plan(size)
+                for arm, reading in plan(size, seed)
                 if chosen.arm in (None, arm)
                 and chosen.reading in (None, reading)
                 and (chosen.again or (size, seed, arm, reading) in missing())

@@ -1,8 +1,9 @@
-"""What does imitation do with the same short chains? Worked solutions, its own, or a teacher's.
+"""What does imitation do with the same short chains? Worked solutions, or a model's own.
 
-Three arms differ only in whose solutions are read: the author's (supervised fine-tuning), the
-model's own right answers (rejection sampling, Yuan et al., arXiv 2308.01825), or those of a larger
-model that was reinforced (distillation, as in DeepSeek-R1, arXiv 2501.12948).
+Two arms differ only in whose solutions are read: the author's (supervised fine-tuning), or the
+model's own right answers (rejection sampling, Yuan et al., arXiv 2308.01825).  Those of a larger
+reinforced model (distillation, as in DeepSeek-R1, arXiv 2501.12948v1) would be the author's from
+two turns on: a chain has one sound thought.
 """
 
 from __future__ import annotations

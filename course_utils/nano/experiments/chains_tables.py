@@ -8,14 +8,15 @@ validation chains (``chains-prompts``), and many replies to each chain (``chains
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from course_utils.logs import read_log, write_log
 from course_utils.nano.experiments.runs import log_path
 
-ARMS = ("pretrained", "rl", "sft", "rft", "distilled")
+ARMS = ("pretrained", "rl", "sft", "rft")
 TABLES = {
     "chains": ARMS,
     "chains-rl": ("steps",),
@@ -26,6 +27,9 @@ TABLES = {
 
 SHORT = (1, 2, 3, 4)
 """Turns of the chains that the arms trained on."""
+
+UNIT = 512 * 32 * 128
+"""Tokens in a unit of reading: steps, rows in a step, and tokens in a row."""
 
 
 def read(table: str = "chains") -> list[dict]:
@@ -38,9 +42,9 @@ def key(row: dict) -> tuple:
     return tuple(row[name] for name in ("arm", "size", "seed", "reading_tokens") if name in row)
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, tables: Mapping[str, Sequence[str]] = TABLES) -> None:
     """Add the rows of new runs, which lie in ``folder``, to the committed tables."""
-    for table, kinds in TABLES.items():
+    for table, kinds in tables.items():
         rows = read(table)
         before = {key(row) for row in rows}
         for kind in kinds:
@@ -50,12 +54,10 @@ def collect(folder: Path) -> None:
             write_log(log_path(table), rows)
 
 
-def share(
-    rows: Sequence[dict], what: str = "sound", lengths: Collection[int] = SHORT, of: str = "asked"
-) -> float:
-    """Share of replies of one kind among all that were ``asked`` (or of another kind)."""
+def share(rows: Sequence[dict], lengths: Collection[int] = SHORT) -> float:
+    """Share of sound replies among all to chains of these lengths."""
     mine = [row for row in rows if row["length"] in lengths]
-    return sum(row[what] for row in mine) / max(1, sum(row[of] for row in mine))
+    return sum(row["sound"] for row in mine) / max(1, sum(row["asked"] for row in mine))
 
 
 def best(rows: Sequence[dict], *, temperature: int = 1, prompt: str | None = "bare") -> dict:
@@ -75,15 +77,13 @@ def best(rows: Sequence[dict], *, temperature: int = 1, prompt: str | None = "ba
 class Threshold:
     """One base model before reward, and what it became: shares over chains of 1 to 4 turns.
 
-    ``pays``: right when it works minus right when it does not, asked barely.  ``before``,
-    ``prompted`` and ``after``: sound answers of the base asked barely, of the base with the best
-    of twelve prompts, and of the reinforced model.
+    ``before``, ``prompted`` and ``after``: sound answers of the base asked barely, of the base
+    with the best of twelve prompts, and of the reinforced model.
     """
 
     size: str
     seed: int
     reading_tokens: int
-    pays: float
     before: float
     prompted: float
     after: float
@@ -93,17 +93,24 @@ def thresholds(rows: Sequence[dict]) -> list[Threshold]:
     """A point for each base model that was reinforced."""
     bare, prompted, points = best(rows), best(rows, prompt=None), []
     for (arm, size, seed, tokens), after in bare.items():
-        if arm != "rl":
-            continue
-        base = bare["pretrained", size, seed, tokens]
-        guesses = [
-            row
-            | {"guessed": row["asked"] - row["worked"]}
-            | {"right_guessed": row["right"] - row["right_worked"]}
-            for row in base
-        ]
-        works = share(guesses, "right_worked", of="worked")
-        pays = works - share(guesses, "right_guessed", of="guessed")
-        asked = prompted["pretrained", size, seed, tokens]
-        points.append(Threshold(size, seed, tokens, pays, share(base), share(asked), share(after)))
+        if arm == "rl":
+            shares = (
+                share(exam)
+                for exam in (
+                    bare["pretrained", size, seed, tokens],
+                    prompted["pretrained", size, seed, tokens],
+                    after,
+                )
+            )
+            points.append(Threshold(size, seed, tokens, *shares))
     return points
+
+
+def habit(log: Sequence[dict], steps: int = 5) -> dict[tuple[str, int, int], tuple[float, float]]:
+    """The share of completions with a thought, over the first and the last steps of each run of
+    reward, by size, seed and reading; ``log`` has the rows of ``chains-rl``."""
+    runs: dict[tuple[str, int, int], list[float]] = {}
+    for row in log:
+        run = row["size"], row["seed"], row["reading_tokens"]
+        runs.setdefault(run, []).append(row["worked"])
+    return {run: (mean(worked[:steps]), mean(worked[-steps:])) for run, worked in runs.items()}

@@ -6,7 +6,8 @@ writing, and the likeliest reply to one fixed question, so that a run can be rep
 
 ``python -m course_utils.nano.experiments.objectives`` writes
 ``models/nano/runs/objective-VARIANT.csv``; ``--variant`` and ``--seed`` make one run.  A seed that
-is in the file already is left alone.
+is in the file already is left alone; with ``--again`` it is run once more, into
+``models/nano/runs/objective-again.csv``, to be compared with what was committed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ LEARNING_RATE = 1e-4
 QUESTION = "47+38=?"
 """Asked after every step; 47+38 is in the training problems: it shows a habit, not skill."""
 EXAM = 200
+AGAIN = "objective-again"
+"""The log of runs that were made once more."""
 
 
 def reply(model: Transformer, question: str = QUESTION) -> str:
@@ -92,18 +95,28 @@ def log_name(variant: str) -> str:
 def read_runs(folder: Path | None = None) -> list[dict]:
     """All committed rows, in the order of ``VARIANTS``; replies as the model wrote them."""
     paths = [runs.log_path(log_name(variant), folder) for variant in VARIANTS]
-    return [row for path in paths for row in read_log(path, text=("variant", "reply"))]
+    return [row for path in paths for row in read_rows(path)]
+
+
+def read_again(folder: Path | None = None) -> list[dict]:
+    """The committed rows of runs that were made once more."""
+    return read_rows(runs.log_path(AGAIN, folder))
+
+
+def read_rows(path: Path) -> list[dict]:
+    return read_log(path, text=("variant", "reply"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    chosen = runs.choose(__doc__, arguments, variant=VARIANTS, seed=SEEDS)
+    flags = {"again": "run it once more, to compare"}
+    chosen = runs.choose(__doc__, arguments, flags=flags, variant=VARIANTS, seed=SEEDS)
     for variant in chosen.variant:
-        path = runs.log_path(log_name(variant))
+        path = runs.log_path(AGAIN if chosen.again else log_name(variant))
         for seed in chosen.seed:
-            rows = read_log(path, text=("variant", "reply"))
-            if seed not in {row["seed"] for row in rows}:
+            rows = read_rows(path)
+            if (variant, seed) not in {(row["variant"], row["seed"]) for row in rows}:
                 rows += run(variant, seed)
-                write_log(path, sorted(rows, key=lambda row: row["seed"]))
+                write_log(path, sorted(rows, key=lambda row: (row["variant"], row["seed"])))
                 print(f"{path.name}, seed {seed}: accuracy {rows[-1]['accuracy']}", flush=True)
 
 

@@ -1,8 +1,12 @@
-"""Which exercises does notebook 03, scaling reinforcement learning, ask?"""
+"""Which exercises does notebook 03, on scaling reinforcement learning, ask?
+
+Its quiz stands in ``questions_03``.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import comb
 
 import numpy as np
@@ -10,30 +14,75 @@ import numpy as np
 from course_utils.nano.tasks import Problem
 from course_utils.teaching.exercises.compare import compare_number
 from course_utils.teaching.exercises.declaration import Exercise, Mistake
+from course_utils.teaching.exercises.questions_03 import QUESTIONS
 
-_SUM = Problem("addition", "en", "47+38=?", 47, "+", 38)
+__all__ = ["EXERCISES", "QUESTIONS"]
+
 _END = "<|im_end|>"
+_SUM = Problem("addition", "en", "47+38=?", 47, "+", 38)
+_OTHER = Problem("addition", "en", "12+9=?", 12, "+", 9)
 
 _REPLIES = (
-    (f"ones: 7+8=15, carry 1\n</think>\n\n85{_END}", 1, "A right reply earns nothing."),
-    (f"</think>\n\nThe answer is 85.{_END}", 1, "Words around the right number should do no harm."),
-    (f"</think>\n\n86{_END}", 0, "A wrong number is paid."),
-    (f"</think>\n\n83 84 85 86{_END}", 0, "A list of guesses is paid for holding the right one."),
-    (f"</think>\n\n1850{_END}", 0, "The digits 85 inside a larger number are paid."),
+    # problem, reply, its reward, the mistake's name, and what is off otherwise
     (
+        _SUM,
+        f"ones: 7+8=15, carry 1\n</think>\n\n85{_END}",
+        1,
+        "right-unpaid",
+        "A right reply earns nothing.",
+    ),
+    (
+        _SUM,
+        f"</think>\n\nThe answer is 85.{_END}",
+        1,
+        "words-unpaid",
+        "Words around the right number should do no harm.",
+    ),
+    (
+        _OTHER,
+        f"</think>\n\n21{_END}",
+        1,
+        "one-problem-only",
+        "Another sum's right reply is not paid.",
+    ),
+    (_SUM, f"</think>\n\n86{_END}", 0, "wrong-paid", "A wrong number is paid."),
+    (
+        _SUM,
+        f"</think>\n\n83 84 85 86{_END}",
+        0,
+        "list-paid",
+        "A list of guesses is paid for holding the right one.",
+    ),
+    (
+        _SUM,
+        f"</think>\n\n1850{_END}",
+        0,
+        "digits-inside-paid",
+        "The digits 85 inside a larger number are paid.",
+    ),
+    (
+        _SUM,
         f"is it 85?\n</think>\n\n{_END}",
         0,
+        "thought-paid",
         "A right number in the thought is paid without an answer.",
     ),
-    ("</think>\n\n85", 0, "A reply that never came to its end mark is paid."),
+    (_SUM, "</think>\n\n85", 0, "no-end-paid", "A reply that never came to its end mark is paid."),
+    (
+        _SUM,
+        f"</think>\n\n-85{_END}",
+        0,
+        "negative-paid",
+        "The negative of the right number is paid.",
+    ),
 )
 
 
-def _check_verifier(answer) -> str | None:
-    for text, wanted, off in _REPLIES:
-        value = answer(_SUM, text)
-        if float(value) != wanted:
-            return f"{off} Try your verifier on {text!r}."
+def _check_verifier(answer) -> Mistake | None:
+    for problem, text, wanted, name, off in _REPLIES:
+        value = answer(problem, text)
+        if compare_number(float(value) if isinstance(value, bool | np.bool_) else value, wanted):
+            return Mistake(name, f"{off} Try your verifier on {text!r}.")
     return None
 
 
@@ -63,27 +112,56 @@ def _check_fooling(answer) -> Mistake | None:
     return None
 
 
-def _check_advantages(answer) -> str | None:
+def _check_advantages(answer) -> Mistake | None:
     rewards = np.array([[1.0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])
-    values = np.asarray(answer(rewards.copy()), dtype=float)
+    values = answer(rewards.copy())
+    if hasattr(values, "detach"):  # a PyTorch tensor
+        values = values.detach().numpy()
+    try:
+        values = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return Mistake("no-array", "An array of numbers is asked for, as large as the rewards.")
     if values.shape != rewards.shape:
-        return f"One advantage for each solution is asked for, {rewards.shape}, not {values.shape}."
+        return Mistake(
+            "shape",
+            f"One advantage for each completion is asked for, {rewards.shape}, not {values.shape}.",
+        )
     if not np.isfinite(values).all():
-        return "A group of equal rewards has a deviation of 0. Add a small number before dividing."
+        return Mistake(
+            "division-by-zero",
+            "A group of equal rewards has a deviation of 0. Add a small number before dividing.",
+        )
     wanted = _advantages(rewards)
     if np.allclose(values, wanted, rtol=0.01, atol=0.001):
         return None
+    return _advantage_mistake(values, rewards, wanted)
+
+
+def _advantage_mistake(values: np.ndarray, rewards: np.ndarray, wanted: np.ndarray) -> Mistake:
     centred = rewards - rewards.mean(axis=1, keepdims=True)
     if np.allclose(values, centred / (rewards.std(axis=1, keepdims=True) + 1e-4), rtol=0.01):
-        return (
+        return Mistake(
+            "population-deviation",
             "This divides by the deviation of a whole population, NumPy's default. A group is a "
-            "sample: `ddof=1` divides by one less, as the libraries do."
+            "sample: `ddof=1` divides by one less, as the libraries do.",
         )
     if np.allclose(values, centred):
-        return "The mean is gone; now divide each group by its standard deviation."
-    if abs(values[0].mean()) > 0.01:
-        return "The advantages of a group must sum to 0: take each group's mean, along axis 1."
-    return "The sign and the zero are right, and the size is not. Divide by the group's deviation."
+        return Mistake(
+            "no-division", "The mean is gone; now divide each group by its standard deviation."
+        )
+    if np.allclose(values, -wanted, rtol=0.01, atol=0.001):
+        return Mistake("sign", "The better completions get the negative numbers: check a sign.")
+    if np.allclose(values[0], values[0, 0]):
+        return Mistake("no-difference", "Within a group all advantages are the same.")
+    if np.abs(values.mean(axis=1)).max() > 0.01:
+        return Mistake(
+            "sum-not-zero",
+            "The advantages of a group must sum to 0: take each group's mean, along axis 1.",
+        )
+    return Mistake(
+        "size",
+        "The signs and the zeros are right, and the size is not. Divide by the group's deviation.",
+    )
 
 
 def _advantages(rewards: np.ndarray) -> np.ndarray:
@@ -91,20 +169,64 @@ def _advantages(rewards: np.ndarray) -> np.ndarray:
     return centred / (rewards.std(axis=1, ddof=1, keepdims=True) + 1e-4)
 
 
-def _check_pass_at_k(answer) -> str | None:
-    for n, c, k in ((10, 3, 1), (10, 3, 4), (256, 1, 128), (8, 0, 4), (8, 7, 2)):
+def _check_pass_at_k(answer) -> Mistake | None:
+    for n, c, k in ((10, 3, 1), (10, 3, 4), (256, 1, 128), (8, 0, 4), (8, 7, 2), (8, 8, 3)):
         wanted = 1 - comb(n - c, k) / comb(n, k)
         value = answer(n, c, k)
-        if compare_number(value, wanted, relative=1e-6) is None:
-            continue
-        if compare_number(value, 1 - (1 - c / n) ** k, relative=1e-6) is None:
-            return (
-                "This draws with replacement, as if one reply could be drawn twice; it comes out "
-                "too small. Count the ways to choose k of the n replies."
-            )
-        if compare_number(value, 1 - wanted, relative=1e-6) is None:
-            return "This is the chance that all k are wrong."
-        return f"With n={n}, c={c}, k={k}: {compare_number(value, wanted, relative=1e-6)}"
+        off = compare_number(value, wanted, relative=1e-6)
+        if off:
+            return (_pass_mistake(value, n, c, k) or off).where(f"With n={n}, c={c}, k={k}")
+    return None
+
+
+def _pass_mistake(value, n: int, c: int, k: int) -> Mistake | None:
+    """A mistake in counting that has a name, if it is one."""
+    known = (
+        (
+            1 - (1 - c / n) ** k,
+            "with-replacement",
+            "this draws with replacement, as if one reply could be drawn twice; it comes out too "
+            "small. Count the ways to choose k of the n replies.",
+        ),
+        (comb(n - c, k) / comb(n, k), "all-wrong", "this is the chance that all k are wrong."),
+        (comb(c, k) / comb(n, k), "all-right", "this is the chance that all k are right."),
+        (k * c / n, "added-up", "chances of single replies cannot be added up."),
+        (c / n, "one-reply", "this is the chance for one reply; k of them are drawn."),
+    )
+    for off, name, words in known:
+        if compare_number(value, off, relative=1e-6) is None:
+            return Mistake(name, words)
+    return None
+
+
+DIAGNOSES = {
+    "A": ("healthy", "healthy-run"),
+    "B": ("reward hacking", "hacking-unseen"),
+    "C": ("entropy collapse", "collapse-unseen"),
+    "D": ("problems too hard", "too-hard-unseen"),
+}
+_LOOK_AT = {
+    "A": "Run A learns: compare its reward with the exam, and look at its gradient norm. Which "
+    "value of the loss would you expect?",
+    "B": "In run B reward and exam tell two stories. What is it that earns the reward?",
+    "C": "Run C stays where it is, and its policy tosses no coins any more. Which column says so?",
+    "D": "In run D nothing earns a reward, so no group has spread; the policy is still undecided.",
+}
+
+
+def _check_diagnosis(answer) -> Mistake | None:
+    if not isinstance(answer, Mapping):
+        return Mistake("no-dictionary", 'Give a dictionary: {"A": "...", "B": "...", ...}.')
+    given = {str(run).strip().upper(): str(words).strip().lower() for run, words in answer.items()}
+    known = [words for words, _ in DIAGNOSES.values()]
+    if set(given) != set(DIAGNOSES):
+        return Mistake("not-all-runs", "Give one diagnosis for each of the runs A, B, C and D.")
+    for words in given.values():
+        if words not in known:
+            return Mistake("unknown-diagnosis", f"{words!r} is none of: {', '.join(known)}.")
+    for run, (words, name) in DIAGNOSES.items():
+        if given[run] != words:
+            return Mistake(name, _LOOK_AT[run])
     return None
 
 
@@ -126,7 +248,7 @@ EXERCISES = [
     ),
     Exercise(
         id="03.verifier",
-        title="Mend the verifier",
+        title="Close the verifier's hole",
         answer="mended",
         check=_check_verifier,
         right="Exactly one number, the right one, in the answer, and a proper end.",
@@ -148,7 +270,7 @@ def mended(problem, text):
     ),
     Exercise(
         id="03.advantages",
-        title="How much better than its group is each solution?",
+        title="How much better than its group is each completion?",
         answer="group_advantages",
         check=_check_advantages,
         right="A group that is all right or all wrong teaches nothing: its advantages are 0.",
@@ -167,6 +289,30 @@ def group_advantages(rewards):
         difficulty=3,
         importance=5,
         minutes=10,
+    ),
+    Exercise(
+        id="03.diagnosis",
+        title="Four runs, four diagnoses",
+        answer="diagnosis",
+        check=_check_diagnosis,
+        right="Three of the four have a loss of 0, and one of those is in the best of health: the "
+        "gradient norm tells it apart.",
+        hints=(
+            "First compare the reward with the exam: does one rise without the other?",
+            "Where the gradient norm is 0, no group has spread. Is that because all completions "
+            "are alike (look at the entropy), or because none is ever right?",
+        ),
+        solution="""
+diagnosis = {
+    "A": "healthy",
+    "B": "reward hacking",
+    "C": "entropy collapse",
+    "D": "problems too hard",
+}
+""",
+        difficulty=2,
+        importance=5,
+        minutes=5,
     ),
     Exercise(
         id="03.pass_at_k",

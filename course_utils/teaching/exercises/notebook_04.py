@@ -1,44 +1,96 @@
-"""Which exercises does notebook 04, on failures and their cures, ask?"""
+"""Which exercises does notebook 04, on failures and their cures, ask?
+
+Its quiz stands in ``questions_04``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from course_utils.nano.readability import mixes_scripts, repeated_ngrams
 from course_utils.teaching.exercises.compare import compare_number
-from course_utils.teaching.exercises.declaration import Exercise
+from course_utils.teaching.exercises.declaration import Exercise, Mistake
+from course_utils.teaching.exercises.questions_04 import QUESTIONS
+
+__all__ = ["EXERCISES", "QUESTIONS"]
 
 
-def _check_mixes(answer) -> str | None:
+def _check_mixes(answer) -> Mistake | None:
     cases = {
-        "ones: 7+8=15": "Only English letters stand there.",
-        "个位：7+8=15": "Only Chinese characters stand there; `：` is a colon.",
-        "ones: 7+8=15，进1": "English and Chinese stand there.",
-        "个位：7+8=15\ntens: 4+3=7": "Chinese stands in one line, English in the next.",
-        "7+8=15": "No script stands there at all: digits belong to none.",
-        "7+8=15，": "`，` is a sign, and signs belong to no script.",
-        "": "The thought is empty.",
-        "A B C 百": "One Chinese character is enough.",
+        "ones: 7+8=15": ("english-only", "Only English letters stand there."),
+        "个位：7+8=15": ("chinese-only", "Only Chinese characters stand there; `：` is a colon."),
+        "ones: 7+8=15，进1": ("both-missed", "English and Chinese stand there."),
+        "个位：7+8=15\ntens: 4+3=7": (
+            "lines-apart",
+            "Chinese stands in one line, English in the next.",
+        ),
+        "7+8=15": ("digits", "No script stands there at all: digits belong to none."),
+        "7+8=15，": ("signs", "`，` is a sign, and signs belong to no script."),
+        "ones，15": ("signs", "`，` is a sign, and signs belong to no script."),
+        "": ("empty-thought", "The thought is empty."),
+        "A B C 百": ("one-character", "One Chinese character is enough."),
     }
-    for thought, why in cases.items():
+    for thought, (name, why) in cases.items():
         given = answer(thought)
-        if not isinstance(given, bool):
-            return "Return True or False: does the thought hold both scripts?"
-        if given != mixes_scripts(thought):
-            return f"For {thought!r} you say {given}. {why}"
+        if not isinstance(given, bool | np.bool_ | int) or given not in (True, False):
+            return Mistake(
+                "no-boolean", "Return True or False: does the thought hold both scripts?"
+            )
+        if bool(given) != mixes_scripts(thought):
+            return Mistake(name, f"For {thought!r} you say {bool(given)}. {why}")
     return None
 
 
-def _check_repeats(answer) -> str | None:
+def _check_repeats(answer) -> Mistake | None:
     cases = (
-        (list("abcabcabc"), 3, "a loop of three"),
+        (list("abcabcabxx"), 3, "a loop of three, and its end"),
         (list("abcdefgh"), 3, "nothing repeats"),
         (list("aaaa"), 2, "one token again and again"),
-        (list("ab"), 3, "shorter than one n-gram"),
+        (list("abab"), 2, "they overlap"),
         ([5, 6, 5, 6, 7], 2, "numbers instead of letters"),
+        (list("ab"), 3, "shorter than one n-gram"),
+        ([], 1, "no token at all"),
     )
     for tokens, n, words in cases:
-        off = compare_number(answer(tokens, n), repeated_ngrams(tokens, n), relative=1e-6)
+        wanted = repeated_ngrams(tokens, n)
+        value = answer(list(tokens), n)
+        off = compare_number(value, wanted, relative=1e-6)
         if off:
-            return f"For {tokens} and n={n} ({words}): {off}"
+            case = f"For {tokens} and n={n} ({words})"
+            return (_repeats_mistake(value, tokens, n) or off).where(case)
+    return None
+
+
+def _repeats_mistake(value, tokens: list, n: int) -> Mistake | None:
+    """A mistake in counting that has a name, if it is one."""
+    grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+    apart = [tuple(tokens[i : i + n]) for i in range(0, len(tokens) - n + 1, n)]
+    known = []
+    if not grams:
+        known.append((1, "short-text", "nothing is there, so nothing is repeated."))
+    else:
+        again = 1 - repeated_ngrams(tokens, n)
+        known += [
+            (again, "share-of-new", "this is the share of n-grams that are new."),
+            (len(grams) - len(set(grams)), "a-count", "a share is asked for, not a count."),
+            (repeated_ngrams(tokens, 1), "single-tokens", "single tokens are counted, whatever n."),
+            (1 - len(set(apart)) / len(apart), "not-overlapping", "n-grams overlap."),
+            (
+                sum(grams.count(gram) > 1 for gram in grams) / len(grams),
+                "first-counted",
+                "the first of a kind has not been there before.",
+            ),
+            (
+                1 - len(set(grams)) / len(tokens),
+                "tokens-below",
+                "the share is of the n-grams, and there are fewer of them than tokens.",
+            ),
+        ]
+    for off, name, words in known:
+        if compare_number(value, off, relative=1e-6) is None:
+            return Mistake(name, words)
     return None
 
 
@@ -46,23 +98,27 @@ def _expected_reward(right: bool, tokens: int, free: int, limit: int) -> float:
     return float(right) * min(1.0, max(0.0, (limit - tokens) / (limit - free)))
 
 
-def _check_short(answer) -> str | None:
+def _check_short(answer) -> Mistake | None:
     cases = (
-        (True, 20, 40, 192, "right and short"),
-        (True, 40, 40, 192, "right, and all that is free"),
-        (True, 116, 40, 192, "right, halfway to the limit"),
-        (True, 300, 40, 192, "right, beyond the limit"),
-        (False, 5, 40, 192, "wrong and very short"),
-        (True, 30, 10, 50, "other bounds"),
+        (True, 20, 40, 192, "above-full", "right and short"),
+        (True, 40, 40, 192, "free-tokens", "right, and all that is free"),
+        (True, 116, 40, 192, "no-ramp", "right, halfway to the limit"),
+        (True, 192, 40, 192, "at-limit", "right, exactly at the limit"),
+        (True, 300, 40, 192, "below-nothing", "right, beyond the limit"),
+        (False, 5, 40, 192, "wrong-paid", "wrong and very short"),
+        (False, 300, 40, 192, "wrong-paid", "wrong and very long"),
+        (True, 30, 10, 50, "fixed-bounds", "other bounds"),
     )
-    for right, tokens, free, limit, words in cases:
+    for right, tokens, free, limit, name, words in cases:
         off = compare_number(
             answer(right, tokens, free, limit),
             _expected_reward(right, tokens, free, limit),
             relative=1e-6,
         )
         if off:
-            return f"A reply of {tokens} tokens, free={free}, limit={limit} ({words}): {off}"
+            case = f"A reply of {tokens} tokens, free={free}, limit={limit} ({words})"
+            named = off.name not in ("no-number", "not-finite")
+            return Mistake(name if named else off.name, f"{case}: {off.message}")
     return None
 
 
@@ -73,7 +129,7 @@ def _expected_going(chance: float, temperature: float, checks: int) -> float:
     return (on / (on + end)) ** checks
 
 
-def _check_still_going(answer) -> str | None:
+def _check_still_going(answer) -> Mistake | None:
     cases = (
         (0.65, 1.0, 1, "drawn as it is"),
         (0.65, 1.0, 10, "ten checks in a row"),
@@ -83,14 +139,71 @@ def _check_still_going(answer) -> str | None:
         (0.4, 0.6, 2, "ending is likelier"),
     )
     for chance, temperature, checks, words in cases:
-        off = compare_number(
-            answer(chance, temperature, checks),
-            _expected_going(chance, temperature, checks),
-            relative=1e-6,
-            absolute=1e-12,
-        )
+        wanted = _expected_going(chance, temperature, checks)
+        value = answer(chance, temperature, checks)
+        off = compare_number(value, wanted, relative=1e-6, absolute=1e-12)
         if off:
-            return f"chance {chance}, temperature {temperature}, {checks} checks ({words}): {off}"
+            case = f"chance {chance}, temperature {temperature}, {checks} checks ({words})"
+            return (_going_mistake(value, chance, temperature, checks) or off).where(case)
+    return None
+
+
+def _going_mistake(value, chance: float, temperature: float, checks: int) -> Mistake | None:
+    """A mistake in the chance that has a name, if it is one."""
+    if temperature == 0:
+        return Mistake("greedy", "at temperature 0 the likelier of the two is taken each time.")
+    sharp = _expected_going(chance, temperature, 1)
+    known = (
+        (chance * checks, "added-up", "chances in a row are multiplied, not added up."),
+        (1 - sharp**checks, "ended", "this is the chance that it has ended."),
+        (sharp**checks * (1 - sharp), "ended-then", "whether it ends after that is not asked."),
+        (sharp, "one-check", "it has to go on that many times, not once."),
+        (chance**checks, "no-temperature", "the temperature changes nothing here."),
+        (
+            chance ** (checks / temperature),
+            "sum-not-one",
+            "after the temperature the two chances do not sum to 1 any more.",
+        ),
+        (
+            _expected_going(chance, 1 / temperature, checks),
+            "upside-down",
+            "a low temperature makes the likelier more likely still; yours does the reverse.",
+        ),
+    )
+    for off, name, words in known:
+        if compare_number(value, off, relative=1e-6, absolute=1e-12) is None:
+            return Mistake(name, words)
+    return None
+
+
+CONTROLS = {
+    1: ("reward for right answers alone", "loops-control"),
+    2: ("the cold start alone", "cold-start-control"),
+    3: ("the base", "checks-control"),
+    4: ("other sampling settings", "sampling-control"),
+}
+_THINK_OF = {
+    1: "The cured looper was trained with two things at once: right answers are paid, and length "
+    "has a price. Which run takes one of them away?",
+    2: "Two steps made the cured scribbler. Look at the model in between.",
+    3: "Whoever says that reward brought a habit has to show that it was not there before.",
+    4: "The same weights can be used in more than one way. What has to be tried before training?",
+}
+
+
+def _check_control(answer) -> Mistake | None:
+    if not isinstance(answer, Mapping):
+        return Mistake("no-dictionary", 'Give a dictionary: {1: "...", 2: "...", ...}.')
+    given = {str(claim).strip(): str(words).strip().lower() for claim, words in answer.items()}
+    known = [words for words, _ in CONTROLS.values()]
+    if set(given) != set(map(str, CONTROLS)):
+        return Mistake("not-all-claims", "Give one control for each of the claims 1, 2, 3 and 4.")
+    for words in given.values():
+        if words not in known:
+            return Mistake("unknown-control", f"{words!r} is none of: {', '.join(known)}.")
+    for claim, (words, name) in CONTROLS.items():
+        if given[str(claim)] != words:
+            return Mistake(name, f"Claim {claim}. {_THINK_OF[claim]}")
     return None
 
 
@@ -181,5 +294,27 @@ def still_going(chance, temperature, checks):
         difficulty=4,
         importance=3,
         minutes=12,
+    ),
+    Exercise(
+        id="04.control",
+        title="Which control is missing?",
+        answer="missing",
+        check=_check_control,
+        right="Each of the four is one run, or less. That is what makes a claim worth repeating.",
+        hints=(
+            "A control is the same experiment without the thing that is said to have done it.",
+            "Two of the four stand in the tables above, as lines called `base` and `cold`.",
+        ),
+        solution="""
+missing = {
+    1: "reward for right answers alone",
+    2: "the cold start alone",
+    3: "the base",
+    4: "other sampling settings",
+}
+""",
+        difficulty=2,
+        importance=5,
+        minutes=5,
     ),
 ]

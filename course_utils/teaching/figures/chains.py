@@ -1,6 +1,6 @@
 """What does reward do to models that can, and to models that cannot yet? The chains, drawn.
 
-All take rows of the committed tables (``course_utils.nano.experiments.chains_tables``).
+All draw rows of the committed tables (``course_utils.nano.experiments.chains_tables``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ from course_utils.nano.experiments.chains_tables import SHORT, Threshold, share
 from course_utils.teaching import style
 
 Rows = Sequence[Mapping]
-LONG = (5, 6, 7, 8)
-SPANS = {"1 to 4 turns, as in training": SHORT, "5 to 8 turns, never rewarded": LONG}
+SPANS = {
+    "1 to 3 turns: worked in what was read": (1, 2, 3),
+    "4 turns: in the rewarded chains only": (4,),
+    "5 to 8 turns: in neither": (5, 6, 7, 8),
+}
+"""Lengths of chains, by where a model can have learnt to work them."""
+
+SEVERAL = (2, 3, 4)
+"""Turns on which the arms are compared: ``sft`` shows no working of a single turn."""
+
 ARMS = {
     "bare": "read only",
     "prompted": "read only, best of 12 prompts",
@@ -50,17 +58,18 @@ def points(rows: Rows, lengths: Sequence[int] = SHORT) -> list[dict]:
 
 
 def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
-    """Sound answers after reward, against what working pays before it and against prompting."""
+    """Sound answers after reward, against those of the base asked barely, and prompted."""
     figure, panels = style.new_figure(8.6, 4.2, 1, 2, sharey=True)
     sizes = list(dict.fromkeys(point.size for point in thresholds))
     for index, size in enumerate(sizes):
         mine, look = [p for p in thresholds if p.size == size], style.series(index)
         options = {"color": look.colour, "marker": look.marker, "ls": "", "ms": 8, "alpha": 0.85}
         after = [p.after for p in mine]
-        panels[0].plot([p.pays for p in mine], after, label=size, **options)
+        panels[0].plot([p.before for p in mine], after, label=size, **options)
         panels[1].plot([p.prompted for p in mine], after, label=size, **options)
-    panels[0].axvline(0, color=style.INK, linestyle="--", linewidth=1.2)
-    panels[0].set_xlabel("base: right when it works, minus when it guesses")
+    panels[0].set_xlim(left=-0.01)
+    panels[0].set_xticks([0, 0.05, 0.1, 0.15])
+    panels[0].set_xlabel("base, asked barely: sound answers")
     panels[1].plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1.2, zorder=0)
     panels[1].text(0.5, 0.42, "no gain over a prompt", ha="left", va="top", fontsize=9.5)
     panels[1].set_xlabel("base, with the best of 12 prompts")
@@ -78,16 +87,16 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
 def describe_thresholds(thresholds: Sequence[Threshold]) -> str:
     """Alt text for ``threshold_chart``."""
     parts = [
-        f"{p.size} seed {p.seed}: working pays {100 * p.pays:.0f} points, prompted "
-        f"{p.prompted:.0%}, after reward {p.after:.0%}"
-        for p in sorted(thresholds, key=lambda p: p.pays)
+        f"{p.size} seed {p.seed}: base {p.before:.1%}, prompted {p.prompted:.0%}, "
+        f"after reward {p.after:.0%}"
+        for p in sorted(thresholds, key=lambda p: p.before)
     ]
-    return "Two scatter plots of reinforced models. " + "; ".join(parts) + "."
+    return "Two scatter plots of reinforced models, sound answers. " + "; ".join(parts) + "."
 
 
 def equal_computing_chart(rows: Rows) -> Figure:
     """Sound answers against all computing spent: base models, prompted or not, and with reward."""
-    figure, panels = style.new_figure(8.8, 4.6, 1, 2, sharey=True)
+    figure, panels = style.new_figure(9.4, 4.8, 1, len(SPANS), sharey=True)
     for axes, (name, lengths) in zip(panels, SPANS.items(), strict=True):
         found = points(rows, lengths)
         for index, size in enumerate(dict.fromkeys(p["size"] for p in found)):
@@ -114,82 +123,101 @@ def equal_computing_chart(rows: Rows) -> Figure:
                     label=size if how == "prompted" else None,
                 )
         axes.set_xscale("log")
-        axes.set_xticks([3e12, 1e13, 3e13, 1e14], ["3e12", "1e13", "3e13", "1e14"])
+        axes.set_xticks([1e13, 1e14], ["1e13", "1e14"])
         axes.minorticks_off()
         axes.set_ylim(-0.03, 1.05)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         axes.grid()
-        axes.set_title(name, fontsize=10.5)
-        axes.set_xlabel("operations, reading and reward together")
+        axes.set_title(name.replace(": ", ":\n"), fontsize=10.5)
+    panels[1].set_xlabel("operations, reading and reward together")
     panels[0].set_ylabel("sound answers")
+    last = panels[-1]
     ways = [
-        panels[1].plot([], [], color=style.INK, ls=":", marker="o", mfc="none")[0],
-        panels[1].plot([], [], color=style.INK, ls="-", marker="o")[0],
-        panels[1].plot([], [], color=style.INK, ls="", marker="*", ms=12)[0],
+        last.plot([], [], color=style.INK, ls=":", marker="o", mfc="none")[0],
+        last.plot([], [], color=style.INK, ls="-", marker="o")[0],
+        last.plot([], [], color=style.INK, ls="", marker="*", ms=12)[0],
     ]
-    ways = panels[1].legend(ways, list(ARMS.values()), loc="upper left", fontsize=9)
-    panels[1].legend(
+    ways = last.legend(ways, list(ARMS.values()), loc="upper left", fontsize=9)
+    last.legend(
         *panels[0].get_legend_handles_labels(), title="parameters", loc="center left", fontsize=9
     )
-    panels[1].add_artist(ways)
+    last.add_artist(ways)
     figure.suptitle("What does the same computing buy?", x=0.02, ha="left")
     return figure
 
 
-def describe_equal_computing(rows: Rows) -> str:
-    """Alt text for ``equal_computing_chart``: means over the seeds."""
-    found, parts = points(rows), []
+def describe_equal_computing(rows: Rows, lengths: Sequence[int] = (4,)) -> str:
+    """Alt text for ``equal_computing_chart``: means over the seeds, at some lengths."""
+    found, parts = points(rows, lengths), []
     for p in sorted(found, key=lambda p: (p["parameters"], p["reading_tokens"])):
         key = (p["size"], p["reading_tokens"])
         same = [q for q in found if (q["size"], q["reading_tokens"]) == key]
         ways = {how: [q["sound"] for q in same if q["how"] == how] for how in ARMS}
         said = ", ".join(f"{ARMS[how]} {mean(v):.0%}" for how, v in ways.items() if v)
         parts.append(f"{key[0]} after {key[1] / 1e6:.1f} million tokens: {said}")
-    return "Sound answers, 1 to 4 turns. " + "; ".join(dict.fromkeys(parts)) + "."
+    turns = " to ".join(dict.fromkeys(str(end) for end in (min(lengths), max(lengths))))
+    return f"Sound answers, {turns} turns. " + "; ".join(dict.fromkeys(parts)) + "."
 
 
-def arms_chart(rows: Rows, reading_tokens: int, names: Mapping[str, str]) -> Figure:
-    """What one unit of computing makes of the same base, by arm: a mark for each seed.
+Arms = Mapping[str, Mapping[int, float]]
+"""Sound answers by arm and seed."""
 
-    names: arms (``how`` of ``points``; "longer" is a base that read one unit more, prompted) and
-    their labels.
+
+def arms(
+    rows: Rows, size: str, reading_tokens: int, lengths: Sequence[int] = SEVERAL
+) -> dict[str, dict[int, float]]:
+    """Sound answers of all arms that begin at one size and reading, by arm and seed.
+
+    Arms are the ``how`` of ``points``; "longer" is the base that read one unit more, prompted.
     """
-    found, panels = arms(rows, reading_tokens), []
-    sizes = list(dict.fromkeys(p["size"] for p in found))
-    figure, panels = style.new_figure(
-        8.6, 1.5 + 0.36 * len(names), 1, len(sizes), sharey=True, squeeze=False
+    found: dict[str, dict[int, float]] = {}
+    unit = chains_tables.UNIT
+    for p in points(rows, lengths):
+        if p["size"] != size:
+            continue
+        if p["reading_tokens"] == reading_tokens:
+            found.setdefault(p["how"], {})[p["seed"]] = p["sound"]
+        elif (p["how"], p["reading_tokens"]) == ("prompted", reading_tokens + unit):
+            found.setdefault("longer", {})[p["seed"]] = p["sound"]
+    return found
+
+
+def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
+    """What one unit of computing makes of the same bases, by arm: a mark for each seed.
+
+    panels: what ``arms`` gives, by title; names: arms and their labels, from the top down.
+    """
+    figure, all_axes = style.new_figure(
+        9.2, 1.5 + 0.36 * len(names), 1, len(panels), sharey=True, squeeze=False
     )
-    for axes, size in zip(panels[0], sizes, strict=True):
+    for axes, (title, found) in zip(all_axes[0], panels.items(), strict=True):
         for row, how in enumerate(names):
-            look = style.series(row)
-            mine = [p["sound"] for p in found if (p["size"], p["how"]) == (size, how)]
-            axes.plot(mine, [row] * len(mine), ls="", marker=look.marker, color=look.colour, ms=8)
+            look, mine = style.series(row), list(found.get(how, {}).values())
+            # Side by side, so that equal marks do not hide one another.
+            rows = [row + 0.2 * (place - (len(mine) - 1) / 2) for place in range(len(mine))]
+            axes.plot(mine, rows, ls="", marker=look.marker, color=look.colour, ms=7, alpha=0.85)
             if not mine:
                 axes.text(0.5, row, "not run", ha="center", va="center", color=style.GREY)
         axes.set_xlim(-0.04, 1.04)
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         axes.set_xticks([0, 0.5, 1])
         axes.grid()
-        axes.set_title(size, fontsize=10.5)
-    panels[0][0].set_yticks(range(len(names)), list(names.values()))
-    panels[0][0].set_ylim(len(names) - 0.5, -0.5)
-    panels[0][len(sizes) // 2].set_xlabel("sound answers, 1 to 4 turns")
+        axes.set_title(title, fontsize=10.5)
+    all_axes[0][0].set_yticks(range(len(names)), list(names.values()))
+    all_axes[0][0].set_ylim(len(names) - 0.5, -0.5)
+    all_axes[0][len(panels) // 2].set_xlabel("sound answers, 2 to 4 turns")
     figure.suptitle("What does reward add to imitation?", x=0.02, ha="left")
     return figure
 
 
-def arms(rows: Rows, reading_tokens: int) -> list[dict]:
-    """The ``points`` of all arms that begin at one reading, and "longer", one unit more."""
-    found = points(rows)
-    unit = min(p["reading_tokens"] for p in found)
-    longer = [
-        p | {"how": "longer"}
-        for p in found
-        if (p["how"], p["reading_tokens"]) == ("prompted", reading_tokens + unit)
-    ]
-    there = {p["size"] for p in found if p["how"] == "rl"}
-    mine = [p for p in found if p["reading_tokens"] == reading_tokens] + longer
-    return [p for p in mine if p["size"] in there]
+def describe_arms(panels: Mapping[str, Arms], names: Mapping[str, str]) -> str:
+    """Alt text for ``arms_chart``: every mark."""
+    parts = []
+    for title, found in panels.items():
+        for how, label in names.items():
+            marks = ", ".join(f"{share:.0%}" for share in found.get(how, {}).values())
+            parts.append(f"{title.replace(chr(10), ' ')}, {label}: {marks or 'not run'}")
+    return "Sound answers of each seed, 2 to 4 turns. " + "; ".join(parts) + "."
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:

@@ -8,8 +8,12 @@ from statistics import mean
 from matplotlib.figure import Figure
 
 from course_utils.errors import OptionError
-from course_utils.intervals import clipped, over_seeds
+from course_utils.evaluation.statistics import score_interval
+from course_utils.intervals import Interval, clipped, over_seeds
+from course_utils.nano.experiments import failures
 from course_utils.teaching import style
+from course_utils.teaching.figures.benchmarks import interval_chart
+from course_utils.teaching.figures.training import training_curves
 
 Shares = Mapping[str, Mapping[str, Mapping[int, float]]]
 """``{failure: {"before": {seed: share}, "after": {seed: share}}}``, in the order drawn."""
@@ -115,3 +119,103 @@ def effort_chart(
     axes.set_title(style.drawable(title))
     axes.legend()
     return figure
+
+
+CURED_BY = {"zero": "right answers paid", "cured": "the cure"}
+"""Stages of GRPO, and what their lines are called."""
+
+
+def cure_curves(
+    name: str,
+    column: str,
+    title: str,
+    *,
+    y_label: str = "share of replies",
+    y_range: tuple[float, float] | None = (0, 1.03),
+) -> Figure:
+    """A column of one failure's training logs, with the cure and without; bands are the seeds."""
+    return training_curves(
+        training_rows(name),
+        x="step",
+        y=column,
+        by="trained with",
+        y_range=y_range,
+        title=title,
+        y_label=y_label,
+    )
+
+
+def training_rows(name: str) -> list[dict]:
+    """The training logs of one failure, each row with what its line is called."""
+    return [
+        row | {"trained with": CURED_BY[row["stage"]]}
+        for stage in CURED_BY
+        for row in failures.read_log(name, stage)
+    ]
+
+
+def describe_cure_curves(name: str, column: str, title: str) -> str:
+    """Alt text for ``cure_curves``: where each line ends, over the seeds."""
+    rows, parts = training_rows(name), []
+    last = max(row["step"] for row in rows)
+    for line in CURED_BY.values():
+        ends = [r[column] for r in rows if (r["trained with"], r["step"]) == (line, last)]
+        parts.append(f"{line} ends at {min(ends):.3g} to {max(ends):.3g}")
+    return f"{title} {'; '.join(parts)}."
+
+
+def never_closed(settings: Sequence[Mapping]) -> dict[str, Interval]:
+    """The share of thoughts that never close, by sampling settings (``loop_sampling``)."""
+    return {
+        _short(row): score_interval(row["failed"] / row["asked"], row["asked"]) for row in settings
+    }
+
+
+def settings_chart(settings: Sequence[Mapping]) -> Figure:
+    """How many thoughts never end, with each of the sampling settings?"""
+    return interval_chart(
+        never_closed(settings),
+        title="How many thoughts never end?",
+        x_label="never closed, with 95 % interval",
+    )
+
+
+def describe_settings(settings: Sequence[Mapping]) -> str:
+    """Alt text for ``settings_chart``."""
+    parts = [f"{name}: {share.estimate:.0%}" for name, share in never_closed(settings).items()]
+    return "Share of thoughts that never close. " + "; ".join(parts) + "."
+
+
+def _short(row: Mapping) -> str:
+    name = row["settings"].replace("QwQ's card", "card")
+    return name.replace("penalties first", "before the cut").replace(
+        "penalties last", "after the cut"
+    )
+
+
+def efforts(labels: Mapping[str, str]) -> dict[str, dict[str, list[float]]]:
+    """Tokens written for each right answer by the over-thinkers, by level, for ``effort_chart``.
+
+    labels: stages and what their lines are called.  All tokens count, those of wrong answers too.
+    """
+    rows = [row for row in failures.read_results("overthinking") if row["sampling"] == "drawn"]
+    return {
+        label: {
+            level: [
+                row["tokens"] / row["right"]
+                for row in rows
+                if (row["stage"], row["part"]) == (stage, level)
+            ]
+            for level in failures.FAILURES["overthinking"].parts
+        }
+        for stage, label in labels.items()
+    }
+
+
+def describe_efforts(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """Alt text for ``effort_chart``."""
+    return "; ".join(
+        f"{label}, {level}: {min(values):.0f} to {max(values):.0f} tokens"
+        for label, levels in found.items()
+        for level, values in levels.items()
+    )

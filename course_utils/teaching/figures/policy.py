@@ -1,4 +1,4 @@
-"""What does GRPO see, and what does a practitioner watch? One group, token weights, six curves."""
+"""What does GRPO see, and what does a practitioner watch? One group, one step, six curves."""
 
 from __future__ import annotations
 
@@ -66,6 +66,59 @@ def describe_group(rewards: Sequence[float], advantages: Sequence[float]) -> str
     """Alt text for ``group_chart``."""
     parts = ", ".join(f"{r:g} ({a:+.2f})" for r, a in zip(rewards, advantages, strict=True))
     return f"A group of {len(rewards)}: rewards (advantages) {parts}; mean {mean(rewards):.2f}."
+
+
+def step_chart(
+    tokens: Sequence[str], before: Sequence[float], after: Mapping[str, Sequence[float]]
+) -> Figure:
+    """What one step does to the probabilities of some tokens: a panel for each way of stepping.
+
+    after: titles, such as "advantage +1", and the probabilities after that step.
+    """
+    figure, panels = style.new_figure(
+        8.0, 1.9 + 0.5 * len(tokens), 1, len(after), sharex=True, sharey=True, squeeze=False
+    )
+    for axes, (title, values) in zip(panels[0], after.items(), strict=True):
+        look = style.series(0)
+        for row, (first, last) in enumerate(zip(before, values, strict=True)):
+            axes.barh(row - 0.2, first, 0.34, color=style.PALE, label=None if row else "before")
+            axes.barh(
+                row + 0.2,
+                last,
+                0.34,
+                color=look.colour,
+                hatch=look.hatch,
+                edgecolor=style.BACKGROUND,
+                label=None if row else "after one step",
+            )
+            change = f"{100 * (last - first):+.0f} points"
+            axes.text(max(first, last) + 0.02, row, change, va="center", fontsize=9.5)
+        axes.set_title(style.drawable(title), fontsize=10.5)
+        axes.set_xlim(0, 1.3)
+        axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        axes.grid(axis="x")
+        axes.set_xlabel("probability")
+    panels[0][0].set_yticks(range(len(tokens)), [style.drawable(token) for token in tokens])
+    panels[0][0].invert_yaxis()
+    handles = panels[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2, fontsize=9.5)
+    figure.suptitle("What does one step do to the next token?", x=0.02, ha="left")
+    return figure
+
+
+def describe_step(
+    tokens: Sequence[str], before: Sequence[float], after: Mapping[str, Sequence[float]]
+) -> str:
+    """Alt text for ``step_chart``."""
+    parts = [
+        f"{title}: "
+        + ", ".join(
+            f"{token} {first:.0%} to {last:.0%}"
+            for token, first, last in zip(tokens, before, values, strict=True)
+        )
+        for title, values in after.items()
+    ]
+    return "Probabilities of the next token before and after one step. " + "; ".join(parts) + "."
 
 
 def watched_chart(

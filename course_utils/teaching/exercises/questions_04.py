@@ -1,0 +1,107 @@
+"""Did the ideas of notebook 04 arrive? Its quiz, with a reason for each option."""
+
+from __future__ import annotations
+
+from course_utils.teaching.exercises.declaration import Option, Question
+
+QUESTIONS = [
+    Question(
+        "04.language",
+        "Only right answers were paid, and the model began to mix languages. Why?",
+        (
+            Option(
+                "The reward preferred Chinese.",
+                "It never looked at the language, only at the answer.",
+            ),
+            Option(
+                "In what it had read, the mixed workings were the careful ones.",
+                "What made answers right became likelier, and the habit that came with it too.",
+            ),
+            Option(
+                "Reinforcement learning always mixes languages.",
+                "The base without that bias in its texts would have had no reason to.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        "04.loop",
+        "After each check another one is a little likelier than an end. What does greedy decoding "
+        "do?",
+        (
+            Option(
+                "It ends after two or three checks.",
+                "Drawing would, since each check is one more chance to end. Greedy decoding never "
+                "takes the less likely.",
+            ),
+            Option(
+                "It checks for ever.",
+                "The likelier continuation is taken each time, and it is the same each time.",
+            ),
+            Option(
+                "It does not check at all.",
+                "Checking is the likelier of the two, if only by a little.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        "04.cold",
+        "Notes that nobody can read are always right, readable workings seldom. Which cure changes "
+        "that before any reward?",
+        (
+            Option(
+                "A cold start.",
+                "It makes readable and careful workings common, so that reward finds them.",
+            ),
+            Option(
+                "A longer training with the same reward.",
+                "That makes the notes likelier still: they are what is right.",
+            ),
+            Option(
+                "Larger groups.",
+                "They help where good thoughts are rare but drawn. The notes would still win.",
+            ),
+        ),
+        right=1,
+    ),
+    Question(
+        "04.price",
+        "A reward is half for the right answer and half for a short one. What will a model find?",
+        (
+            Option(
+                "Short and right replies.",
+                "They earn most, but a short wrong one is much easier to come by.",
+            ),
+            Option(
+                "Short wrong replies are worth something.",
+                "Shortness is paid whatever the answer is. Multiply, and a wrong one earns "
+                "nothing.",
+            ),
+            Option(
+                "Long replies are worth more.",
+                "Length only ever costs here.",
+            ),
+        ),
+        right=2,
+    ),
+    Question(
+        "04.small",
+        "What do these small models show about R1-Zero?",
+        (
+            Option(
+                "Why it mixed languages.",
+                "Nobody outside knows which habits its texts held.",
+            ),
+            Option(
+                "How such a failure can come about, and what moves it.",
+                "A mechanism, in a corpus whose bias we put there ourselves.",
+            ),
+            Option(
+                "Nothing at all.",
+                "A mechanism that is seen at work can be looked for in a large model.",
+            ),
+        ),
+        right=2,
+    ),
+]

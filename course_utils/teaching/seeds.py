@@ -1,0 +1,19 @@
+"""What did each seed come to, in one line of text? Shares and their changes, as notebooks print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import mean
+
+from course_utils.intervals import Interval
+
+
+def by_seed(shares: Mapping[int, float]) -> str:
+    """The mean and every seed: ``37%  (seeds: 38%, 32%, 40%)``."""
+    seeds = ", ".join(f"{share:.0%}" for share in shares.values())
+    return f"{mean(shares.values()):4.0%}  (seeds: {seeds})"
+
+
+def in_points(change: Interval) -> str:
+    """A change of shares with its interval: ``+44 points (+23 to +65)``."""
+    return "{:+.0f} points ({:+.0f} to {:+.0f})".format(*(100 * x for x in change))
