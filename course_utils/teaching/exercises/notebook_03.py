@@ -248,7 +248,7 @@ EXERCISES = [
     ),
     Exercise(
         id="03.verifier",
-        title="Close the verifier's hole",
+        title="Close the hole in the verifier",
         answer="mended",
         check=_check_verifier,
         right="Exactly one number, the right one, in the answer, and a proper end.",
