@@ -17,7 +17,7 @@ from typing import Literal
 from course_utils.agents.environment import Observation
 from course_utils.agents.rollout import conversation
 from course_utils.engines.protocol import Message
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import split_thinking
 from course_utils.engines.tool_calls import CLOSING, OPENING, ToolCall, read_tool_calls
 from course_utils.nano.tokenizer import END_OF_TEXT, END_THINK, THINK, split_reply
 

@@ -9,7 +9,7 @@ import json
 
 from course_utils.engines.calling import mark_calls
 from course_utils.engines.protocol import Reply, Stream
-from course_utils.engines.thinking import split_thinking
+from course_utils.engines.reply import split_thinking
 from course_utils.engines.tool_calls import CLOSING, OPENING
 
 
