@@ -26,6 +26,7 @@ import nbformat
 from sphinx.cmd.build import build_main
 
 from course_utils.paths import nano_folder, repository_root
+from course_utils.teaching.exercises.folded import with_place
 
 DOCS = Path(__file__).resolve().parent
 # The files of the nano models that the playground's pages ask for.
@@ -135,7 +136,9 @@ def _copy_notebooks(folder: Path) -> None:
     for path in sorted((repository_root() / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
-            if cell.cell_type == "code":
+            if cell.cell_type == "markdown":
+                cell.source = with_place(cell.source)
+            elif cell.cell_type == "code":
                 cell.outputs = [_preview(output, cell.source) for output in cell.outputs]
         nbformat.write(notebook, folder / path.name)
 

@@ -138,11 +138,14 @@ def test_passed_tried_and_open_exercises_are_told_apart(capsys):
 
 def test_a_link_leads_to_the_exercises_heading():
     exercise = declaration.find_exercise("01.softmax")
-    mark, _, heading, *_ = folded.heading_markdown(exercise).splitlines()
+    source = folded.heading_markdown(exercise)
+    heading = source.splitlines()[2]
     # JupyterLab and nbconvert both put hyphens for blanks in a heading's id.
     place = heading.removeprefix("#### ").replace(" ", "-")
     assert closing._place(exercise) == place
-    assert mark.endswith(f'<span id="{place}"></span>')
+    # The site makes other ids of headings, and carries this one above them.
+    assert folded.with_place(source) == f'<span id="{place}"></span>\n\n{source}'
+    assert folded.with_place("No exercise.") == "No exercise."
 
 
 def test_a_notebook_without_exercises_is_an_error_with_a_remedy():

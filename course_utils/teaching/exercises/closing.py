@@ -88,4 +88,4 @@ def _length(exercise: Exercise) -> str:
 
 
 def _place(exercise: Exercise) -> str:
-    return quote(html.unescape(place_of(exercise)), safe="-:?,.()")
+    return quote(place_of(exercise), safe="-:?,.()")

@@ -21,7 +21,7 @@ from course_utils.teaching.exercises.declaration import Exercise, exercises_of, 
 _MARK = re.compile(r"<!-- exercise (\S+): hints and solution -->")
 # The mark, and the two paragraphs below it once they are written.
 _HEADING = re.compile(
-    r"^<!-- exercise (\S+): heading -->[^\n]*"
+    r"^<!-- exercise (\S+): heading -->"
     r"(?:\n\n#### Exercise: [^\n]*\n\n\*Difficulty [^\n]*\*)?"
 )
 _CALL = re.compile(r"""(?<![\w.])check\(\s*["']([^"']+)["']""")
@@ -45,7 +45,7 @@ def heading_markdown(exercise: Exercise | str) -> str:
         exercise = find_exercise(exercise)
     unit = "minute" if exercise.minutes == 1 else "minutes"
     return (
-        f'<!-- exercise {exercise.id}: heading --><span id="{place_of(exercise)}"></span>\n\n'
+        f"<!-- exercise {exercise.id}: heading -->\n\n"
         f"#### {heading_of(exercise)}\n\n"
         f"*Difficulty {exercise.difficulty} of 5 · importance {exercise.importance} of 5 · "
         f"about {exercise.minutes} {unit}*"
@@ -58,12 +58,17 @@ def heading_of(exercise: Exercise) -> str:
 
 
 def place_of(exercise: Exercise) -> str:
-    """Where a link to the exercise leads: the id that JupyterLab and nbconvert give its heading.
+    """Where a link to the exercise leads: the id that JupyterLab and nbconvert give its heading."""
+    return heading_of(exercise).replace("`", "").replace(" ", "-")
 
-    The course's site makes other ids of headings, so there the mark above it carries this one;
-    JupyterLab takes ids out of what a notebook's author writes.
-    """
-    return html.escape(heading_of(exercise).replace("`", "").replace(" ", "-"), quote=True)
+
+def with_place(source: str) -> str:
+    """A cell's Markdown with that id above its heading, for a page that makes other ids."""
+    mark = _HEADING.search(source)
+    if not mark:
+        return source
+    place = html.escape(place_of(find_exercise(mark[1])), quote=True)
+    return f'<span id="{place}"></span>\n\n{source}'
 
 
 def generated(source: str) -> str:

@@ -160,12 +160,12 @@ def lookup_picture(labels: Sequence[str], shares: Sequence[float], asks: str) ->
     axes.set_axis_off()
     axes.set(xlim=(-0.2, 8.2), ylim=(count + 0.1, -1.3))
     middle = (count - 1) / 2
-    for x, words in ((2.0, "key fits the query?"), (4.35, "share"), (7.3, "mixture of values")):
+    for x, words in ((2.2, "key fits the query?"), (4.35, "share"), (7.3, "mixture of values")):
         axes.text(x, -0.95, words, ha="center", fontsize=9.5, weight="bold")
     axes.text(0.5, middle, f"{asks}\nasks", ha="center", va="center", fontsize=10)
     for row, (label, share) in enumerate(zip(labels, shares, strict=True)):
         axes.plot([1.0, 1.55], [middle, row], color=style.GREY, linewidth=0.8, linestyle="-")
-        axes.text(2.0, row, style.drawable(label), ha="center", va="center", fontsize=9.5)
+        axes.text(1.62, row, style.drawable(label), va="center", fontsize=9.5)
         axes.barh(row, 1.3 * share, left=3.5, height=0.6, color=style.BLUE)
         axes.text(3.56 + 1.3 * share, row, f"{share:.0%}", va="center", fontsize=9)
         axes.plot(
