@@ -134,7 +134,6 @@ def test_other_ways_to_give_it_away_are_seen(exercise_id, text):
         ("06.weight", "Which numbers are stored once for a block, and which for each weight?"),
         ("04.going", "Work it out for two checks in a row: multiply or add?"),
         ("05.route", "The shares of the chosen experts have to sum to 1 again. Do yours?"),
-        ("06.kernels", "What do the notebooks share, and what does each have of its own?"),
         ("07.standard_error", "Each problem is a coin toss. What is the variance of one?"),
         ("08.read", "What does your function do when the JSON is cut off in the middle?"),
         ("09.leader", "There are three answers, not two. When is the third one right?"),

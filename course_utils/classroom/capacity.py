@@ -136,6 +136,7 @@ def plan_class(
             "numbers, or use a larger machine (docs/class_server.md).",
         )
     fitting, size, kv_type, found = sized
+    reply = THOUGHT_TOKENS if entry.reasoning else PLAIN_REPLY
     return ClassPlan(
         plan=found,
         learners=learners,
@@ -144,19 +145,21 @@ def plan_class(
         kv_type=kv_type,
         per_learner=max(1, fitting // 4),
         longest=4 * learners,
-        reply=THOUGHT_TOKENS if entry.reasoning else PLAIN_REPLY,
-        together=tokens_per_second_together(found, fitting),
+        reply=reply,
+        # While a reply is written, half of it stands before its next token on average.
+        together=tokens_per_second_together(found, fitting, context=reply // 2),
     )
 
 
-def tokens_per_second_together(planned: Plan, sequences: int) -> float | None:
+def tokens_per_second_together(planned: Plan, sequences: int, *, context: int = 0) -> float | None:
     """What so many replies at once are expected to come to, in tokens per second.
 
+    context: tokens that each of them has before it.
     None for a model that lies in the processor's cache, where none of this holds.
     """
     if planned.bytes_per_token < CACHED_BYTES:
         return None
-    return sequences / planned.seconds_per_step(sequences)
+    return sequences / planned.seconds_per_step(sequences, context=context)
 
 
 def readable_wait(seconds: float) -> str:

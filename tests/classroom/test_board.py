@@ -113,7 +113,7 @@ def test_a_notebook_shows_the_board_and_presses_its_buttons(room, fake):
     fake.on["/v1/chat/completions"] = says("42")
     course = open_class(room.address, keys=room.keys.path)
     room.ask(ANN)
-    assert "0 of 2 slots busy" in repr(course) and "1 replies so far" in repr(course)
+    wait_for(lambda: "0 of 2 slots busy" in repr(course) and "1 replies so far" in repr(course))
     course.pause()
     assert ": paused;" in repr(course)
     course.resume()

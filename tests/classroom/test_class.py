@@ -96,9 +96,8 @@ def test_thirty_learners_with_ten_requests_each_lose_nothing(room):
     assert not any("think>" in text for _, _, text, _ in replies)
     right = sum(re.findall(r"\d+", text)[-1:] == [str(total)] for total, _, text, _ in replies)
     assert right > 0.9 * len(replies), "it is right in 97 of 100 such sums"
-    board = room.board()
-    assert board["running"] == board["waiting"] == 0
-    assert all(learner["replies"] >= REQUESTS for learner in board["learners"])
+    wait_for(lambda: room.board()["running"] == room.board()["waiting"] == 0)
+    wait_for(lambda: all(one["replies"] >= REQUESTS for one in room.board()["learners"]))
 
 
 def test_a_wrong_key_is_an_authentication_error_for_the_usual_client(room):
