@@ -24,12 +24,8 @@ FRAME = {
     "03",
     # Notebook 04.
     "04",
-    # Notebook 05.
-    "05",
     # Notebook 06.
     "06",
-    # Notebook 07.
-    "07",
     # Notebook 08.
     "08",
 }
@@ -40,12 +36,8 @@ CELLS = {
     "02",
     # Notebook 04.
     "04",
-    # Notebook 05.
-    "05",
     # Notebook 06.
     "06",
-    # Notebook 07.
-    "07",
 }
 
 # Notebooks with a bold term that does not link to docs/glossary.md.
@@ -56,12 +48,8 @@ GLOSSARY = {
     "03",
     # Notebook 04.
     "04",
-    # Notebook 05.
-    "05",
     # Notebook 06.
     "06",
-    # Notebook 07.
-    "07",
     # Notebook 08.
     "08",
 }
