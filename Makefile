@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup teacher grade-all rebuild lab check chat accept test lint unit notebook-tests reruns fuzz nano \
+.PHONY: help setup update teacher grade-all rebuild lab check chat accept test lint unit notebook-tests reruns fuzz nano \
 	evaluate bench notebooks environment requirements clean
 
 help: ## list these commands
@@ -81,6 +81,10 @@ requirements: setup ## pin every package in requirements.txt, for all systems
 		--extra teaching --constraint requirements.txt --no-annotate --no-header --quiet \
 		--output-file requirements-teaching.txt pyproject.toml
 	$(BIN)/python -m course_utils.installation.teaching --only-new-pins
+
+update: setup ## bring the course's newest version, and keep your answers, outputs and notes
+	$(BIN)/python -m course_utils.installation.update
+	@$(MAKE) --no-print-directory setup
 
 teacher: setup ## install what teachers need: marking, merging of notebooks, a hub
 	@$(BIN)/python -m course_utils.installation.teaching
