@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup update teacher grade-all rebuild lab check chat accept test lint unit notebook-tests reruns fuzz nano \
+.PHONY: help setup update teacher hub grade-all rebuild lab check chat accept test lint unit notebook-tests reruns fuzz nano \
 	evaluate bench notebooks environment requirements clean
 
 help: ## list these commands
@@ -88,6 +88,13 @@ update: setup ## bring the course's newest version, and keep your answers, outpu
 
 teacher: setup ## install what teachers need: marking, merging of notebooks, a hub
 	@$(BIN)/python -m course_utils.installation.teaching
+
+hub: teacher deploy/node_modules ## start a JupyterHub for a class on this machine
+	PYTHONPATH=. .venv/teaching/$(notdir $(BIN))/python -m jupyterhub --config deploy/jupyterhub_config.py
+
+deploy/node_modules: deploy/package-lock.json
+	cd deploy && npm ci --no-audit --no-fund
+	touch $@
 
 grade-all: teacher ## grade all notebooks of four made-up learners: right, wrong, broken, endless
 	$(ONE_THREAD) $(BIN)/python -m tests.marking.matrix

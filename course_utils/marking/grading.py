@@ -37,7 +37,7 @@ from traitlets.config import Config
 from course_utils.errors import CourseError, OptionError
 from course_utils.marking.collecting import find_submissions, gradable
 from course_utils.marking.executing import CRASHED, ENDLESS, PatientExecute
-from course_utils.marking.verdicts import MIME, POINTS
+from course_utils.marking.verdicts import MIME, NO_ANSWER, POINTS
 from course_utils.marking.versions import answer_id, course_notebook, mark_id, teacher_version
 from course_utils.teaching.exercises.declaration import exercises_of
 
@@ -154,7 +154,7 @@ def _marks(api, graded: Path, learner, student, number, name, remark) -> list[Ma
         mistake, words = record.get("mistake"), record.get("words", "")
         own = _error(by_id.get(answer_id(exercise)))
         got = points.get(mark_id(exercise), 0.0)
-        if own and mistake in (None, "not-answered") and got < POINTS:
+        if own and mistake in (None, NO_ANSWER) and got < POINTS:
             mistake, words = own
         if not record and not own:
             mistake, words = _error(by_id.get(mark_id(exercise))) or ("not-graded", remark)
