@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from course_utils.installation.teaching import jupyter_paths
 from course_utils.paths import models_folder, repository_root
 
 c = get_config()  # noqa: F821 (JupyterHub gives it to this file)
@@ -18,8 +19,6 @@ COURSE = repository_root()
 FOLDER = Path(os.environ.get("COURSE_HUB_FOLDER", COURSE / "runs" / "hub")).resolve()
 HOMES = FOLDER / "learners"
 PASSWORD = os.environ.get("COURSE_HUB_PASSWORD", "")
-# The environment below this one holds JupyterLab's own files and the course's packages.
-COURSE_ENVIRONMENT = Path(sys.prefix).parent
 
 if len(PASSWORD) < 12:
     sys.exit("Set COURSE_HUB_PASSWORD to a password of 12 characters or more, then start again.")
@@ -50,9 +49,7 @@ c.Spawner.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.Spawner.environment = {
     "PYTHONPATH": str(COURSE),
-    "JUPYTERLAB_DIR": str(COURSE_ENVIRONMENT / "share" / "jupyter" / "lab"),
-    "JUPYTER_PATH": str(COURSE_ENVIRONMENT / "share" / "jupyter"),
-    "JUPYTER_CONFIG_PATH": str(COURSE_ENVIRONMENT / "etc" / "jupyter"),
+    **jupyter_paths(),
     # Learners share the cores: a model of a notebook must not take them all.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

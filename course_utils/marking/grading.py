@@ -35,6 +35,7 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from course_utils.errors import CourseError, OptionError
+from course_utils.installation.teaching import jupyter_paths
 from course_utils.marking.collecting import find_submissions, gradable
 from course_utils.marking.executing import CRASHED, ENDLESS, PatientExecute
 from course_utils.marking.verdicts import MIME, NO_ANSWER, POINTS
@@ -115,8 +116,8 @@ def grade(
             found = _marks(api, graded, submission.learner, student, number, name, remark)
             marks += found
             say(_line(found))
-            if answer["success"]:
-                api.generate_feedback(name, student, force=True)
+            if answer["success"] and not api.generate_feedback(name, student)["success"]:
+                say(f"{number}  {submission.learner}: no page of feedback could be made.")
     write_marks(folder / "marks.csv", marks)
     return marks
 
@@ -223,6 +224,7 @@ def _seed(folder: Path) -> int:
 def _api(folder: Path, seconds_a_cell: int = SECONDS_A_CELL) -> NbGraderAPI:
     # nbgrader starts `alembic` by name, which is on no path unless the environment is activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.update(jupyter_paths())
     config = Config()
     config.CourseDirectory.root = str(folder.resolve())
     config.ClearSolutions.code_stub = {"python": ""}
