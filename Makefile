@@ -9,8 +9,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup teacher grade-all rebuild lab check chat accept class test lint unit \
-	notebook-tests class-notebooks reruns fuzz nano evaluate bench notebooks site pictures \
+.PHONY: help setup update teacher hub grade-all rebuild lab check chat accept class test lint \
+	unit notebook-tests class-notebooks reruns fuzz nano evaluate bench notebooks site pictures \
 	environment requirements clean
 
 help: ## list these commands
@@ -97,8 +97,19 @@ requirements: setup ## pin every package in requirements.txt, for all systems
 		--output-file requirements-teaching.txt pyproject.toml
 	$(BIN)/python -m course_utils.installation.teaching --only-new-pins
 
+update: setup ## bring the course's newest version, and keep your answers, outputs and notes
+	$(BIN)/python -m course_utils.installation.update
+	@$(MAKE) --no-print-directory setup
+
 teacher: setup ## install what teachers need: marking, merging of notebooks, a hub
 	@$(BIN)/python -m course_utils.installation.teaching
+
+hub: teacher deploy/node_modules ## start a JupyterHub for a class on this machine
+	PYTHONPATH=. .venv/teaching/$(notdir $(BIN))/python -m jupyterhub --config deploy/jupyterhub_config.py
+
+deploy/node_modules: deploy/package-lock.json
+	cd deploy && npm ci --no-audit --no-fund
+	touch $@
 
 grade-all: teacher ## grade all notebooks of four made-up learners: right, wrong, broken, endless
 	$(ONE_THREAD) $(BIN)/python -m tests.marking.matrix

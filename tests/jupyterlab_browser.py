@@ -161,9 +161,15 @@ def run_all(page: Page, server: Server, name: str, seconds: float = 300) -> None
     Raises AssertionError with what the first failing cell says, and when the time is up.
     """
     open_notebook(page, server, name)
+    run_open_notebook(page, server.folder / name, seconds)
+
+
+def run_open_notebook(page: Page, notebook: Path, seconds: float = 300) -> None:
+    """Run the notebook that is open, as ``run_all`` does; ``notebook`` is its file."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
-    cells = nbformat.read(server.folder / name, as_version=4).cells
+    name = notebook.name
+    cells = nbformat.read(notebook, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     to_run = sum(bool(cell.source.strip()) for cell in code)
     deadline = time.monotonic() + seconds

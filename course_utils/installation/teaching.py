@@ -30,6 +30,16 @@ def teaching_python() -> Path:
     return teaching_folder() / inside
 
 
+def jupyter_paths() -> dict[str, str]:
+    """Variables by which Jupyter, started in the layer, finds what lies in the course's own."""
+    below = teaching_folder().parent
+    return {
+        "JUPYTER_PATH": str(below / "share" / "jupyter"),
+        "JUPYTER_CONFIG_PATH": str(below / "etc" / "jupyter"),
+        "JUPYTERLAB_DIR": str(below / "share" / "jupyter" / "lab"),
+    }
+
+
 def install() -> None:
     """Make the environment, or bring it up to date. Raises MachineError where a step fails."""
     python, folder = teaching_python(), teaching_folder()

@@ -35,9 +35,10 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from course_utils.errors import CourseError, OptionError
+from course_utils.installation.teaching import jupyter_paths
 from course_utils.marking.collecting import find_submissions, gradable
 from course_utils.marking.executing import CRASHED, ENDLESS, PatientExecute
-from course_utils.marking.verdicts import MIME, POINTS
+from course_utils.marking.verdicts import MIME, NO_ANSWER, POINTS
 from course_utils.marking.versions import answer_id, course_notebook, mark_id, teacher_version
 from course_utils.teaching.exercises.declaration import exercises_of
 
@@ -115,8 +116,8 @@ def grade(
             found = _marks(api, graded, submission.learner, student, number, name, remark)
             marks += found
             say(_line(found))
-            if answer["success"]:
-                api.generate_feedback(name, student, force=True)
+            if answer["success"] and not api.generate_feedback(name, student)["success"]:
+                say(f"{number}  {submission.learner}: no page of feedback could be made.")
     write_marks(folder / "marks.csv", marks)
     return marks
 
@@ -154,7 +155,7 @@ def _marks(api, graded: Path, learner, student, number, name, remark) -> list[Ma
         mistake, words = record.get("mistake"), record.get("words", "")
         own = _error(by_id.get(answer_id(exercise)))
         got = points.get(mark_id(exercise), 0.0)
-        if own and mistake in (None, "not-answered") and got < POINTS:
+        if own and mistake in (None, NO_ANSWER) and got < POINTS:
             mistake, words = own
         if not record and not own:
             mistake, words = _error(by_id.get(mark_id(exercise))) or ("not-graded", remark)
@@ -223,6 +224,7 @@ def _seed(folder: Path) -> int:
 def _api(folder: Path, seconds_a_cell: int = SECONDS_A_CELL) -> NbGraderAPI:
     # nbgrader starts `alembic` by name, which is on no path unless the environment is activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.update(jupyter_paths())
     config = Config()
     config.CourseDirectory.root = str(folder.resolve())
     config.ClearSolutions.code_stub = {"python": ""}

@@ -15,6 +15,10 @@ from course_utils.teaching.exercises.checking import Verdict, judge
 from course_utils.teaching.exercises.declaration import find_exercise
 
 POINTS = 2
+NOT_ANSWERED = "not-answered"
+NO_ANSWER = "no-answer"
+"""The answer is still open; nothing of its name is there, since its cell failed or is gone."""
+
 MIME = "application/vnd.qwq-course.mark+json"
 """The type of the output that holds a mark: exercise, points, mistake, words."""
 
@@ -37,7 +41,9 @@ def mark(exercise_id: str, names: Mapping[str, object], seed: int | None = None)
     if off is not None:
         points = POINTS / 2
         found = Verdict(exercise_id, "wrong", off.message, off.name)
-    mistake = "not-answered" if found.state == "unanswered" else found.mistake
+    mistake = found.mistake
+    if found.state == "unanswered":
+        mistake = NOT_ANSWERED if exercise.answer in names else NO_ANSWER
     record = {"exercise": exercise_id, "points": points, "mistake": mistake, "words": found.message}
     display({MIME: record, "text/plain": f"{points:g} of {POINTS}: {found.message}"}, raw=True)
     return float(points)

@@ -78,7 +78,7 @@ def test_wrong_answers_get_none_and_the_name_of_their_mistake(graded):
 def test_a_broken_cell_costs_its_own_exercise_and_says_what_it_was(graded):
     _, marks, _ = graded
     found = sorted(mistakes(marks, "broken").values())
-    assert found == ["crashed", "not-answered", "not-answered", "syntax-error"]
+    assert found == ["crashed", "no-answer", "not-answered", "syntax-error"]
 
 
 def test_an_endless_function_costs_its_own_exercise(graded):
