@@ -143,7 +143,7 @@ def price_chart(
     axes.set_xlabel("tokens written per question (each step doubles)")
     axes.set_ylabel("right answers")
     axes.set_title(style.drawable(title))
-    axes.legend(loc="best", fontsize=9)
+    figure.legend(loc="outside lower left", ncols=2, fontsize=9)
     return figure
 
 
