@@ -9,9 +9,9 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup update teacher hub grade-all rebuild lab check chat accept class test lint \
-	unit notebook-tests class-notebooks reruns fuzz nano evaluate bench notebooks site pictures \
-	environment requirements clean
+.PHONY: help setup update teacher hub offline-kit grade-all rebuild lab check chat accept class \
+	test lint unit notebook-tests class-notebooks reruns fuzz nano evaluate bench notebooks site \
+	pictures environment requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,15 @@ hub: teacher deploy/node_modules ## start a JupyterHub for a class on this machi
 deploy/node_modules: deploy/package-lock.json
 	cd deploy && npm ci --no-audit --no-fund
 	touch $@
+
+offline-kit: setup ## pack the course for a room without a network: make offline-kit KIT=/media/stick/kit
+	$(BIN)/python -m course_utils.installation.offline_kit $(or $(KIT),runs/offline-kit)
+
+offline-kit-test: setup ## make a kit, install it where there is no network, and run the self-test
+	rm -rf runs/kit-test && mkdir -p runs
+	$(BIN)/python -m course_utils.installation.offline_kit runs/kit-test/kit
+	unshare --net $(PYTHON) runs/kit-test/kit/install.py runs/kit-test/course
+	rm -rf runs/kit-test
 
 grade-all: teacher ## grade all notebooks of four made-up learners: right, wrong, broken, endless
 	$(ONE_THREAD) $(BIN)/python -m tests.marking.matrix
