@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup update teacher hub offline-kit grade-all rebuild lab check chat accept class \
+.PHONY: help setup update teacher hub offline-kit offline-kit-test slides grade-all rebuild lab check chat accept class \
 	test lint unit notebook-tests class-notebooks reruns fuzz nano evaluate bench notebooks site \
 	pictures environment requirements clean
 
