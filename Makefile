@@ -120,6 +120,9 @@ offline-kit-test: setup ## make a kit, install it where there is no network, and
 	unshare --net $(PYTHON) runs/kit-test/kit/install.py runs/kit-test/course
 	rm -rf runs/kit-test
 
+slides: setup deploy/node_modules ## make slides for the projector from each notebook, in runs/slides
+	$(BIN)/python -m course_utils.marking.slides runs/slides $(NOTEBOOKS)
+
 grade-all: teacher ## grade all notebooks of four made-up learners: right, wrong, broken, endless
 	$(ONE_THREAD) $(BIN)/python -m tests.marking.matrix
 
