@@ -2,6 +2,7 @@
 
 A slide holds a heading and the first paragraph below it; the rest goes into the speaker's notes
 (press S).  Figures and predictions follow, without their code; code follows where it is short.
+Formulas alone need a network: MathJax is fetched.
 A cell with slides of its own in its metadata (``slideshow``), or tagged ``no-slide``, is left so.
 """
 
@@ -25,6 +26,13 @@ from course_utils.paths import repository_root
 LONGEST_CODE_LINES = 12
 LONGEST_OUTPUT_LINES = 14
 _HEADING = re.compile(r"^(#{1,4}) .*$", re.MULTILINE)
+# Of the npm packages in deploy/: what lies beside the pages, so that they turn without a network.
+_BESIDE = {
+    "reveal.js/dist": "reveal.js/dist",
+    "reveal.js/plugin": "reveal.js/plugin",
+    "requirejs/require.js": "require.js",
+    "jquery/dist/jquery.min.js": "jquery.min.js",
+}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -96,14 +104,19 @@ def write(notebooks: list[Path], folder: Path) -> list[Path]:
 
     Raises OptionError for a file that is no notebook, MachineError where reveal.js is missing.
     """
-    reveal = repository_root() / "deploy" / "node_modules" / "reveal.js"
-    if not reveal.is_dir():
-        raise MachineError("reveal.js is not here, which turns the pages.", "Run: make slides")
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in ("dist", "plugin"):
-        shutil.copytree(reveal / part, folder / "reveal.js" / part, dirs_exist_ok=True)
+    packages = repository_root() / "deploy" / "node_modules"
+    if not all((packages / part).exists() for part in _BESIDE):
+        raise MachineError("What turns the slides is not here (reveal.js).", "Run: make slides")
+    for part, place in _BESIDE.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        if (packages / part).is_dir():
+            shutil.copytree(packages / part, folder / place, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(packages / part, folder / place)
     config = Config()
     config.SlidesExporter.reveal_url_prefix = "reveal.js"
+    config.SlidesExporter.require_js_url = "require.js"
+    config.SlidesExporter.jquery_url = "jquery.min.js"
     config.SlidesExporter.reveal_scroll = True
     config.TagRemovePreprocessor.remove_input_tags = {"hide-code"}
     config.SlidesExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]

@@ -50,21 +50,27 @@ def test_what_the_author_has_marked_stays_so():
     assert kinds(made) == ["fragment"]
 
 
-def test_a_page_is_written_and_needs_no_other_site_to_turn(tmp_path, monkeypatch):
-    reveal = tmp_path / "deploy" / "node_modules" / "reveal.js"
-    for part in ("dist", "plugin"):
-        (reveal / part).mkdir(parents=True)
+@pytest.fixture
+def libraries(tmp_path, monkeypatch):
+    """Empty files in the place of npm's packages."""
+    for part in slides._BESIDE:
+        place = tmp_path / "deploy" / "node_modules" / part
+        if place.suffix == ".js":
+            place.parent.mkdir(parents=True)
+            place.touch()
+        else:
+            place.mkdir(parents=True)
     monkeypatch.setattr(slides, "repository_root", lambda: tmp_path)
+
+
+def test_a_page_is_written_and_fetches_nothing_but_what_draws_formulas(tmp_path, libraries):
     page = slides.write(NOTEBOOKS[:1], tmp_path / "out")[0].read_text(encoding="utf-8")
-    assert "reveal.js/dist/reveal.css" in page and "unpkg" not in page
+    fetched = re.findall(r"<(?:script|link)[^>]*(?:src|href)=\"(http[^\"]*)", page)
+    assert all("mathjax" in address for address in fetched)
     assert page.count("<section") > 10 and "accuracy_bars(" not in page
 
 
-def test_a_file_that_is_no_notebook_is_named(tmp_path, monkeypatch):
-    (tmp_path / "deploy" / "node_modules" / "reveal.js").mkdir(parents=True)
-    for part in ("dist", "plugin"):
-        (tmp_path / "deploy" / "node_modules" / "reveal.js" / part).mkdir()
-    monkeypatch.setattr(slides, "repository_root", lambda: tmp_path)
+def test_a_file_that_is_no_notebook_is_named(tmp_path, libraries):
     (tmp_path / "torn.ipynb").write_text('{"cells": [')
     with pytest.raises(OptionError, match=r"torn\.ipynb"):
         slides.write([tmp_path / "torn.ipynb"], tmp_path / "out")
