@@ -38,7 +38,7 @@ lint: setup ## look for slips in the code and its layout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: setup ## run the tests of course_utils
+unit: setup teacher ## run the tests of course_utils
 	$(ONE_THREAD) $(BIN)/python -m pytest -q $(PARALLEL) tests
 
 notebook-tests: setup ## run every notebook and compare its outputs
