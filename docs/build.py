@@ -15,6 +15,7 @@ import csv
 import hashlib
 import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -137,10 +138,21 @@ def _copy_notebooks(folder: Path) -> None:
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = with_place(cell.source)
+                cell.source = _LINK_INSIDE.sub(_as_sphinx_links, with_place(cell.source))
             elif cell.cell_type == "code":
                 cell.outputs = [_preview(output, cell.source) for output in cell.outputs]
         nbformat.write(notebook, folder / path.name)
+
+
+# JupyterLab keeps a heading's words in a link to it; Sphinx writes them small, without signs.
+_LINK_INSIDE = re.compile(r"\]\(([\w./-]*)#([^)]+)\)")
+
+
+def _as_sphinx_links(link: re.Match) -> str:
+    if link[1] and not link[1].endswith(".ipynb"):
+        return link[0]
+    place = re.sub(r"[^\w-]", "", link[2].lower())
+    return f"]({link[1]}#{place})"
 
 
 def _preview(output: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:

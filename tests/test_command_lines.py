@@ -16,8 +16,11 @@ PACKAGE = repository_root() / "course_utils"
 WORKERS = {
     "course_utils.classroom.llama_process",
     "course_utils.engines.rehearsal_process",
+    "course_utils.engines.step_times",
     "course_utils.engines.template_worker",
     "course_utils.evaluation.math_worker",
+    # Lies on an offline kit as install.py, beside the kit's own list of contents.
+    "course_utils.installation.from_kit",
     "course_utils.model_files.trial",
 }
 
