@@ -1,5 +1,6 @@
 """What the site promises a reader: it is whole, asks no other host, and anybody can read it."""
 
+import html
 import re
 import urllib.parse
 
@@ -34,7 +35,7 @@ def test_no_link_inside_the_site_is_broken(site):
     ids = {}
     for page in site.pages():
         text = (site.folder / page).read_text(encoding="utf-8")
-        ids[page] = set(re.findall(r'\bid="([^"]+)"', text))
+        ids[page] = {html.unescape(name) for name in re.findall(r'\bid="([^"]+)"', text)}
     broken = []
     for page in site.pages():
         text = (site.folder / page).read_text(encoding="utf-8")
