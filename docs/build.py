@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import csv
-import hashlib
 import html
 import json
 import re
@@ -26,6 +24,8 @@ from pathlib import Path
 import nbformat
 from sphinx.cmd.build import build_main
 
+from course_utils.hashing import hash_file
+from course_utils.logs import read_log
 from course_utils.paths import nano_folder, repository_root
 from course_utils.teaching.exercises.folded import with_place
 
@@ -206,31 +206,27 @@ def _copy_static(static: Path, packages: Path) -> None:
     shutil.copy(packages / "mathjax" / "es5" / "tex-svg.js", static / "mathjax")
     for name in MODELS:
         shutil.copy(nano_folder() / f"{name}.gguf", models)
-    manifest = {path.name: _facts(path) for path in sorted(models.iterdir())}
+    manifest = {
+        path.name: {"bytes": path.stat().st_size, "sha256": hash_file(path)}
+        for path in sorted(models.iterdir())
+    }
     (models / "manifest.json").write_text(json.dumps({"files": manifest}, indent=1))
     (data / "grpo.json").write_text(json.dumps(recorded_runs(), ensure_ascii=False))
-
-
-def _facts(path: Path) -> dict[str, object]:
-    contents = path.read_bytes()
-    return {"bytes": len(contents), "sha256": hashlib.sha256(contents).hexdigest()}
 
 
 def recorded_runs() -> dict[str, object]:
     """The first seed of each recorded run, one item for each step that kept its reply."""
     runs = {}
     for title, name in RECORDED.items():
-        with open(nano_folder() / "runs" / name, encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["seed"] == "1"]
         runs[title] = [
             {
-                "step": int(row["step"]),
-                "reward": float(row["reward"]) if row["reward"] else None,
-                "accuracy": float(row["accuracy"]) if row["accuracy"] else None,
+                "step": row["step"],
+                "reward": None if row["reward"] == "" else row["reward"],
+                "accuracy": None if row["accuracy"] == "" else row["accuracy"],
                 "reply": row["reply"].strip(),
             }
-            for row in rows
-            if row["reply"]
+            for row in read_log(nano_folder() / "runs" / name, text={"reply"})
+            if row["seed"] == 1 and row["reply"]
         ]
     from course_utils.nano.experiments import objectives
 

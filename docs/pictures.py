@@ -5,17 +5,14 @@ The models answer and the recorded run is replayed in headless Chromium; nothing
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
 import tempfile
-import threading
 from pathlib import Path
 
 from build import DOCS, build
 from playwright.sync_api import Page, expect
 
 from tests import jupyterlab_browser as lab
+from tests.served_folder import served
 
 WIDTH, HEIGHT = 760, 900
 PATIENCE = 120_000
@@ -27,17 +24,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "site"
         build(folder)
-        handler = functools.partial(
-            http.server.SimpleHTTPRequestHandler, directory=os.fspath(folder)
-        )
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            with lab.browser(WIDTH, HEIGHT) as context:
-                page = context.new_page()
-                address = f"http://127.0.0.1:{server.server_port}"
-                _conversation(page, address, DOCS / "chat.png")
-                _training(page, address, DOCS / "grpo.png")
-            server.shutdown()
+        with served(folder) as address, lab.browser(WIDTH, HEIGHT) as context:
+            page = context.new_page()
+            _conversation(page, address, DOCS / "chat.png")
+            _training(page, address, DOCS / "grpo.png")
 
 
 def _conversation(page: Page, address: str, target: Path) -> None:

@@ -46,17 +46,17 @@ def measure(
 ) -> list[dict[str, object]]:
     """One row for each length, beside the plan for the speeds that were measured around it."""
     before = measure_memory_bandwidth(0.5)
-    mixture = find_model(model).architecture.experts is not None
     found = rehearse_steps(
         model, contexts=lengths, kv_type=kv_type, flash_attention=flash_attention, layers=layers
     )
-    machine = measured_machine(before, mixture)
+    machine = measured_machine(before, model)
     print(found, flush=True)
     return [_row(found, machine, length) for length in sorted(lengths)]
 
 
-def measured_machine(bandwidth_before: float, mixture: bool) -> Machine:
-    """This machine, with its bandwidth before and after a run, and the rates of its cores."""
+def measured_machine(bandwidth_before: float, model: str) -> Machine:
+    """This machine, with its bandwidth before and after a model's run, and its cores' rates."""
+    mixture = find_model(model).architecture.experts is not None
     bandwidth = (bandwidth_before + measure_memory_bandwidth(0.5)) / 2
     machine = dataclasses.replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidth)
     return measure_decoding_rates(machine, mixture=mixture).of(machine)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from course_utils.engines.rehearsal_steps import LAYERS, rehearse_steps
 from course_utils.machine import measure_memory_bandwidth, this_machine
 from course_utils.model_files.capacity import plan
-from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.speculation import pays_from
 from tests.benchmarks.long_texts import measured_machine, speeds_of
 from tests.benchmarks.report import show_place, write_report
@@ -26,8 +25,7 @@ def measure(model: str, layers: int | None, tokens: tuple[int, ...]) -> list[dic
     """One row for each number of tokens, beside the plan."""
     before = measure_memory_bandwidth(0.5)
     found = rehearse_steps(model, contexts=(0,), tokens=tokens, layers=layers)
-    mixture = find_model(model).architecture.experts is not None
-    machine = measured_machine(before, mixture)
+    machine = measured_machine(before, model)
     print(found, flush=True)
     planned = plan(model, CONTEXT, machine=machine)
     one = found.step_seconds(1)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from playwright.sync_api import Browser
 
 from course_utils.paths import repository_root
 from tests import jupyterlab_browser as lab
+from tests.served_folder import served
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,6 @@ class Site:
         return sorted(
             path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*.html")
         )
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_arguments) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +45,8 @@ def site(tmp_path_factory) -> Iterator[Site]:
         build.build(folder)
     finally:
         sys.path.pop(0)
-    handler = functools.partial(_Quiet, directory=os.fspath(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Site(folder, f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+    with served(folder) as address:
+        yield Site(folder, address)
 
 
 @pytest.fixture(scope="session")
