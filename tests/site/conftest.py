@@ -49,7 +49,9 @@ def site(tmp_path_factory) -> Iterator[Site]:
         yield Site(folder, address)
 
 
-@pytest.fixture(scope="session")
+# A module at a time: Playwright keeps an event loop running in the thread of the tests for as
+# long as its browser is open, and no other module can then start a browser or a loop of its own.
+@pytest.fixture(scope="module")
 def chromium(site) -> Iterator[Browser]:
     with lab.browser() as context:
         yield context.browser
