@@ -230,6 +230,16 @@ def _notebook_00(path, change=lambda cells: cells):
     return _notebook(path / "00_start_here.ipynb", *change(cells))
 
 
+def test_a_heading_that_stands_twice_is_found(tmp_path):
+    def twice(cells):
+        first = folded.heading_markdown("00.minutes")
+        again = first.split("\n\n", 1)[1]
+        return [(kind, source.replace(first, f"{first}\n\n{again}")) for kind, source in cells]
+
+    path = _notebook_00(tmp_path, twice)
+    assert folded.drifted_cells(path) == ["00.minutes: the heading stands more than once"]
+
+
 def test_a_folded_solution_that_drifted_is_found_and_rewritten(tmp_path):
     def drift(cells):
         return [(kind, source.replace("2000 / 1.4", "3000 / 1.4")) for kind, source in cells]

@@ -102,6 +102,8 @@ def drifted_cells(path: str | Path) -> list[str]:
             continue
         headed += _HEADING.findall(source)
         folded += _MARK.findall(source)
+        if (mark := _HEADING.search(source)) and source.count("#### Exercise:") > 1:
+            problems.append(f"{mark[1]}: the heading stands more than once")
         try:
             if source != generated(source):
                 mark = _MARK.search(source)
