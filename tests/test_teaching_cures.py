@@ -72,7 +72,8 @@ def test_every_sampling_setting_has_its_row_and_its_words():
     never, right = settings_chart(settings).axes
     drawn = [row["settings"] for row in settings if "penalties" not in row["settings"]]
     assert len(never.get_yticklabels()) == len(drawn) < len(settings)
-    assert never.get_title() == "thoughts that never end" and right.get_title() == "right answers"
+    assert never.get_title(loc="left") == "thoughts that never end"
+    assert right.get_title(loc="left") == "right answers"
     assert describe_settings(settings).count("%") == 2 * len(drawn)
 
 

@@ -59,7 +59,7 @@ def test_bars_of_load_are_as_high_as_the_load():
         assert [bar.get_height() for bar in axes.patches] == pytest.approx(shares)
         assert axes.lines[0].get_ydata() == pytest.approx([0.25, 0.25])
     words = teaching.describe_load({"mixture": load})
-    assert "layer 0 from 0 to 50 %" in words and "layer 1 from 25 to 25 %" in words
+    assert "layer 0 from 0% to 50%" in words and "layer 1 from 25% to 25%" in words
     with pytest.raises(OptionError):
         teaching.load_chart({})
 
@@ -101,13 +101,15 @@ def records(*loads):
 def test_watching_a_router_gives_the_measured_records_and_draws_the_last(monkeypatch):
     from course_utils.teaching.widgets import router_training
 
-    shown = []
+    shown, left = [], []
     monkeypatch.setattr(router_training.Panel, "show", lambda panel: shown.append(panel))
+    monkeypatch.setattr(router_training, "display", left.append)
     measured = teaching.watch_router(records(0.6, 0.9))
     assert [record["held_out_loss"] for record in measured] == [7.0, 5.0, 5.0]
     assert teaching.load_of(measured[-1]) == pytest.approx(np.array([[0.9, 0.1]]))
     (panel,) = shown
-    assert "after 20 tokens: layer 0 from 10% to 90%" in panel.widget.value
+    (picture,) = left  # it stays on the page when the widget is gone
+    assert "after 20 tokens: layer 0 from 10% to 90%" in picture.html
     assert "In code: records = " in repr(panel)
 
 

@@ -86,8 +86,7 @@ def describe_model(lit: str | None = None) -> str:
         f"far: {', '.join(reached)}. Attention and feed-forward each take a copy from the stream, "
         "through RMSNorm, and add their result to it; both stand in a frame that repeats. Attention "
         "also reads keys and values from the streams of earlier tokens. A last RMSNorm stands "
-        "before the output matrix."
-        + (f" The part {lit} is lit." if lit else "")
+        "before the output matrix." + (f" The part {lit} is lit." if lit else "")
     )
 
 
