@@ -34,7 +34,7 @@ from course_utils.teaching.exercises.attempt import (
 from course_utils.teaching.exercises.declaration import UNNAMED, Exercise, Mistake, find_exercise
 from course_utils.teaching.exercises.guarded import run_guarded
 from course_utils.teaching.exercises.results import Result, record
-from course_utils.teaching.page import OnPage, with_code
+from course_utils.teaching.page import OnPage, prose_html
 
 State = Literal["unanswered", "wrong", "right"]
 
@@ -154,6 +154,6 @@ def _on_page(verdict: Verdict) -> OnPage:
     return OnPage(
         f'<div style="border-left: 5px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0">'
         f"<strong>{sign} {word}</strong> <small>({html.escape(verdict.exercise_id)})</small><br>"
-        f"{with_code(verdict.message)}</div>",
+        f"{prose_html(verdict.message)}</div>",
         f"{sign} {word} ({verdict.exercise_id}): {verdict.message}",
     )
