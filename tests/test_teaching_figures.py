@@ -211,6 +211,15 @@ def test_memory_bars_say_in_words_what_fits():
     assert "small needs 10.0 GiB and fits once other programs make room" in words
 
 
+def test_memory_parts_that_nobody_could_see_are_drawn_and_named_as_one():
+    few = {"weights": 20 * 2**30, "KV": 2**30, "buffers": 40 * 2**20, "program": 200 * 2**20}
+    figure = teaching.memory_bars({"a": few, "b": few | {"buffers": 10 * 2**20}}, 24 * 2**30)
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["weights", "KV", "everything else"]
+    drawn = [bar.get_width() for bar in figure.axes[0].patches]
+    assert sum(drawn[:3]) * 2**30 == pytest.approx(sum(few.values()))
+
+
 def test_the_words_of_a_memory_bar_do_not_cross_the_machines_line():
     plans = {"short": {"weights": 2e10}, "just": {"weights": 2.4e10}, "long": {"weights": 4e10}}
     figure = teaching.memory_bars(plans, 2.5e10)
