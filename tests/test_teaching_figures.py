@@ -243,6 +243,23 @@ def test_the_lit_box_is_told_by_its_frame_and_letters_not_by_colour_alone():
         teaching.where_are_we(["tokens", "attention", "logits"], "atention")
 
 
+@pytest.mark.parametrize("boxes", [3, 8])
+def test_steps_that_repeat_have_an_arrow_back_to_the_first_inside_the_picture(boxes):
+    steps = [f"step {number}" for number in range(boxes)]
+    once = teaching.where_are_we(steps, 0)
+    loop = teaching.where_are_we(steps, 0, again="and again")
+    assert len(loop.axes[0].patches) == len(once.axes[0].patches) + 1
+    assert "and again" in _texts(loop) and "and again" not in _texts(once)
+    (axes,) = loop.axes
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for line in axes.lines:
+        assert left < min(line.get_xdata()) and max(line.get_xdata()) < right
+        assert top < min(line.get_ydata()) and max(line.get_ydata()) < bottom
+    assert "back to the first: and again." in teaching.describe_pipeline(
+        steps, 0, again="and again"
+    )
+
+
 def test_ready_made_figures_are_plain_figures_that_pyplot_does_not_know():
     assert isinstance(teaching.where_are_we(["a"], 0), Figure)
     if "matplotlib.pyplot" in sys.modules:
