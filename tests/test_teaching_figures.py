@@ -135,7 +135,7 @@ def test_the_background_is_solid_and_light_so_both_themes_read_alike():
 def test_next_token_bars_show_the_probabilities_they_are_given():
     figure = teaching.next_token_chart([("a", 0.7), ("b", 0.3)])
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.7, 0.3]
-    assert {"70.0 %", "30.0 %"} <= set(_texts(figure))
+    assert {"70.0%", "30.0%"} <= set(_texts(figure))
 
 
 def test_tokens_cut_off_by_sampling_are_greyed_hatched_and_said():
@@ -161,7 +161,7 @@ def test_attention_maps_show_the_chosen_heads_and_name_what_there_is(attention):
     for layer, head in ((2, 0), (0, 2), (-1, 0)):
         with pytest.raises(OptionError, match="from 0 to 1"):
             teaching.attention_chart(attention, layer, head)
-    assert "100 % of its attention to t at position 4" in teaching.describe_attention(
+    assert "100% of its attention to t at position 4" in teaching.describe_attention(
         attention, 1, 0
     )
 
@@ -193,7 +193,7 @@ def test_training_curves_name_the_columns_there_are(tmp_path):
 def test_accuracy_bars_carry_wilsons_interval():
     figure = teaching.accuracy_bars({"base": (35, 100), "thinker": (0, 20)})
     low, high = wilson_interval(35, 100)
-    assert f"35 %  ({low * 100:.0f} to {high * 100:.0f} %, n = 100)" in _texts(figure)
+    assert f"35%  ({low * 100:.0f} to {high * 100:.0f}%, n = 100)" in _texts(figure)
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.35, 0.0]
 
 

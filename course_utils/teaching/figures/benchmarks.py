@@ -77,7 +77,7 @@ def interval_chart(
     intervals: Mapping[str, Interval],
     *,
     title: str = "Where may the true score lie?",
-    x_label: str = "score, with its 95 % interval",
+    x_label: str = "score, with its 95% interval",
     zero: bool = False,
 ) -> Figure:
     """A dot and its interval for each name. ``zero`` adds a line at 0, for differences."""
