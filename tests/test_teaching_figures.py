@@ -286,7 +286,7 @@ def test_a_token_strip_can_carry_ids_and_probabilities():
     assert "a (" in repr(teaching.token_strip(engine.tokenize("a"), ids=True))
     scored = engine.score("at")
     share = round(np.exp(scored[1].log_probability) * 100)
-    assert f"a (–)│t ({share} %)" in repr(teaching.token_strip(scored, probabilities=True))
+    assert f"a (–)│t ({share}%)" in repr(teaching.token_strip(scored, probabilities=True))
     with pytest.raises(OptionError):
         teaching.token_strip(["a"], ids=True)
 
