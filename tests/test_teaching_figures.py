@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 import course_utils.teaching as teaching
@@ -241,6 +242,16 @@ def test_the_lit_box_is_told_by_its_frame_and_letters_not_by_colour_alone():
     assert "✓ tokens" in texts and "logits" in texts
     with pytest.raises(OptionError, match="tokens, attention, logits"):
         teaching.where_are_we(["tokens", "attention", "logits"], "atention")
+
+
+def test_a_font_without_bold_letters_is_used_without_a_word(caplog):
+    style.use_house_style()
+    # It comes with matplotlib, in regular letters only.
+    wanted = font_manager.FontProperties(family="DejaVu Sans Display", weight="bold")
+    assert "DejaVuSansDisplay" in font_manager.findfont(wanted)
+    assert not caplog.records
+    font_manager.findfont("No Such Font")
+    assert "No Such Font" in caplog.text
 
 
 @pytest.mark.parametrize("boxes", [3, 8])
