@@ -120,7 +120,7 @@ def test_a_plan_says_how_a_full_context_slows_it_and_how_long_a_prompt_takes():
     full = {each.context: 1 / each.seconds_per_step(context=each.context) for each in (short, long)}
     assert full[32_768] < full[2048] < short.tokens_per_second
     text = str(long)
-    assert f"With a full context it writes {full[32_768]:.1f} tokens per second" in text
+    assert f"With a full context it writes {full[32_768]:.2f} tokens per second" in text
     assert "Reading a prompt of 1,000 tokens: roughly" in text
     assert long.seconds_to_read(2000) > 2 * long.seconds_to_read(1000) > 0
 
