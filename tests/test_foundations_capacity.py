@@ -76,9 +76,13 @@ def test_24_gb_get_qwq_with_a_smaller_cache():
     asked = plan("qwq-32b", machine=machine(24))
     assert not asked.fits
     assert (asked.instead.model, asked.instead.quantisation) == ("qwq-32b", "Q4_K_M")
-    assert asked.verdict == "does not fit; it would with Q8_0 cache and 8k context"
+    assert asked.verdict == "fits only with Q8_0 cache and 8k context"
     tight = plan("qwq-32b", machine=machine(23))
-    assert tight.verdict == "does not fit; it would with Q8_0 cache and 4k context"
+    assert tight.verdict == "fits only with Q8_0 cache and 4k context"
+    odd = plan("qwq-32b", 6000, machine=machine(23))
+    assert odd.verdict == "fits only with Q8_0 cache and 4k context"
+    asked = plan("qwq-32b", 8000, machine=machine(24))
+    assert asked.verdict == "fits only with Q8_0 cache and 8,000 tokens of context"
 
 
 def test_64_gb_get_what_they_ask_for():

@@ -129,7 +129,9 @@ def test_a_plan_says_from_which_acceptance_rate_a_draft_pays():
     asked = plan("qwq-32b", machine=machine(64))
     free, paid = asked.draft_pays_from(), asked.draft_pays_from(draft=plan("qwen2.5-0.5b"))
     assert 0 < free < paid < 1
-    assert f"A draft of 4 tokens (speculative decoding) pays above {free:.0%}" in str(asked)
+    assert f"A draft of 4 tokens (speculative decoding, notebook 06) pays above {free:.0%}" in str(
+        asked
+    )
     # Where the memory is no limit, and the cores unpack every token again, little is to be had.
     unbound = plan("qwq-32b", machine=machine(64, bandwidth=1e13))
     assert unbound.draft_pays_from() > free

@@ -62,7 +62,7 @@ def test_the_planner_shows_what_plan_says_for_every_setting():
     [
         (8, "does not fit; DeepSeek-R1-Distill-Qwen-1.5B Q4_K_M would"),
         (16, "does not fit; QwQ-32B IQ3_XXS would"),
-        (24, "does not fit; it would with Q8_0 cache"),
+        (24, "fits only with Q8_0 cache"),
         (64, ": fits."),
     ],
 )

@@ -21,18 +21,19 @@ from course_utils.model_files.memory import (
     MemoryNeed,
     memory_need,
     repacked_bytes,
+    room_for_a_model,
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
 from course_utils.model_files.speculation import pays_from
 from course_utils.model_files.speed import (
     SECONDS_PER_EXPERT_LAYER,
-    UNPACKED_PER_CORE,
     card_seconds,
     overlapping,
     seconds_to_attend,
     seconds_to_read,
     step_work,
+    unpacked_per_core,
 )
 from course_utils.units import MIB, readable_memory
 
@@ -83,6 +84,11 @@ class Plan:
         return self.architecture.expert_layers
 
     @property
+    def in_the_cache(self) -> bool:
+        """Whether the processor's cache may hold the model, so that memory is no limit."""
+        return self.bytes_per_token < CACHED_BYTES
+
+    @property
     def ceiling(self) -> float:
         """Tokens per second that the bandwidth of memory and card allows at most."""
         seconds = self._in_memory(self.bytes_per_token)
@@ -112,7 +118,9 @@ class Plan:
         machine, mixture = self.machine, self.expert_layers > 0
         fetched = bytes_read_per_step(self.architecture, self.quantisation, tokens)
         work = step_work(tokens, mixture=mixture)
-        unpacking = machine.unpacking_bytes_per_second or UNPACKED_PER_CORE * machine.cores
+        unpacking = machine.unpacking_bytes_per_second
+        if unpacking is None:
+            unpacking = unpacked_per_core(machine.cpu_name) * machine.cores
         seconds = overlapping(
             self._in_memory(fetched) / machine.memory_bandwidth_bytes_per_second,
             self._in_memory(work * self.bytes_per_token) / unpacking,
@@ -168,17 +176,17 @@ class Plan:
     @property
     def fits(self) -> bool:
         """Whether the machine has so much memory free, with a reserve left over."""
-        return self.needed_bytes + RESERVE_BYTES <= self.machine.available_memory_bytes
+        return self.needed_bytes <= room_for_a_model(self.machine.available_memory_bytes)
 
     @property
     def verdict(self) -> str:
-        """ "fits", or "does not fit; it would with ..." what comes nearest."""
+        """ "fits", "fits only with ..." a smaller cache, or "does not fit; ... would"."""
         if self.fits:
             return "fits"
         if self.instead is None:
             return "does not fit; the nano thinker, which comes with the course, would"
         if (self.instead.model, self.instead.quantisation) == (self.model, self.quantisation):
-            return f"does not fit; it would with {self.instead._settings()}"
+            return f"fits only with {self.instead._settings()}"
         settings = "" if self.instead.kv_type == "f16" else f", with {self.instead._settings()}"
         return f"does not fit; {self.instead.title} {self.instead.quantisation} would{settings}"
 
@@ -192,7 +200,9 @@ class Plan:
         return self.memory.parts() | on_card
 
     def _settings(self) -> str:
-        return f"{self.kv_type.upper()} cache and {self.context // 1024}k context"
+        whole, rest = divmod(self.context, 1024)
+        tokens = f"{self.context:,} tokens of" if rest else f"{whole}k"
+        return f"{self.kv_type.upper()} cache and {tokens} context"
 
     def __str__(self) -> str:
         free, total = self.machine.available_memory_bytes, self.machine.total_memory_bytes
@@ -212,7 +222,7 @@ class Plan:
                 f"{self.card.all_layers} layers, {readable_memory(self.card.total)} of "
                 f"{readable_memory(self.machine.card.free_memory_bytes)}."
             )
-        if self.fits and self.bytes_per_token < CACHED_BYTES:
+        if self.fits and self.in_the_cache:
             lines.append("Speed: not bound by memory; it is small enough to try.")
         elif self.fits:
             lines.append(self._speed_line())
@@ -240,7 +250,7 @@ class Plan:
     def _draft_line(self) -> str:
         rate = self.draft_pays_from()
         pays = "at no rate of acceptance" if rate is None else f"above {rate:.0%} acceptance"
-        return f"A draft of {DRAFTED} tokens (speculative decoding) pays {pays}."
+        return f"A draft of {DRAFTED} tokens (speculative decoding, notebook 06) pays {pays}."
 
     def _speed_line(self) -> str:
         reads = (

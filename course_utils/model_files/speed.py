@@ -25,9 +25,14 @@ UNPACKED_PER_CORE = 25e9
 
 Fitted, with ``SECONDS_PER_EXPERT_LAYER``, to the rows of ``models/decoding_speeds.csv`` that were
 measured on AMD EPYC processors, and tested on the same rows: with any one machine left out of the
-fit, the others still foresee it within 15 % (``tests/test_model_files_speed.py``).  Another make of
-processor has another rate: an Intel Xeon in that file unpacks less than half as much, so the plan
-is too hopeful for it until a rehearsal has measured it."""
+fit, the others still foresee it within 15 % (``tests/test_model_files_speed.py``)."""
+
+UNPACKED_PER_CORE_BY_MAKER = {"intel": 9.5e9}
+"""The same for makers of processors that differ, by a word of the processor's name.
+
+Fitted to the rows of one Intel Xeon in ``models/decoding_speeds.csv``, each of which it foresees
+within 15 %; no second machine of Intel's has been measured.  ``measured_machine`` of
+``course_utils.engines.decoding_rates`` measures the machine at hand instead."""
 
 SECONDS_PER_EXPERT_LAYER = 0.16e-3
 """How long the threads wait for each other in one layer of a mixture, for each token."""
@@ -38,6 +43,13 @@ it is, the nearer the slower of the two alone decides.  At 2, the times add up l
 of a right-angled triangle."""
 
 LEAST_OVERLAP, MOST_OVERLAP = 0.5, 32.0
+
+
+def unpacked_per_core(cpu_name: str) -> float:
+    """Bytes of 4-bit weights per second that one core of this processor is taken to unpack."""
+    name = cpu_name.lower()
+    rates = (rate for maker, rate in UNPACKED_PER_CORE_BY_MAKER.items() if maker in name)
+    return next(rates, UNPACKED_PER_CORE)
 
 
 def decoding_bytes_per_second(

@@ -6,6 +6,7 @@ import math
 
 from course_utils.teaching.exercises.compare import compare_number
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
+from course_utils.teaching.exercises.speculation import DRAFT_EXERCISES
 from course_utils.units import GIB
 
 
@@ -313,6 +314,7 @@ def weight(d, dmin, scale, minimum, quant):
         importance=4,
         minutes=6,
     ),
+    *DRAFT_EXERCISES,
 ]
 
 QUESTIONS = [
