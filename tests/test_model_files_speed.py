@@ -14,7 +14,6 @@ from course_utils.model_files.speed import (
     UNPACKED_PER_CORE,
     UNPACKED_PER_CORE_BY_MAKER,
     decoding_bytes_per_second,
-    highest_speedup,
     measured_overlap,
     unpacked_per_core,
 )
@@ -113,10 +112,6 @@ def test_where_unpacking_is_no_hindrance_the_overlap_counts_as_whole():
 def test_with_no_overlap_the_times_add_up():
     rate = decoding_bytes_per_second(20e9, 2, unpacking=30e9, overlap=1)
     assert rate == pytest.approx(1 / (1 / 20e9 + 1 / 30e9))
-
-
-def test_memory_alone_bounds_how_much_faster_a_mixture_is():
-    assert highest_speedup(19.4e9, 1.94e9) == pytest.approx(10)
 
 
 def test_a_plan_uses_the_formula():

@@ -88,11 +88,6 @@ def measured_overlap(decoded: float, bandwidth: float, unpacking: float) -> floa
     return (low + high) / 2
 
 
-def highest_speedup(dense_bytes_per_token: float, mixture_bytes_per_token: float) -> float:
-    """How many times as fast a mixture decodes at most, where memory alone holds both back."""
-    return dense_bytes_per_token / mixture_bytes_per_token
-
-
 CARD_SHARE_OF_BANDWIDTH = 0.7
 """How much of a graphics card's published bandwidth decoding is taken to reach: an assumption, not
 measured by this course.  What others measured on Apple's processors lies between 0.53 and 0.80 of

@@ -139,7 +139,7 @@ def _tokens_mistake(value, rate: float, drafted: int) -> Mistake | None:
 DRAFT_EXERCISES = [
     Exercise(
         id="06.after_rejection",
-        title="A drafted token was rejected: from which distribution comes the one in its place?",
+        title="From which distribution comes the token that replaces a rejected one?",
         answer="after_rejection",
         check=_check_after_rejection,
         right="Kept and replaced tokens together follow p to the last digit, whatever q is.",
@@ -160,7 +160,7 @@ def after_rejection(p, q):
     ),
     Exercise(
         id="06.tokens_per_step",
-        title="How many tokens does one step give, by the share of drafted tokens it accepts?",
+        title="How many tokens does one step of the target give?",
         answer="tokens_per_step",
         check=_check_tokens_per_step,
         right="Drafting many tokens gains little unless nearly all of them are accepted.",
