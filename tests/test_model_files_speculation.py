@@ -169,7 +169,7 @@ PLANNED = [
 
 @pytest.mark.parametrize("row", PLANNED)
 def test_a_plan_foretells_the_speed_after_a_long_text(row):
-    """Within 15 percent. If a new machine was measured, look at ATTENTION_FLOPS_PER_CORE."""
+    """Within 15 percent. If a new machine was measured, look at WALKED_PER_CORE."""
     waiting = row["milliseconds_per_expert_layer"]
     here = dataclasses.replace(
         machine(64, float(row["bandwidth_gb_per_second"]) * 1e9, cores=int(row["cores"])),

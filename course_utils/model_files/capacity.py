@@ -32,6 +32,7 @@ from course_utils.model_files.speed import (
     overlapping,
     seconds_to_attend,
     seconds_to_read,
+    steadied_overlap,
     step_work,
     unpacked_per_core,
 )
@@ -124,7 +125,7 @@ class Plan:
         seconds = overlapping(
             self._in_memory(fetched) / machine.memory_bandwidth_bytes_per_second,
             self._in_memory(work * self.bytes_per_token) / unpacking,
-            machine.overlap,
+            steadied_overlap(machine.overlap),
         )
         waiting = machine.seconds_per_expert_layer
         if waiting is None:

@@ -15,6 +15,7 @@ long text before it has to be attended to, and a prompt to be read: both are ari
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -43,6 +44,16 @@ it is, the nearer the slower of the two alone decides.  At 2, the times add up l
 of a right-angled triangle."""
 
 LEAST_OVERLAP, MOST_OVERLAP = 0.5, 32.0
+
+
+def steadied_overlap(measured: float | None) -> float:
+    """The overlap to plan with: the geometric mean of what was measured and what is usual.
+
+    A measurement takes a fraction of a second and wavers: 1.3 to 2.5 within minutes on an idle
+    machine (``models/long_texts.csv``).  Plans with the mean came nearer to those rows than plans
+    with either alone.
+    """
+    return OVERLAP if measured is None else math.sqrt(OVERLAP * measured)
 
 
 def unpacked_per_core(cpu_name: str) -> float:
@@ -124,9 +135,14 @@ def _between(table: Mapping[int, float], place: float) -> float:
     return table[left] + share * (table[right] - table[left])
 
 
-ATTENTION_FLOPS_PER_CORE = {"f32": 8e9, "f16": 8e9, "q8_0": 5e9, "q4_0": 4e9}
-"""Operations per second by which one core attends to cached tokens, by the type of the cache, with
-flash attention: assumed, and measured by ``long-texts`` of the benchmarks."""
+WALKED_PER_CORE = {"f32": 1.3e10, "f16": 1.3e10, "q8_0": 1.7e10, "q4_0": 1.4e10}
+"""Numbers of the KV cache that one core passes in a second while it attends, by the cache's type.
+
+For each query head, llama.cpp's flash attention walks through its layer's cache token by token, and
+a token's row holds the keys and values of all heads.  So the time grows with heads x row.  That
+holds for QwQ-32B and Qwen3-30B-A3B alike; operations per second differ twofold between the two.
+QwQ's medians in ``models/long_texts.csv`` (one Intel Xeon; "f32" is taken to be like "f16"), which
+``long-texts`` of the benchmarks prints anew."""
 
 DENSE_READING_FLOPS_PER_CORE = 1.8e11
 MIXTURE_READING_FLOPS_PER_CORE = 4.8e10
@@ -144,12 +160,18 @@ def attention_flops(architecture: Architecture, context: float) -> float:
     return architecture.layers * architecture.attention.flops_per_cached_token * context
 
 
+def walked_numbers(architecture: Architecture, context: float) -> float:
+    """Numbers of the cache that one token's attention passes, in all layers and heads."""
+    attention = architecture.attention
+    row = attention.cached_keys + attention.cached_values
+    return architecture.layers * attention.heads * row * context
+
+
 def seconds_to_attend(
     architecture: Architecture, context: float, *, cores: int, kv_type: str
 ) -> float:
     """How long one token's attention to so many cached tokens takes."""
-    rate = cores * ATTENTION_FLOPS_PER_CORE[kv_type.lower()]
-    return attention_flops(architecture, context) / rate
+    return walked_numbers(architecture, context) / (cores * WALKED_PER_CORE[kv_type.lower()])
 
 
 def seconds_to_read(architecture: Architecture, tokens: int, *, cores: int) -> float:
