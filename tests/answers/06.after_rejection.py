@@ -61,7 +61,7 @@ def after_rejection(p, q):
     r = abs(p - q)
     return r / r.sum()
 
-#: wrong, what-is-kept: still lacks
+#: wrong, what-is-kept: still missing
 def after_rejection(p, q):
     r = np.minimum(p, q)
     return r / r.sum()

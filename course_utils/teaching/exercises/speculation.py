@@ -32,7 +32,7 @@ def _check_after_rejection(answer) -> Mistake | None:
 
 
 def _rejection_mistake(values, p: np.ndarray, q: np.ndarray) -> Mistake | None:
-    """A mistake about what still lacks that has a name, if it is one."""
+    """A mistake about what is still missing that has a name, if it is one."""
     lacking, apart, common = np.maximum(p - q, 0), np.abs(p - q), np.minimum(p, q)
     known = (
         (p, "target-again", "From p, what the draft likes comes too often: it had its chance."),
@@ -45,17 +45,17 @@ def _rejection_mistake(values, p: np.ndarray, q: np.ndarray) -> Mistake | None:
         (
             p - q,
             "negative",
-            "Where the draft draws a token too often, nothing is lacking: 0, and not less.",
+            "Where the draft draws a token too often, nothing is missing: 0, and not less.",
         ),
         (
             (p - q) / apart.sum(),
             "negative",
-            "Where the draft draws a token too often, nothing is lacking: 0, and not less.",
+            "Where the draft draws a token too often, nothing is missing: 0, and not less.",
         ),
         (
             speculative.after_rejection(q, p),
             "wrong-way-round",
-            "The wrong way round: what lacks is where p is larger than q.",
+            "The wrong way round: what is missing is where p is larger than q.",
         ),
         (
             apart / apart.sum(),
@@ -65,7 +65,7 @@ def _rejection_mistake(values, p: np.ndarray, q: np.ndarray) -> Mistake | None:
         (
             common / common.sum(),
             "what-is-kept",
-            "That is the share that is kept. What is asked for is what still lacks.",
+            "That is the share that is kept. What is asked for is what is still missing.",
         ),
     )
     for wrong, name, message in known:
@@ -144,9 +144,9 @@ DRAFT_EXERCISES = [
         check=_check_after_rejection,
         right="Kept and replaced tokens together follow p to the last digit, whatever q is.",
         hints=(
-            "A token that the draft draws less often than the model would, still lacks: p - q.",
-            "Where the draft draws it more often, nothing lacks. `np.maximum(..., 0)` does both.",
-            "What lacks has to be a distribution again: divide by its sum.",
+            "What the draft draws less often than the target would is still missing: p - q.",
+            "What it draws more often is not missing: 0. `np.maximum(..., 0)` does both.",
+            "What is missing has to be a distribution again: divide by its sum.",
         ),
         solution="""
 def after_rejection(p, q):
