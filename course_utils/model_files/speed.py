@@ -113,10 +113,11 @@ def card_seconds(on_card: float, bytes_per_second: float) -> float:
     return on_card / (CARD_SHARE_OF_BANDWIDTH * bytes_per_second)
 
 
-DENSE_STEP_WORK = {1: 1.0, 2: 2.1, 4: 3.0, 8: 5.5, 16: 6.8, 32: 12.6}
+DENSE_STEP_WORK = {1: 1.0, 2: 2.1, 4: 3.0, 8: 5.8, 16: 6.8, 32: 12.6}
 MIXTURE_STEP_WORK = {1: 1.0, 2: 2.0, 4: 3.9, 8: 7.2, 16: 11.7, 32: 21.7}
-"""How many times the unpacking of one token a step of so many tokens takes, on two cores
-(``models/batching.csv``). llama.cpp's products are made for one token or for many: two cost more
+"""How many times the unpacking of one token a step of so many tokens takes, on two cores of
+AMD's (``models/batching.csv``); of eight tokens between these and two of Intel's
+(``models/step_price.csv``).  llama.cpp's products are made for one token or for many: two cost more
 than twice one, and the gain comes late. A mixture's tokens go to different experts, so that each
 expert still has one or two at a time."""
 
