@@ -28,6 +28,7 @@ from course_utils.engines.local import LocalEngine, LocalOptions
 from course_utils.engines.sampling import PLAIN
 from course_utils.errors import CourseError
 from course_utils.machine import Machine, available_memory_bytes, this_machine, usable_cores
+from course_utils.machine.load import OtherLoad
 from course_utils.model_files.architectures import Architecture, GroupedQueryAttention
 from course_utils.model_files.layer_parts import MixtureOfExperts
 from course_utils.model_files.quantisation import bytes_read_per_token
@@ -93,8 +94,9 @@ class DecodingRates(NamedTuple):
 def measured_machine(*, mixture: bool = False) -> Machine:
     """This machine with its rates, for a plan that need not assume them: some three seconds.
 
-    They are measured once in a process.  Where the stand-ins cannot be run, or would fill the
-    disk, it is the machine as ``this_machine`` gives it, and the plan assumes the rest.
+    They are measured once in a process.  Where the stand-ins cannot be run, would fill the disk, or
+    share the cores with other busy programs, it is the machine as ``this_machine`` gives it, and
+    the plan assumes the rates of a quiet one.
     """
     machine = this_machine()
     rates = _rates_of_this_process(mixture)
@@ -106,13 +108,15 @@ def _rates_of_this_process(mixture: bool) -> DecodingRates | None:
     try:
         if not standins_take_no_space():
             return None
+        others = OtherLoad()
         with Progress("measuring this machine", 3 if mixture else 2) as progress:
-            return measure_decoding_rates(
+            rates = measure_decoding_rates(
                 this_machine(),
                 mixture=mixture,
                 seconds=SECONDS_IN_A_HURRY,
                 on_step=progress.advance,
             )
+        return None if others.disturbs() else rates
     except (CourseError, OSError):
         return None
 

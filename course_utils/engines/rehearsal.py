@@ -74,14 +74,14 @@ class Rehearsal:
         about = "extrapolated" if self.extrapolated else "measured"
         lines = [
             f"{self.plan.title} {self.plan.quantisation}, rehearsed in {self.seconds:.0f} s with a "
-            f"file that takes {self.disk_bytes / 1e6:.1f} MB of disk:",
+            f"file that takes {_megabytes(self.disk_bytes)} of disk:",
             f"  load      {self.load_seconds:8.1f} s",
             f"  memory    {self.resident_bytes / GIB:8.1f} GiB  {about}, "
             f"{self.plan.memory.total / GIB:.1f} planned",
             f"  prefill   {self.prefill_tokens_per_second:8.1f} tokens per second",
             f"  decoding  {self.decode_tokens_per_second:8.2f} tokens per second  {about}, "
             + (
-                "not planned: a model so small stays in the cache"
+                "too small to plan"
                 if self.plan.in_the_cache
                 else f"{self.plan.tokens_per_second:.2f} planned, {self.plan.ceiling:.2f} at most"
             ),
@@ -237,6 +237,10 @@ def _rehearsal(
         decode_tokens_per_second=measured.decode_tokens_per_second / bytes_ratio,
         seconds=time.perf_counter() - started,
     )
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else "less than 1 MB"
 
 
 def _layer_flops(architecture: Architecture) -> int:

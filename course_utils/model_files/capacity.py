@@ -358,6 +358,8 @@ def _plan(
 
 
 def _speed(value: float) -> str:
+    if value < 0.1:
+        return f"{value:.2f}"
     return f"{value:.1f}" if value < 20 else f"{value:.0f}"
 
 

@@ -109,7 +109,7 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
     figure, axes = style.new_figure(7.4, 1.7 + 0.6 * len(plans))
     for row, (name, plan) in enumerate(plans.items()):
         end = _draw_bar(axes, row, _parts(plan), parts, GIB)
-        axes.plot([rooms[name]] * 2, [row - 0.42, row + 0.42], color=style.INK, lw=2.5)
+        axes.plot([rooms[name]] * 2, [row - 0.42, row + 0.42], "-", color=style.INK, lw=2.5)
         axes.text(
             max(end, rooms[name]) + 0.012 * longest,
             row,
@@ -121,7 +121,7 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
     axes.set_ylim(len(plans) - 0.4, -0.6)
     axes.set_yticks(range(len(plans)), [style.drawable(name) for name in plans])
     axes.grid(axis="x")
-    axes.set_xlabel("memory (GiB); black line: room for a model on this row's machine")
+    axes.set_xlabel("memory (GiB); black lines: room on the row's own machine")
     axes.set_title(style.drawable(title))
     figure.legend(handles=_handles(parts), loc="outside lower left", ncols=4)
     return figure
