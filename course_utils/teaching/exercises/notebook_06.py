@@ -214,7 +214,7 @@ def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
     ),
     Exercise(
         id="06.limits",
-        title="Memory or arithmetic: what holds each of three runs back?",
+        title="Memory or arithmetic: what limits each of three runs?",
         answer="limits",
         check=_check_limits,
         right="Writing for one person fetches every weight for a single token. Where many tokens "
