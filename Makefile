@@ -39,7 +39,7 @@ lint: setup ## look for slips in the code and its layout
 	$(BIN)/ruff format --check .
 
 unit: setup teacher ## run the tests of course_utils
-	$(ONE_THREAD) $(BIN)/python -m pytest -q $(PARALLEL) tests
+	$(ONE_THREAD) $(BIN)/python -m pytest -q $(PARALLEL) --no-loadscope-reorder tests
 
 notebook-tests: setup ## run every notebook and compare its outputs
 ifeq ($(NOTEBOOKS),)

@@ -19,6 +19,20 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONG = (
+    "test_browser",
+    "site/",
+    "marking/",
+    "classroom/",
+    "test_notebooks_",
+    "test_teaching_answers",
+)
+"""Modules that take longest. They start first: a process that gets one last leaves others idle."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
+
 
 @pytest.fixture
 def small_model(monkeypatch):

@@ -362,3 +362,12 @@ def test_the_shipped_mixture_has_an_expert_for_digits(shipped, nano):
     assert len(rises) == 24
     worst = max(rises, key=lambda row: row["digit"])
     assert worst["digit"] > 0.3 and worst["English"] < 0.05
+
+
+def test_a_router_that_goes_by_the_token_alone_does_not_pass_for_a_specialist():
+    draw = np.random.default_rng(0)
+    ids = draw.integers(0, 25, 1000)
+    kinds = np.asarray(router.KINDS)[ids % 5]  # five different tokens of each kind
+    by_token = draw.integers(0, 8, (25, 2))[ids]
+    assert router.specialisation(by_token, kinds, 8).beyond_chance
+    assert not router.specialisation(by_token, kinds, 8, ids=ids).beyond_chance

@@ -69,9 +69,12 @@ def test_the_committed_trainings_are_drawn_with_the_cure_and_without():
 
 def test_every_sampling_setting_has_its_row_and_its_words():
     settings = loop_sampling.read_settings()
-    (axes,) = settings_chart(settings).axes
-    assert len(axes.get_yticklabels()) == len(settings)
-    assert describe_settings(settings).count("%") == len(settings)
+    never, right = settings_chart(settings).axes
+    drawn = [row["settings"] for row in settings if "penalties" not in row["settings"]]
+    assert len(never.get_yticklabels()) == len(drawn) < len(settings)
+    assert never.get_title(loc="left") == "thoughts that never end"
+    assert right.get_title(loc="left") == "right answers"
+    assert describe_settings(settings).count("%") == 2 * len(drawn)
 
 
 def test_the_cost_of_the_committed_answers_is_told_by_level():

@@ -22,7 +22,7 @@ def test_attention_is_drawn_with_its_heads_and_what_it_caches():
         teaching.sharing_of(name, find_model(name).architecture)
         for name in ("qwq-32b", "deepseek-r1")
     ]
-    assert [(k.queries, k.groups, k.numbers, k.rebuilt) for k in kinds] == [
+    assert [(k.queries, k.groups, k.numbers, k.latent) for k in kinds] == [
         (40, 8, 2048, False),
         (128, 1, 576, True),
     ]

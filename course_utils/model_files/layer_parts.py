@@ -60,7 +60,7 @@ class GroupedQueryAttention:
 
 @dataclass(frozen=True)
 class LatentAttention:
-    """Keys and values are rebuilt from one small latent vector, and only that is cached.
+    """Keys and values follow from one small latent vector, and only that is cached.
 
     Multi-head latent attention, DeepSeek-V2 (arXiv 2405.04434, section 2.1): the cache holds
     ``key_value_rank`` numbers and one shared rotary key of ``rope_dimension`` per layer.

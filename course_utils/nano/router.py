@@ -77,9 +77,19 @@ class Specialisation:
 
 
 def specialisation(
-    experts: np.ndarray, kinds: Sequence[str], number: int, *, shuffles: int = 100, seed: int = 0
+    experts: np.ndarray,
+    kinds: Sequence[str],
+    number: int,
+    *,
+    ids: Sequence[int] | None = None,
+    shuffles: int = 100,
+    seed: int = 0,
 ) -> Specialisation:
     """Measure one layer's choices, (tokens, used), against ``shuffles`` shuffles of the kinds.
+
+    A kind is a set of token numbers, and a router sends most tokens of one number the same way,
+    learned or not.  With the tokens' ``ids`` a shuffle therefore hands the kinds out to the
+    different numbers, and every token of a number gets the same; without, to each token by itself.
 
     A finite sample always shows some mutual information: about (kinds - 1)(experts - 1) over
     twice the sample's size, in nats (Miller 1955, "Note on the bias of information estimates").
@@ -87,8 +97,11 @@ def specialisation(
     """
     numbers = _numbers(kinds)
     draw = np.random.default_rng(seed)
+    units = np.arange(len(numbers)) if ids is None else np.unique(ids, return_inverse=True)[1]
+    kind_of_unit = np.zeros(units.max() + 1, dtype=int)
+    kind_of_unit[units] = numbers
     chance = [
-        mutual_information(_counts(experts, draw.permutation(numbers), number))
+        mutual_information(_counts(experts, draw.permutation(kind_of_unit)[units], number))
         for _ in range(shuffles)
     ]
     shares = np.bincount(numbers, minlength=len(KINDS)) / len(numbers)

@@ -9,6 +9,7 @@ on JupyterLab's light and dark themes.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -97,6 +98,8 @@ def _drawable() -> frozenset[int]:
 
 def use_house_style() -> None:
     """Make matplotlib draw in the course's style from here on (also plain pyplot figures)."""
+    # A Chinese font mostly comes without a bold face, and matplotlib would say so in every cell.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     matplotlib.rcParams.update(
         {
             "font.family": list(font_families()),

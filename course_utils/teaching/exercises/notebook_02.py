@@ -253,7 +253,7 @@ def rotate_pair(pair, position, frequency):
         right="In QwQ-32B five neighbours share one head: 40 queries, 8 keys, 8 values.",
         hints=(
             "In QwQ-32B query heads 0 to 4 read key/value head 0, and 5 to 9 read head 1.",
-            "Divide `heads` by `kv_heads` first: so many query heads form a group.",
+            "Divide `heads` by `kv_heads` first: that is how many query heads form a group.",
         ),
         solution="""
 def key_value_head(query_head, heads, kv_heads):
@@ -331,11 +331,11 @@ def attention_parameters(hidden, heads, kv_heads, head_dimension):
 QUESTIONS = [
     Question(
         id="02.embedding",
-        asks="Two equal tokens stand at different places of a text. What is equal?",
+        asks="The same token occurs at two places in a text. What is the same at both?",
         options=(
             Option(
                 "Their vectors, right after the embedding.",
-                "The table has one row for a token, wherever it stands.",
+                "The table has one row for a token, wherever it is in the text.",
             ),
             Option(
                 "Their vectors, all the way through.",
@@ -376,7 +376,7 @@ QUESTIONS = [
                 "The masked scores are computed all the same, in most programs.",
             ),
             Option(
-                "In training it would read off the token that it is to predict.",
+                "In training it could read off the token that it is supposed to predict.",
                 "And when it writes, later tokens do not exist yet.",
             ),
             Option(
@@ -407,7 +407,7 @@ QUESTIONS = [
     ),
     Question(
         id="02.backup",
-        asks="You silence a head, and nothing gets worse. What do you know?",
+        asks="You switch off a head, and nothing gets worse. What do you know?",
         options=(
             Option(
                 "The head does nothing.",
@@ -415,7 +415,7 @@ QUESTIONS = [
             ),
             Option(
                 "The model can do without this head alone.",
-                "To find a backup, silence the two together.",
+                "To find a backup, switch off the two together.",
             ),
             Option(
                 "The attention map was wrong.",

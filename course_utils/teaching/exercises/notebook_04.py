@@ -274,12 +274,12 @@ def short_reward(right, tokens, free, limit):
     ),
     Exercise(
         id="04.going",
-        title="How likely is a thought still going?",
+        title="How likely is a thought to be still going?",
         answer="still_going",
         check=_check_still_going,
         right="Above temperature 0 the chance falls to nothing; at 0 it is 1 or 0 for ever.",
         hints=(
-            "Without temperature, `checks` checks in a row have the chance `chance ** checks`.",
+            "At temperature 1, the chance of `checks` checks in a row is `chance ** checks`.",
             "Dividing logits by T raises each probability to the power 1/T, and then the two have "
             "to sum to 1 again.",
             "At temperature 0 the likelier of the two is taken every time.",

@@ -339,7 +339,7 @@ QUESTIONS = [
             ),
             Option(
                 "Fewer parameters for a larger cache.",
-                "It is the other way round: the cache shrinks, and matrices that rebuild come in.",
+                "It is the other way round: the cache shrinks, and further matrices come in.",
             ),
             Option(
                 "Quality for speed.",
@@ -370,19 +370,21 @@ QUESTIONS = [
     ),
     Question(
         id="05.crowd",
-        asks="More and more people ask one server. What happens to the mixture's lead in speed?",
+        asks="More and more people ask one accelerator at once, each after 2,000 tokens of text. "
+        "What happens to the mixture's lead in speed?",
         options=(
             Option(
-                "It only shrinks.",
-                "It shrinks while reading limits both. Then arithmetic does, and it needs less.",
+                "It shrinks to nothing, and the dense model pulls ahead.",
+                "It comes close at a few dozen. But the mixture computes less and caches less.",
             ),
             Option(
                 "It stays as it is.",
                 "A step reads every expert that anyone needs, so a crowd reads nearly all of them.",
             ),
             Option(
-                "It shrinks, and later grows again.",
-                "First bytes bind and more experts are read; in a large crowd arithmetic binds.",
+                "It shrinks to below two, then recovers a little.",
+                "First more and more experts are read. Then everyone's KV cache weighs most, which "
+                "no batch can share, and QwQ-32B's is 2.7 times as large.",
             ),
         ),
         right=3,

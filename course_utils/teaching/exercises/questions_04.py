@@ -7,7 +7,7 @@ from course_utils.teaching.exercises.declaration import Option, Question
 QUESTIONS = [
     Question(
         "04.language",
-        "Only right answers were paid, and the model began to mix languages. Why?",
+        "Only right answers were rewarded, and the model began to mix languages. Why?",
         (
             Option(
                 "The reward preferred Chinese.",
@@ -19,7 +19,8 @@ QUESTIONS = [
             ),
             Option(
                 "Reinforcement learning always mixes languages.",
-                "The base without that bias in its texts would have had no reason to.",
+                "Without that bias in its texts a base would have no reason to. (That control was "
+                "not run.)",
             ),
         ),
         right=2,

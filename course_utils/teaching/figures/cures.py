@@ -12,7 +12,6 @@ from course_utils.evaluation.statistics import score_interval
 from course_utils.intervals import Interval, clipped, over_seeds
 from course_utils.nano.experiments import failures
 from course_utils.teaching import style
-from course_utils.teaching.figures.benchmarks import interval_chart
 from course_utils.teaching.figures.training import training_curves
 
 Shares = Mapping[str, Mapping[str, Mapping[int, float]]]
@@ -56,7 +55,7 @@ def cure_chart(shares: Shares, *, title: str = "How often does it go wrong?") ->
     axes.set_yticks(range(len(shares)), [style.drawable(name) for name in shares])
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     axes.grid(axis="x")
     axes.set_xlabel("share of replies with the failure")
     axes.set_title(style.drawable(title))
@@ -164,33 +163,54 @@ def describe_cure_curves(name: str, column: str, title: str) -> str:
     return f"{title} {'; '.join(parts)}."
 
 
-def never_closed(settings: Sequence[Mapping]) -> dict[str, Interval]:
-    """The share of thoughts that never close, by sampling settings (``loop_sampling``)."""
+def counted(settings: Sequence[Mapping], what: str) -> dict[str, Interval]:
+    """A share of the looper's replies with its interval, by sampling settings (``loop_sampling``).
+
+    what: ``failed`` (the thought never closes) or ``right``.  The rows that only change the order
+    of the samplers are left out.
+    """
     return {
-        _short(row): score_interval(row["failed"] / row["asked"], row["asked"]) for row in settings
+        row["settings"].replace("QwQ's card", "card"): score_interval(
+            row[what] / row["asked"], row["asked"]
+        )
+        for row in settings
+        if "penalties" not in row["settings"]
     }
 
 
+_COUNTED = {"failed": "thoughts that never end", "right": "right answers"}
+
+
 def settings_chart(settings: Sequence[Mapping]) -> Figure:
-    """How many thoughts never end, with each of the sampling settings?"""
-    return interval_chart(
-        never_closed(settings),
-        title="How many thoughts never end?",
-        x_label="never closed, with 95 % interval",
-    )
+    """How many thoughts never end, and how many answers are right, with each of the settings?"""
+    figure, panels = style.new_figure(8.6, 3.4, columns=2, sharey=True)
+    for index, (axes, (what, words)) in enumerate(zip(panels, _COUNTED.items(), strict=True)):
+        look, found = style.series(index), counted(settings, what)
+        for row, (share, low, high) in enumerate(found.values()):
+            axes.errorbar(
+                share,
+                row,
+                xerr=[[share - low], [high - share]],
+                color=look.colour,
+                marker=look.marker,
+                markersize=8,
+                capsize=4,
+            )
+        axes.set_yticks(range(len(found)), [style.drawable(name) for name in found])
+        axes.set_ylim(len(found) - 0.5, -0.5)
+        axes.set_xlim(-0.03, 1.03)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+        axes.grid(axis="x")
+        axes.set_title(words, fontsize=10.5)
+    figure.suptitle("What do the sampling settings change?")
+    return figure
 
 
 def describe_settings(settings: Sequence[Mapping]) -> str:
     """Alt text for ``settings_chart``."""
-    parts = [f"{name}: {share.estimate:.0%}" for name, share in never_closed(settings).items()]
-    return "Share of thoughts that never close. " + "; ".join(parts) + "."
-
-
-def _short(row: Mapping) -> str:
-    name = row["settings"].replace("QwQ's card", "card")
-    return name.replace("penalties first", "before the cut").replace(
-        "penalties last", "after the cut"
-    )
+    never, right = (counted(settings, what) for what in _COUNTED)
+    parts = [f"{name}: {never[name].estimate:.0%}, {right[name].estimate:.0%}" for name in never]
+    return "Share of thoughts that never end, and of right answers. " + "; ".join(parts) + "."
 
 
 def efforts(labels: Mapping[str, str]) -> dict[str, dict[str, list[float]]]:

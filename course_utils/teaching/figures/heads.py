@@ -19,14 +19,14 @@ class Sharing:
     """How the heads of one layer share what is cached of a token.
 
     queries: query heads.  groups: how many of keys and values are kept.  numbers: cached for each
-    token in this layer.  rebuilt: are keys and values made anew from one short vector?
+    token in this layer.  latent: does every head read one short vector, instead of a key and value?
     """
 
     name: str
     queries: int
     groups: int
     numbers: int
-    rebuilt: bool = False
+    latent: bool = False
 
 
 def sharing_of(name: str, architecture: Architecture) -> Sharing:
@@ -34,7 +34,7 @@ def sharing_of(name: str, architecture: Architecture) -> Sharing:
     attention = architecture.attention
     numbers = attention.cached_keys + attention.cached_values
     if isinstance(attention, LatentAttention):
-        return Sharing(name, attention.heads, 1, numbers, rebuilt=True)
+        return Sharing(name, attention.heads, 1, numbers, latent=True)
     return Sharing(name, attention.heads, attention.key_value_heads, numbers)
 
 
@@ -44,7 +44,7 @@ def head_chart(
     """A panel for each kind: query heads in a row, what is cached below, to scale in numbers.
 
     Blue squares are heads, orange boxes what stays in the cache.  A dashed green row between them
-    is rebuilt each time and never stored.
+    could be made from the latent, and is never written out.
     """
     if not kinds:
         raise OptionError("There is no attention to draw.", "Give one: [Sharing(...)].")
@@ -61,8 +61,8 @@ def describe_heads(kinds: Sequence[Sharing]) -> str:
     return " ".join(
         f"{kind.name}: {kind.queries} query heads over "
         + (
-            "one latent vector, from which keys and values are rebuilt"
-            if kind.rebuilt
+            "one latent vector, which every head reads instead of keys and values"
+            if kind.latent
             else f"{kind.groups} key and value heads"
         )
         + f"; {kind.numbers:,} numbers cached for each token and layer."
@@ -89,22 +89,22 @@ def _draw(axes, kind: Sharing, widest: int) -> None:
                 linewidth=0.4,
             )
         )
-    if kind.rebuilt:
+    if kind.latent:
         axes.add_patch(
             Rectangle((0, 1.1), 100, 0.45, fill=False, edgecolor=style.GREEN, linestyle="--")
         )
-        words = "keys and values of all heads: rebuilt each time, never stored"
+        words = "each head reads the latent itself: keys and values are never written out"
         axes.text(50, 1.32, words, ha="center", va="center", fontsize=9)
     per_group = kind.queries / kind.groups
     for head in range(kind.queries):
         group = int(head / per_group)
         top, bottom = ((head + 0.5) * step, 2.08), (100 * (group + 0.5) / kind.groups, 0.62)
         line = {"color": style.GREY, "linewidth": 0.4, "linestyle": "-"}
-        if kind.rebuilt:
+        if kind.latent:
             axes.plot([top[0], top[0]], [top[1], 1.55], **line)
         else:
             axes.plot([top[0], bottom[0]], [top[1], bottom[1]], **line)
-    if kind.rebuilt:
+    if kind.latent:
         axes.plot([50, 50], [1.1, 0.62], color=style.GREY, linewidth=1.2, linestyle="-")
     axes.text(101.5, 2.35, f"{kind.queries} query heads", va="center", fontsize=9)
     axes.text(101.5, 0.3, f"{kind.numbers:,} numbers cached", va="center", fontsize=9)

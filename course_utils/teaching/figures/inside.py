@@ -17,8 +17,8 @@ _PARTS = {
     "norm": ((2.55, 0.55, 0.95, 0.5), "RMSNorm"),
     "attention": ((2.45, 1.25, 1.15, 0.6), "attention"),
     "feed-forward": ((5.0, 1.25, 1.15, 0.6), "feed-\nforward"),
-    "output": ((7.3, -0.3, 1.05, 0.6), "output\nmatrix"),
-    "softmax": ((8.7, -0.3, 1.05, 0.6), "softmax"),
+    "output": ((8.05, -0.3, 1.05, 0.6), "output\nmatrix"),
+    "softmax": ((9.35, -0.3, 1.05, 0.6), "softmax"),
 }
 PARTS = tuple(_PARTS)
 """The parts of a model, in the order in which the picture grows."""
@@ -26,6 +26,8 @@ PARTS = tuple(_PARTS)
 
 def model_picture(lit: str | None = None, layers: Mapping[str, int] | None = None) -> Figure:
     """A whole model around its residual stream, grown up to the part that is lit.
+
+    Earlier tokens have streams of their own, drawn below; attention alone reads from them.
 
     lit: one of ``PARTS``; those before it are drawn, those after it are dashed and empty. None
         draws all of them.
@@ -35,18 +37,27 @@ def model_picture(lit: str | None = None, layers: Mapping[str, int] | None = Non
     if lit is not None and lit not in PARTS:
         raise OptionError(f"There is no part {lit!r}.", f"The parts are: {', '.join(PARTS)}.")
     reached = len(PARTS) if lit is None else PARTS.index(lit) + 1
-    figure, axes = style.new_figure(8.6, 2.75)
+    figure, axes = style.new_figure(8.6, 3.0)
     axes.set_axis_off()
-    axes.set(xlim=(-0.35, 10.6), ylim=(-0.85, 2.5), aspect="equal")
+    axes.set(xlim=(-0.35, 11.4), ylim=(-1.55, 2.5), aspect="equal")
     axes.add_patch(
-        Rectangle((2.2, -0.6), 4.5, 2.75, fill=False, linestyle=":", edgecolor=style.GREY)
+        Rectangle((2.2, -1.4), 4.5, 3.55, fill=False, linestyle=":", edgecolor=style.GREY)
     )
     repeats = ", ".join(f"{name} {count} times" for name, count in (layers or {}).items())
     axes.text(2.2, 2.22, f"one layer{': ' + repeats if repeats else ''}", fontsize=9)
-    _arrow(axes, (0.35, 0), (10.0, 0), width=4.5, colour=style.SKY)
-    axes.text(4.0, -0.42, "residual stream", fontsize=9, color=style.BLUE, ha="center")
+    _arrow(axes, (0.35, 0), (10.7, 0), width=4.5, colour=style.SKY)
+    axes.text(4.3, -0.4, "residual stream", fontsize=9, color=style.BLUE, ha="center")
     axes.text(0.28, 0, "token", ha="right", va="center", fontsize=9.5)
-    axes.text(10.05, 0, "next\ntoken?", va="center", fontsize=9.5)
+    axes.text(10.75, 0, "next\ntoken?", va="center", fontsize=9.5)
+    for below in (-0.85, -1.15):
+        axes.plot([0.35, 7.6], [below, below], color=style.SKY, lw=2.2, ls="-", alpha=0.55)
+    axes.text(0.28, -1.0, "earlier\ntokens", ha="right", va="center", fontsize=9)
+    attending = style.INK if PARTS.index("attention") < reached else style.PALE
+    axes.plot([2.32, 2.32], [-1.15, 1.55], color=attending, lw=1.3, ls="-", zorder=2)
+    _arrow(axes, (2.3, 1.55), (2.46, 1.55), width=1.3, colour=attending)
+    for below in (-0.85, -1.15):
+        axes.plot([2.32], [below], color=attending, marker="o", markersize=4)
+    axes.text(2.1, 1.55, "keys and\nvalues", ha="right", va="center", fontsize=9, color=attending)
     for left, part in ((2.45, "attention"), (5.0, "feed-forward")):
         drawn = PARTS.index(part) < reached
         look = {"colour": style.INK if drawn else style.PALE, "width": 1.3}
@@ -62,6 +73,8 @@ def model_picture(lit: str | None = None, layers: Mapping[str, int] | None = Non
     left, bottom, width, height = _PARTS["norm"][0]
     drawn = PARTS.index("feed-forward") < reached
     _box(axes, (5.1, bottom, width, height), "RMSNorm", now=False, drawn=drawn)
+    last = PARTS.index("output") < reached
+    _box(axes, (6.87, -height / 2, width, height), "RMSNorm", now=False, drawn=last)
     return figure
 
 
@@ -71,8 +84,9 @@ def describe_model(lit: str | None = None) -> str:
     return (
         "A token enters at the left and runs along a thick arrow, the residual stream. Drawn so "
         f"far: {', '.join(reached)}. Attention and feed-forward each take a copy from the stream, "
-        "through RMSNorm, and add their result to it; both stand in a frame that repeats."
-        + (f" The part {lit} is lit." if lit else "")
+        "through RMSNorm, and add their result to it; both stand in a frame that repeats. "
+        "Attention also reads keys and values from the streams of earlier tokens. A last RMSNorm "
+        "stands before the output matrix." + (f" The part {lit} is lit." if lit else "")
     )
 
 
@@ -193,9 +207,9 @@ def sharing_picture(models: Mapping[str, tuple[int, int]]) -> Figure:
     figure, panels = style.new_figure(7.6, 1.45 * len(models), len(models), 1, squeeze=False)
     for axes, (name, (heads, kv_heads)) in zip(panels[:, 0], models.items(), strict=True):
         axes.set_axis_off()
-        axes.set(xlim=(-0.17, 1.01), ylim=(-0.35, 1.35))
+        axes.set(xlim=(-0.23, 1.01), ylim=(-0.35, 1.35))
         group = heads // kv_heads
-        for row, count, words in ((1, heads, "queries"), (0, kv_heads, "keys, values")):
+        for row, count, words in ((1, heads, "query heads"), (0, kv_heads, "key/value heads")):
             axes.text(-0.01, row, f"{count} {words}", ha="right", va="center", fontsize=9)
             for n in range(count):
                 shared = n // group if row else n
@@ -245,7 +259,7 @@ def lens_chart(places: Sequence[str], chances: Sequence[float], said: Sequence[s
         axes.text(place, chance + 0.06, f"“{style.drawable(words)}”", ha="center", fontsize=9)
     axes.set_xticks(range(len(places)), places, rotation=35, ha="right")
     axes.set(ylim=(-0.05, 1.18), ylabel="probability")
-    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
     return figure
 
 
@@ -270,9 +284,9 @@ def ablation_bars(values: Mapping[str, float], complete: float, title: str) -> F
     lowest = min(range(len(bars)), key=lambda n: list(values.values())[n])
     bars[lowest].set(facecolor=style.ORANGE, edgecolor=style.INK, hatch="///")
     axes.axhline(complete, color=style.INK, linestyle="--", linewidth=1)
-    axes.text(len(bars) - 0.4, complete + 0.02, "nothing silenced", ha="right", fontsize=9)
+    axes.text(len(bars) - 0.4, complete + 0.02, "nothing switched off", ha="right", fontsize=9)
     axes.set_ylim(0, 1.1)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.set_title(title)
     return figure
 
@@ -305,7 +319,7 @@ def parts_chart(models: Mapping[str, Mapping[str, float]], title: str) -> Figure
                 )
             left += size
     axes.set_yticks(range(len(models)), list(models))
-    axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
     axes.invert_yaxis()
     axes.set_title(title)
     figure.legend(loc="outside lower left", ncols=4)

@@ -14,7 +14,7 @@ from course_utils.teaching.figures.training import training_curves
 _BUDGETS = {
     # budget: (unit, first value drawn, words on the axis)
     "tokens": (1e6, 0.2, "tokens read (millions)"),
-    "flops": (1e12, 0.8, "training FLOPs (million million)"),
+    "flops": (1e12, 0.8, "computing spent on training (TFLOP)"),
 }
 
 
@@ -93,7 +93,7 @@ def describe_leads(leads: Mapping[int, tuple[float, float]]) -> str:
 
 
 def lead_chart(
-    leads: Mapping[str, Mapping[int, float]], *, title: str = "When does the lead come back?"
+    leads: Mapping[str, Mapping[int, float]], *, title: str = "Does the mixture keep its lead?"
 ) -> Figure:
     """A line for each machine: the mixture's lead against the sequences at once."""
     if not leads:

@@ -92,7 +92,7 @@ def load_chart(
             )
             axes.axhline(1 / number, color=style.INK, linestyle="--", lw=1)
             axes.set_ylim(0, height)
-            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
             axes.set_xticks(range(number), range(number), fontsize=8)
             if row == 0:
                 axes.set_title(f"layer {layer}", loc="center", fontsize=10.5)
@@ -108,7 +108,7 @@ def describe_load(loads: Mapping[str, np.ndarray]) -> str:
     parts = []
     for name, load in loads.items():
         layers = [
-            f"layer {layer} from {100 * min(shares):.0f} to {100 * max(shares):.0f} %"
+            f"layer {layer} from {100 * min(shares):.0f}% to {100 * max(shares):.0f}%"
             for layer, shares in enumerate(np.asarray(load, dtype=float))
         ]
         parts.append(f"{name}: {', '.join(layers)}")
@@ -163,19 +163,27 @@ def loss_by_size(
 ) -> Figure:
     """A mark for each model: its size, and its loss as the seeds' mean and range.
 
-    points: name to (size, losses), one loss per seed.
+    points: name to (size, losses), one loss per seed.  Sizes within a twentieth of one another
+    share a place on the axis, and their marks stand side by side.
     """
     if not points:
         raise OptionError("There is no model to draw.", 'Give one: {"dense": (0.7, [0.41])}.')
     figure, axes = style.new_figure(7.2, 3.8)
-    sizes = [size for size, _ in points.values()]
-    step = 0.012 * (max(sizes) - min(sizes) or 1)  # so that models of one size stand side by side
-    for index, (name, (size, losses)) in enumerate(points.items()):
+    groups: list[float] = []
+    for size in sorted(size for size, _ in points.values()):
+        if not groups or size > 1.05 * groups[-1]:
+            groups.append(size)
+    place_of = {
+        name: max(index for index, group in enumerate(groups) if group <= size)
+        for name, (size, _) in points.items()
+    }
+    places = list(place_of.values())
+    for index, (name, (_, losses)) in enumerate(points.items()):
         look = style.series(index)
-        before = sum(abs(other - size) < step for other in sizes[:index])
+        beside = places[:index].count(places[index]) - (places.count(places[index]) - 1) / 2
         mean = float(np.mean(losses))
         axes.errorbar(
-            size + 2.5 * step * before,
+            places[index] + 0.14 * beside,
             mean,
             yerr=[[mean - min(losses)], [max(losses) - mean]],
             color=look.colour,
@@ -185,7 +193,9 @@ def loss_by_size(
             capsize=4,
             label=style.drawable(name),
         )
-    axes.grid()
+    axes.grid(axis="y")
+    axes.set_xticks(range(len(groups)), [f"{group:.1f}" for group in groups])
+    axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.set_title(style.drawable(title))

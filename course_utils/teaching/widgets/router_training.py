@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import ipywidgets
 import numpy as np
+from IPython.display import display
 
 from course_utils.errors import OptionError
 from course_utils.teaching.figures.routing import describe_load, load_chart
-from course_utils.teaching.page import image_html
-from course_utils.teaching.stopping import until_stopped
+from course_utils.teaching.page import OnPage, image_html
+from course_utils.teaching.stopping import uninterrupted, until_stopped
 from course_utils.teaching.widgets.panel import Panel
 
 
@@ -35,7 +36,8 @@ def watch_router(run: Iterable[dict], title: str = "How is the work shared out?"
 
     run: what ``course_utils.nano.moe_training.train`` yields.  In plain code the same is
     ``[record for record in run if "held_out_loss" in record]``, and ``load_chart`` of the last.
-    The stop button of Jupyter ends it early, and what has come so far is given.
+    The stop button of Jupyter ends it early, and what has come so far is given.  The last picture
+    stays on the page when the widget is gone.
     """
     chart, measured = ipywidgets.HTML(), []
     Panel(
@@ -50,4 +52,8 @@ def watch_router(run: Iterable[dict], title: str = "How is the work shared out?"
             measured.append(record)
             loads = {f"after {record['tokens']:,.0f} tokens": load_of(record)}
             chart.value = image_html(load_chart(loads, title=title), describe_load(loads))
+    if measured:
+        with uninterrupted():
+            picture, chart.value = chart.value, ""
+            display(OnPage(picture, describe_load(loads)))
     return measured
