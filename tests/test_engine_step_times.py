@@ -89,12 +89,14 @@ def test_weights_are_scaled_by_bytes_and_attention_by_layers():
     full = find_model("qwq-32b").architecture
     part = full.with_layers(8)
     run = {(0, 1): 0.1, (0, 4): 0.2, (16_384, 1): 0.15, (16_384, 4): 0.4}
-    whole = rehearsal_steps._whole(run, part, full, "Q4_K_M")
+    whole = rehearsal_steps.of_the_whole(run, part, full, "Q4_K_M")
     assert 6 < whole[0, 1] / 0.1 < 8  # the output matrix is there once
     assert whole[16_384, 1] - whole[0, 1] == pytest.approx(8 * 0.05)
     assert whole[16_384, 4] - whole[0, 4] == pytest.approx(8 * 0.2)
     # Noise never makes a long text cheaper than none.
-    assert rehearsal_steps._whole({(0, 1): 0.1, (9, 1): 0.09}, part, full, "Q4_K_M")[9, 1] > 0.6
+    assert (
+        rehearsal_steps.of_the_whole({(0, 1): 0.1, (9, 1): 0.09}, part, full, "Q4_K_M")[9, 1] > 0.6
+    )
 
 
 @pytest.mark.parametrize(

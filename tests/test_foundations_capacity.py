@@ -1,6 +1,7 @@
 """The plan tells learners with 8, 16, 24 or 64 GB what they can run, before they download it."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -79,6 +80,8 @@ def test_24_gb_get_qwq_with_a_smaller_cache():
     assert asked.verdict == "fits only with a Q8_0 cache"
     tight = plan("qwq-32b", machine=machine(23))
     assert tight.verdict == "fits only with a Q8_0 cache and 4k context"
+    asked = plan("qwq-32b", 8000, machine=machine(24))
+    assert asked.verdict == "fits only with a Q8_0 cache"
 
 
 def test_64_gb_get_what_they_ask_for():
@@ -153,8 +156,10 @@ def test_a_measured_rate_of_unpacking_takes_the_place_of_the_assumed_one():
         dense.on(dataclasses.replace(tight, overlap=overlap)).tokens_per_second
         for overlap in (1.0, 32.0)
     )
-    assert apart == pytest.approx(6 / 19.407, rel=1e-3)
-    assert together == pytest.approx(12 / 19.407, rel=0.03)
+    # Half of what was measured counts, and half of what is usual: the exponents are the roots of 2
+    # and of 64.
+    assert apart == pytest.approx(12 / 2 ** (1 / math.sqrt(2)) / 19.407, rel=1e-3)
+    assert together == pytest.approx(12 / 2 ** (1 / 8) / 19.407, rel=1e-3)
 
 
 def test_a_thought_takes_a_little_longer_than_its_first_token_promises():

@@ -2,9 +2,11 @@
 
 import ctypes
 
+import numpy as np
 import pytest
 
 from course_utils.errors import OptionError
+from course_utils.model_files import q4_k
 from course_utils.model_files.architectures import (
     Architecture,
     GroupedQueryAttention,
@@ -22,6 +24,7 @@ from course_utils.model_files.quantisation import (
     weight_bytes,
     weight_bytes_by_part,
     weight_bytes_by_type,
+    weight_of_quant,
 )
 from course_utils.model_files.standin import write_standin
 
@@ -200,3 +203,30 @@ def test_a_mix_is_recognised_in_any_case_and_a_wrong_one_refused():
     assert quantisation_name("q4_k_m") == "Q4_K_M"
     with pytest.raises(OptionError, match="Q4_K_M"):
         quantisation_name("Q4_K_XL")
+
+
+def test_a_block_taken_apart_gives_the_weights_that_the_gguf_package_gives():
+    from gguf import GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        steps = draw.normal(scale=0.01, size=2).astype("<f2").tobytes()
+        data = steps + draw.integers(0, 256, q4_k.BLOCK_BYTES - 4, dtype=np.uint8).tobytes()
+        block = q4_k.read_block(data)
+        assert block.quants.shape == (8, 32) and 0 <= block.quants.min() <= block.quants.max() <= 15
+        assert max(block.scales.max(), block.minima.max()) <= 63
+        ours = weight_of_quant(
+            block.d,
+            block.dmin,
+            block.scales[:, None].astype(np.float32),
+            block.minima[:, None].astype(np.float32),
+            block.quants,
+        )
+        theirs = dequantize(np.frombuffer(data, np.uint8), GGMLQuantizationType.Q4_K)
+        assert np.array_equal(ours.reshape(-1), theirs.reshape(-1))
+
+
+def test_what_is_no_block_is_refused():
+    with pytest.raises(OptionError, match="144 bytes"):
+        q4_k.read_block(bytes(143))

@@ -236,7 +236,7 @@ def test_the_rates_of_this_machine_foresee_what_was_decoded_to_measure_them(monk
     monkeypatch.setattr(
         decoding_rates,
         "decoding_outside_the_cache",
-        lambda: decoded.setdefault("rate", outside()),
+        lambda seconds: decoded.setdefault("rate", outside(seconds)),
     )
     here = dataclasses.replace(
         machine(8), memory_bandwidth_bytes_per_second=measure_memory_bandwidth(0.5)

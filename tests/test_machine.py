@@ -8,7 +8,7 @@ import pytest
 
 from course_utils import machine
 from course_utils.errors import MachineError
-from course_utils.machine import Machine, bandwidth, control_groups, cores, memory
+from course_utils.machine import Machine, bandwidth, control_groups, cores, load, memory
 
 GIB = 1024**3
 
@@ -182,3 +182,29 @@ def test_an_unknown_processor_still_has_a_name(monkeypatch):
     monkeypatch.setattr(cores.platform, "machine", lambda: "")
     monkeypatch.setattr(cores.sys, "platform", "linux")
     assert machine.cpu_name() == "unknown processor"
+
+
+@pytest.mark.parametrize(
+    ("processors", "ours", "others", "disturbed"),
+    [
+        (2, 2, 0.1, False),
+        (2, 2, 1.0, True),
+        (64, 4, 10.0, False),  # a class server with cores to spare
+        (64, 4, 62.0, True),
+    ],
+)
+def test_other_programs_disturb_a_measurement_where_they_leave_too_few_cores(
+    monkeypatch, processors, ours, others, disturbed
+):
+    # Ten seconds, in which this process kept one core busy and other programs so many.
+    moments = iter([(0.0, 100.0, 5.0), (10.0, 100.0 + 10 * (others + 1), 15.0)])
+    monkeypatch.setattr(load.OtherLoad, "_now", staticmethod(lambda: next(moments)))
+    monkeypatch.setattr(load.os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(load, "usable_cores", lambda: ours)
+    assert load.OtherLoad().disturbs() is disturbed
+
+
+def test_the_load_of_other_programs_is_read_from_this_machine():
+    wall, busy, own = load.OtherLoad._now()
+    later, busier, more = load.OtherLoad._now()
+    assert later > wall and busier >= busy > 0 and more >= own > 0

@@ -50,7 +50,7 @@ def machine_of(row):
     """The machine that a row was measured on, with its rates of unpacking where it has them."""
     memory = int(float(row["memory_gib"]) * GIB)
     bandwidth = float(row["bandwidth_gb_per_second"]) * 1e9
-    machine = Machine(int(row["cores"]), memory, memory, bandwidth, 10**12)
+    machine = Machine(int(row["cores"]), memory, memory, bandwidth, 10**12, row["cpu"])
     if not row.get("unpacking_gb_per_second"):
         return machine
     waiting = row.get("milliseconds_per_expert_layer")

@@ -41,7 +41,7 @@ EXPECTED = {
     "Windows laptop, 8 GB": ("r1-distill-qwen-1.5b:Q4_K_M", "No file of QwQ-32B fits"),
     "Mac, 16 GB": ("r1-distill-qwen-14b:Q4_K_M", "No file of QwQ-32B"),
     "Mac, 16 GB, all else closed": ("qwq-32b:IQ3_XXS", "Q2_K is worse"),
-    "desktop, 32 GB and a card with 12": ("qwq-32b:Q4_K_M", "layers lie on the graphics card"),
+    "desktop, 32 GB and a card with 12": ("qwq-32b:Q4_K_M", "layers go on the graphics card"),
     "server, 64 GB": ("qwq-32b:Q4_K_M", "60.0 GiB are free"),
 }
 

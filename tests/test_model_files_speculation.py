@@ -7,8 +7,10 @@ from random import Random
 
 import pytest
 
+from course_utils.engines.rehearsal_steps import of_the_whole
 from course_utils.errors import OptionError
 from course_utils.model_files.capacity import plan
+from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.speculation import expected_tokens, pays_from, speculative_speed
 from course_utils.model_files.speed import step_work
 from course_utils.paths import models_folder
@@ -100,6 +102,17 @@ def whole(row):
     return row["layers_run"] == row["all_layers"]
 
 
+def measured_then(row):
+    """The machine that a row was measured on, with its speeds in that minute."""
+    waiting = row["milliseconds_per_expert_layer"]
+    return dataclasses.replace(
+        machine(64, float(row["bandwidth_gb_per_second"]) * 1e9, cores=int(row["cores"])),
+        unpacking_bytes_per_second=float(row["unpacking_gb_per_second"]) * 1e9,
+        overlap=float(row["overlap"]),
+        seconds_per_expert_layer=float(waiting) / 1e3 if waiting else None,
+    )
+
+
 @pytest.mark.parametrize("row", [r for r in rows("step_price.csv") if not whole(r)])
 def test_eight_layers_foretell_the_whole_models_price(row):
     """Within 15 percent, for both models, on the machine that measured both."""
@@ -112,6 +125,35 @@ def test_eight_layers_foretell_the_whole_models_price(row):
         pytest.skip("the whole model did not fit there")
     foretold, measured = float(row["seconds_per_step"]), float(same[0]["seconds_per_step"])
     assert foretold == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize("layers", ["8", "48"])
+def test_the_rows_of_a_mixture_are_scaled_up_from_what_was_run(layers):
+    same = [
+        row
+        for row in rows("step_price.csv")
+        if (row["model"], row["layers_run"]) == ("qwen3-30b-a3b", layers)
+    ]
+    full = find_model("qwen3-30b-a3b").architecture
+    run = {(0, int(row["tokens"])): float(row["seconds_per_step_run"]) for row in same}
+    found = of_the_whole(run, full.with_layers(int(layers)), full, "Q4_K_M")
+    for row in same:
+        assert float(row["seconds_per_step"]) == pytest.approx(
+            found[0, int(row["tokens"])], rel=1e-3
+        )
+
+
+PRICED = [row for row in rows("step_price.csv") if whole(row) and row["tokens"] in "1248"]
+
+
+@pytest.mark.parametrize("row", [row for row in PRICED if "qwen2.5" not in row["model"]])
+def test_a_plan_foretells_the_price_of_a_step(row):
+    """Within 15 percent, for the speeds of the machine in that minute."""
+    planned = plan(row["model"], machine=measured_then(row))
+    alone = planned.seconds_per_step()
+    price = planned.seconds_per_step(int(row["tokens"])) / alone
+    assert price == pytest.approx(float(row["price"]), rel=0.15)
+    assert alone == pytest.approx(float(row["seconds_per_step"]) / float(row["price"]), rel=0.15)
 
 
 def test_a_plan_says_how_a_full_context_slows_it_and_how_long_a_prompt_takes():
@@ -169,15 +211,8 @@ PLANNED = [
 
 @pytest.mark.parametrize("row", PLANNED)
 def test_a_plan_foretells_the_speed_after_a_long_text(row):
-    """Within 15 percent. If a new machine was measured, look at ATTENTION_FLOPS_PER_CORE."""
-    waiting = row["milliseconds_per_expert_layer"]
-    here = dataclasses.replace(
-        machine(64, float(row["bandwidth_gb_per_second"]) * 1e9, cores=int(row["cores"])),
-        unpacking_bytes_per_second=float(row["unpacking_gb_per_second"]) * 1e9,
-        overlap=float(row["overlap"]),
-        seconds_per_expert_layer=float(waiting) / 1e3 if waiting else None,
-    )
-    planned = plan(row["model"], 32_768, row["kv_type"], here, row["quantisation"])
+    """Within 15 percent. If a new machine was measured, look at WALKED_PER_CORE."""
+    planned = plan(row["model"], 32_768, row["kv_type"], measured_then(row), row["quantisation"])
     speed = 1 / planned.seconds_per_step(context=int(row["context"]))
     assert speed == pytest.approx(float(row["tokens_per_second"]), rel=0.15)
 

@@ -36,7 +36,7 @@ SYMPTOMS = {
 # the remedy.
 OTHER_WORDS = {
     "missing `<think>` tag": ("xorbitsai/inference#3036", "reasoning_content"),
-    "reasoning_content": ("lmstudio-ai/lmstudio-bug-tracker#1602", "Give more room"),
+    "reasoning_content": ("lmstudio-ai/lmstudio-bug-tracker#1602", "Raise the limit"),
     "infinite loop": ("ollama/ollama#10927", "Greedy decoding"),
     "never stops thinking": ("lmstudio-ai/lmstudio-bug-tracker#1018", "min-p"),
     "truncating input prompt": ("ollama/ollama#10368", "OLLAMA_CONTEXT_LENGTH"),

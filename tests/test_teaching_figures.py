@@ -12,6 +12,8 @@ import course_utils.teaching as teaching
 from course_utils.engines.protocol import NextToken, ScoredToken, Token
 from course_utils.errors import OptionError
 from course_utils.intervals import wilson_interval
+from course_utils.machine import Machine
+from course_utils.model_files.capacity import plan
 from course_utils.teaching import style
 from course_utils.teaching.page import figure_on_page
 from tests.bigram_engine import BigramEngine
@@ -219,6 +221,25 @@ def test_memory_parts_that_nobody_could_see_are_drawn_and_named_as_one():
     assert named == ["weights", "KV", "everything else"]
     drawn = [bar.get_width() for bar in figure.axes[0].patches]
     assert sum(drawn[:3]) * 2**30 == pytest.approx(sum(few.values()))
+
+
+def test_bars_of_plans_say_what_the_plans_say_each_on_its_own_machine():
+    def laptop(gib):
+        return Machine(8, gib * 2**30, (gib - 3) * 2**30, 40e9, 10**12)
+
+    plans = {f"{gib} GiB": plan("qwq-32b", machine=laptop(gib)) for gib in (16, 24, 64)}
+    plans["24 GiB, less cache"] = plans["24 GiB"].instead
+    words = teaching.describe_plans(plans)
+    texts = _texts(teaching.plan_bars(plans))
+    for name, planned in plans.items():
+        room = planned.machine.available_memory_bytes / 2**30 - 0.5
+        fits = "fits" if planned.fits else "does not fit"
+        needs = planned.memory.total / 2**30
+        assert f"{needs:.1f} of {room:.1f} GiB, {fits}" in texts
+        assert f"{name} needs {needs:.1f} of {room:.1f} GiB and {fits}" in words
+    assert [planned.fits for planned in plans.values()] == [False, False, True, True]
+    with pytest.raises(OptionError):
+        teaching.plan_bars({})
 
 
 def test_the_words_of_a_memory_bar_do_not_cross_the_machines_line():

@@ -122,7 +122,6 @@ def test_no_chart_on_a_logarithmic_axis_shows_formula_source():
     charts = [
         teaching.batch_chart({1: 20.0, 2: 35.0, 32: 210.0}, 1e9, 20e9),
         teaching.quantisation_chart(
-            {"F16": 1.5, "Q2_K": 1.7},
             {"F16": 0.0, "Q2_K": 0.03},
             {"F16": (90, 100), "Q2_K": (70, 100)},
             {"F16": 5.8, "Q2_K": 1.2},

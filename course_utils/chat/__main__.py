@@ -15,15 +15,18 @@ from course_utils.chat.choosing import (
     Choice,
     check_disk,
     choose,
+    files_here,
     is_in_catalogue,
     path_to_open,
 )
 from course_utils.chat.conversation import Conversation, enable_line_editing, read_budget
 from course_utils.download import download_model
-from course_utils.engines import open_model
+from course_utils.engines import find_draft, open_model
+from course_utils.engines.decoding_rates import measured_machine
 from course_utils.engines.protocol import Engine
 from course_utils.errors import CourseError
-from course_utils.machine import this_machine
+from course_utils.machine import Machine, this_machine
+from course_utils.model_files.catalogue import ModelFile, find_file, find_model
 from course_utils.terminal import show_what_can_be_shown
 
 DONE, FAILED, NEEDS_YES, INTERRUPTED = 0, 1, 2, 130
@@ -62,14 +65,20 @@ def _run(options: argparse.Namespace) -> int:
 def _open(options: argparse.Namespace) -> Engine | None:
     """The engine to talk to; None if a download is needed and nobody agreed to it."""
     name = options.model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL
+    opening = {}
+    if options.draft is not None:
+        # Found first: a large model is not downloaded for a draft that is not there.
+        opening["draft"] = _draft(options)
+        if opening["draft"] is None:
+            return None
     wanted = {
         key: value
         for key, value in (("context", options.context), ("kv_type", options.kv_type))
         if value is not None
     }
     if not is_in_catalogue(name):
-        return open_model(name, **wanted)
-    machine = this_machine()
+        return open_model(name, **wanted, **opening)
+    machine = measured_machine(mixture=find_model(name).architecture.experts is not None)
     choice = choose(name, machine=machine, **wanted)
     if choice is None:
         print(f"{name} does not fit here; the nano thinker, which comes with the course, does.")
@@ -81,11 +90,26 @@ def _open(options: argparse.Namespace) -> Engine | None:
             other = f"{choice.larger.model}:{choice.larger.quantisation}"
             size = choice.larger.memory.weights / 1e9
             print(f"A larger file fits too: make chat MODEL={other} ({size:.1f} GB).")
-        return open_model(path_to_open(choice.copy), **choice.options)
-    check_disk(choice.file, machine)
-    if not (options.yes or _agreed(choice)):
+        return open_model(path_to_open(choice.copy), **choice.options, **opening)
+    if not _may_download(choice.file, machine, options):
         return None
-    return open_model(download_model(choice.name), **choice.options)
+    return open_model(download_model(choice.name), **choice.options, **opening)
+
+
+def _draft(options: argparse.Namespace) -> str | None:
+    """What ``open_model`` takes for a draft; None if it is not here and nobody agreed to load it.
+
+    A draft of the catalogue is downloaded; anything else has to be on this machine.
+    """
+    name = options.draft
+    if not is_in_catalogue(name):
+        return find_draft(name)
+    copies = files_here(name)
+    if copies:
+        return str(path_to_open(copies[0]))
+    if not _may_download(find_file(name), this_machine(), options):
+        return None
+    return str(download_model(name))
 
 
 def _tell(choice: Choice) -> None:
@@ -94,8 +118,13 @@ def _tell(choice: Choice) -> None:
     print(choice.plan)
 
 
-def _agreed(choice: Choice) -> bool:
-    file = choice.file
+def _may_download(file: ModelFile, machine: Machine, options: argparse.Namespace) -> bool:
+    """Whether somebody agrees to this download; raises MachineError where the disk is too full."""
+    check_disk(file, machine)
+    return options.yes or _agreed(file)
+
+
+def _agreed(file: ModelFile) -> bool:
     print(f"To download: {file.name}, {file.size_bytes / 1e9:.2f} GB from {file.repository}.")
     if not sys.stdin.isatty():
         print("Add --yes to download it.")
@@ -120,6 +149,11 @@ def _parser() -> argparse.ArgumentParser:
         "--context", type=int, help="tokens that the conversation may have together"
     )
     parser.add_argument("--kv-type", help="how keys and values are stored: f16, q8_0 or q4_0")
+    parser.add_argument(
+        "--draft",
+        help="speculative decoding: a small model that proposes tokens (a name of the catalogue or "
+        "a GGUF file), or lookup, which needs none (notebook 06)",
+    )
     parser.add_argument("--yes", action="store_true", help="download without asking")
     return parser
 

@@ -124,6 +124,8 @@ def costs(reply: Reply) -> str:
         f"({about}{reply.thinking_tokens} tokens of thought, {reply.answer_tokens} of answer, "
         f"{_speed(reply.tokens_per_second)} tokens per second, {reply.seconds:.0f} s"
     )
+    if reply.drafted_tokens:
+        line += f", {reply.tokens_per_step:.1f} tokens per step with the draft"
     if reply.thinking_cut:
         line += "; the budget ended the thought"
     if reply.stop_reason in ("length", "context") and not reply.answer.strip():

@@ -27,10 +27,9 @@ from course_utils.model_files.found import model_in_folder, parts_of
 from course_utils.secret import without_keys
 
 if TYPE_CHECKING:
-    from course_utils.engines.local import LocalOptions
     from course_utils.engines.protocol import Engine
 
-__all__ = ["GREEDY", "PLAIN", "QWQ", "Sampling", "open_model"]
+__all__ = ["GREEDY", "PLAIN", "QWQ", "Sampling", "find_draft", "open_model"]
 
 DEFAULT_MODEL = "nano-thinker"
 
@@ -76,7 +75,9 @@ def open_model(model: str | Path | None = None, /, **options) -> Engine:
             f"Name a model of this machine first: open_model({named!r}).",
         )
     _refuse_unknown(options, [field.name for field in dataclasses.fields(LocalOptions)])
-    local_options = _with_draft_found(LocalOptions(**options))
+    local_options = LocalOptions(**options)
+    if local_options.draft is not None:
+        local_options = dataclasses.replace(local_options, draft=find_draft(local_options.draft))
     path, name = _find_file(chosen)
     stamp = path.stat()
     key = (path, stamp.st_size, stamp.st_mtime_ns, local_options)
@@ -131,18 +132,21 @@ def _find_file(chosen: str) -> tuple[Path, str | None]:
     return model_path(chosen), find_model(chosen).name
 
 
-def _with_draft_found(options: LocalOptions) -> LocalOptions:
-    """The same options with the draft's file in the place of its name."""
+def find_draft(draft: str) -> str:
+    """What a model opens as its draft: "lookup", or the file of this name or path.
+
+    Raises ModelFileError where there is no such file, OptionError for a server's address.
+    """
     from course_utils.engines.local.options import LOOKUP
 
-    if options.draft is None or options.draft == LOOKUP:
-        return options
-    if _is_address(options.draft):
+    if draft == LOOKUP:
+        return draft
+    if _is_address(draft):
         raise OptionError(
             "A draft has to run in this process, and a server's address was given.",
             f'Name a model or a file, or draft="{LOOKUP}"; a server drafts by its own settings.',
         )
-    return dataclasses.replace(options, draft=str(_find_file(options.draft)[0]))
+    return str(_find_file(draft)[0])
 
 
 def _refuse_unknown(options: dict, known) -> None:

@@ -15,7 +15,8 @@ stand-ins are compared that differ in nothing but the bytes, or the layers, that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -25,12 +26,15 @@ from typing import NamedTuple
 
 from course_utils.engines.local import LocalEngine, LocalOptions
 from course_utils.engines.sampling import PLAIN
-from course_utils.machine import Machine, available_memory_bytes, usable_cores
+from course_utils.errors import CourseError
+from course_utils.machine import Machine, available_memory_bytes, this_machine, usable_cores
+from course_utils.machine.load import OtherLoad
 from course_utils.model_files.architectures import Architecture, GroupedQueryAttention
 from course_utils.model_files.layer_parts import MixtureOfExperts
 from course_utils.model_files.quantisation import bytes_read_per_token
 from course_utils.model_files.speed import measured_overlap
-from course_utils.model_files.standin import standin, standin_of
+from course_utils.model_files.standin import standin, standin_of, standins_take_no_space
+from course_utils.progress import Progress
 from course_utils.units import GIB
 
 QUANTISATION = "Q4_K_M"
@@ -68,6 +72,9 @@ _FEW_EXPERT_LAYERS, _MORE_EXPERT_LAYERS = 2, 6
 LEAST_TOKENS, MOST_TOKENS, SECONDS = 6, 200, 0.3
 """How much is written each time; on a busy machine the seconds end it."""
 
+SECONDS_IN_A_HURRY = 0.1
+"""The same where somebody waits for a plan."""
+
 ROUNDS = 3
 """So often each pair is measured, by turns, so that whatever else runs slows both alike."""
 
@@ -84,56 +91,97 @@ class DecodingRates(NamedTuple):
         return replace(machine, **self._asdict())
 
 
-def measure_decoding_rates(machine: Machine, *, mixture: bool = False) -> DecodingRates:
+def measured_machine(*, mixture: bool = False) -> Machine:
+    """This machine with its rates, for a plan that need not assume them: some three seconds.
+
+    They are measured once in a process.  Where the stand-ins cannot be run, would fill the disk, or
+    share the cores with other busy programs, it is the machine as ``this_machine`` gives it, and
+    the plan assumes the rates of a quiet one.
+    """
+    machine = this_machine()
+    rates = _rates_of_this_process(mixture)
+    return machine if rates is None else rates.of(machine)
+
+
+@functools.cache
+def _rates_of_this_process(mixture: bool) -> DecodingRates | None:
+    try:
+        if not standins_take_no_space():
+            return None
+        others = OtherLoad()
+        with Progress("measuring this machine", 3 if mixture else 2) as progress:
+            rates = measure_decoding_rates(
+                this_machine(),
+                mixture=mixture,
+                seconds=SECONDS_IN_A_HURRY,
+                on_step=progress.advance,
+            )
+        return None if others.disturbs() else rates
+    except (CourseError, OSError):
+        return None
+
+
+def measure_decoding_rates(
+    machine: Machine,
+    *,
+    mixture: bool = False,
+    seconds: float = SECONDS,
+    on_step: Callable[[int], None] = lambda count: None,
+) -> DecodingRates:
     """Measure this machine's rates beside its memory bandwidth: about four seconds, 1.2 GB.
 
     ``machine``: this machine, with the bandwidth that was just measured.  ``mixture``: measure the
-    waiting between experts too, a second more; it is None otherwise.  Raises ModelLoadError or
-    MachineError where even these stand-ins cannot be run.
+    waiting between experts too, a second more; it is None otherwise.  ``seconds``: how long each
+    stand-in writes at a time.  ``on_step``: called with 1 after each measurement.
+
+    Raises ModelLoadError or MachineError where even these stand-ins cannot be run.
     """
-    unpacking = unpacking_inside_the_cache()
-    decoded = decoding_outside_the_cache()
+    unpacking = unpacking_inside_the_cache(seconds)
+    on_step(1)
+    decoded = decoding_outside_the_cache(seconds)
+    on_step(1)
     # Work that includes fetching cannot be faster than the unpacking alone.
     unpacking = max(unpacking, decoded)
-    return DecodingRates(
-        unpacking,
-        measured_overlap(decoded, machine.memory_bandwidth_bytes_per_second, unpacking),
-        waiting_per_expert_layer(unpacking) if mixture else None,
-    )
+    waiting = None
+    if mixture:
+        waiting = waiting_per_expert_layer(unpacking, seconds)
+        on_step(1)
+    overlap = measured_overlap(decoded, machine.memory_bandwidth_bytes_per_second, unpacking)
+    return DecodingRates(unpacking, overlap, waiting)
 
 
-def unpacking_inside_the_cache() -> float:
+def unpacking_inside_the_cache(seconds: float = SECONDS) -> float:
     """Bytes of 4-bit weights per second that all cores unpack when none has to be fetched."""
     shapes = [replace(_TINY, feed_forward=width) for width in (NARROW, WIDE)]
     narrow, wide = (bytes_read_per_token(shape, QUANTISATION) for shape in shapes)
-    return (wide - narrow) / _difference(shapes)
+    return (wide - narrow) / _difference(shapes, seconds)
 
 
-def waiting_per_expert_layer(unpacking: float) -> float:
+def waiting_per_expert_layer(unpacking: float, seconds: float = SECONDS) -> float:
     """Seconds per token and layer that a mixture takes beyond ``unpacking`` its weights."""
     layers = (_FEW_EXPERT_LAYERS, _MORE_EXPERT_LAYERS)
     shapes = [_TINY_MIXTURE.with_layers(count) for count in layers]
     few, more = (bytes_read_per_token(shape, QUANTISATION) for shape in shapes)
-    seconds = _difference(shapes) - (more - few) / unpacking
-    return max(0.0, seconds / (_MORE_EXPERT_LAYERS - _FEW_EXPERT_LAYERS))
+    longer = _difference(shapes, seconds) - (more - few) / unpacking
+    return max(0.0, longer / (_MORE_EXPERT_LAYERS - _FEW_EXPERT_LAYERS))
 
 
-def decoding_outside_the_cache() -> float:
+def decoding_outside_the_cache(seconds: float = SECONDS) -> float:
     """Bytes of 4-bit weights per second that all cores fetch from memory and unpack."""
     layers = None if available_memory_bytes() > 4 * GIB else FEW_LAYERS
     with standin(OUTSIDE, QUANTISATION, layers=layers) as file, _running(file.path) as engine:
         read = bytes_read_per_token(file.architecture, file.quantisation)
-        return read / _seconds_per_token(engine)
+        return read / _seconds_per_token(engine, seconds)
 
 
-def _difference(shapes: list[Architecture]) -> float:
+def _difference(shapes: list[Architecture], seconds: float) -> float:
     """How many seconds longer a token takes with the second shape than with the first."""
     with ExitStack() as open_now:
         engines = []
         for shape in shapes:
             file = open_now.enter_context(standin_of(shape, QUANTISATION))
             engines.append(open_now.enter_context(_running(file.path)))
-        rounds = [[_seconds_per_token(engine) for engine in engines] for _ in range(ROUNDS)]
+        rounds = [[_seconds_per_token(e, seconds) for e in engines] for _ in range(ROUNDS)]
     first, second = (median(column) for column in zip(*rounds, strict=True))
     # On a machine so busy that the larger one seems as quick, it counts as a little slower.
     return max(second - first, second / 100)
@@ -149,13 +197,13 @@ def _running(path: Path) -> Iterator[LocalEngine]:
         engine.close()
 
 
-def _seconds_per_token(engine: LocalEngine) -> float:
+def _seconds_per_token(engine: LocalEngine, seconds: float) -> float:
     """Median time between tokens; few candidates keep a mixture to tokens with embeddings."""
     stream = engine.complete("a", PLAIN.but(top_k=40, seed=0, max_tokens=MOST_TOKENS))
     times = []
     for piece in stream:
         times.append(piece.seconds)
-        if len(times) >= LEAST_TOKENS and times[-1] - times[0] > SECONDS:
+        if len(times) >= LEAST_TOKENS and times[-1] - times[0] > seconds:
             break
     stream.close()
     return median(later - earlier for earlier, later in pairwise(times))

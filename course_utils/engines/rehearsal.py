@@ -19,11 +19,11 @@ from course_utils.engines.rehearsal_process import Measurement, measure_in_own_p
 from course_utils.errors import MachineError
 from course_utils.machine import Machine, measure_memory_bandwidth, this_machine
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.capacity import CACHED_BYTES, DEFAULT_CONTEXT, Plan, plan
+from course_utils.model_files.capacity import DEFAULT_CONTEXT, Plan, plan
 from course_utils.model_files.catalogue import find_model, predicted_file_bytes
 from course_utils.model_files.memory import RESERVE_BYTES, memory_need, repacked_bytes
 from course_utils.model_files.quantisation import bytes_read_per_token
-from course_utils.model_files.standin import Standin, sparse_files_work, standin, standins_folder
+from course_utils.model_files.standin import Standin, standin, standins_take_no_space
 from course_utils.units import GIB, readable_memory
 
 EXTRACT_BYTES = 4 * GIB
@@ -74,13 +74,17 @@ class Rehearsal:
         about = "extrapolated" if self.extrapolated else "measured"
         lines = [
             f"{self.plan.title} {self.plan.quantisation}, rehearsed in {self.seconds:.0f} s with a "
-            f"file of {self.disk_bytes / 1e6:.0f} MB:",
+            f"file that takes {_megabytes(self.disk_bytes)} of disk:",
             f"  load      {self.load_seconds:8.1f} s",
             f"  memory    {self.resident_bytes / GIB:8.1f} GiB  {about}, "
             f"{self.plan.memory.total / GIB:.1f} planned",
             f"  prefill   {self.prefill_tokens_per_second:8.1f} tokens per second",
             f"  decoding  {self.decode_tokens_per_second:8.2f} tokens per second  {about}, "
-            f"{self.plan.tokens_per_second:.2f} planned, {self.plan.ceiling:.2f} at most",
+            + (
+                "too small to plan"
+                if self.plan.in_the_cache
+                else f"{self.plan.tokens_per_second:.2f} planned, {self.plan.ceiling:.2f} at most"
+            ),
         ]
         if self.extrapolated:
             lines.append(
@@ -121,7 +125,7 @@ def rehearse(
         bandwidths.append(measure_memory_bandwidth())
         machine = replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidths[0])
     planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
-    if bandwidths and planned.bytes_per_token >= CACHED_BYTES and _sparse_here():
+    if bandwidths and not planned.in_the_cache and standins_take_no_space():
         rates = measure_decoding_rates(machine, mixture=planned.expert_layers > 0)
         machine = rates.of(machine)
         planned = planned.on(machine)
@@ -173,7 +177,7 @@ def _layers_to_run(planned: Plan, asked: int | None, repack: bool) -> tuple[int,
     architecture = find_model(planned.model).architecture
     if asked is not None and whole_number("layers", asked, 1) < architecture.layers:
         return asked, "you asked for it."
-    sparse = _sparse_here()
+    sparse = standins_take_no_space()
     if planned.fits and (sparse or planned.memory.weights <= EXTRACT_BYTES):
         return architecture.layers, None
     why = (
@@ -192,12 +196,6 @@ def _layers_to_run(planned: Plan, asked: int | None, repack: bool) -> tuple[int,
         f"free ({readable_memory(planned.machine.available_memory_bytes)}).",
         f'Rehearse a smaller model: rehearse("{smaller}").',
     )
-
-
-def _sparse_here() -> bool:
-    folder = standins_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return sparse_files_work(folder)
 
 
 def _need(architecture: Architecture, planned: Plan, repack: bool) -> int:
@@ -239,6 +237,10 @@ def _rehearsal(
         decode_tokens_per_second=measured.decode_tokens_per_second / bytes_ratio,
         seconds=time.perf_counter() - started,
     )
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else "less than 1 MB"
 
 
 def _layer_flops(architecture: Architecture) -> int:

@@ -2,7 +2,7 @@
 
 ``rehearse_steps("qwq-32b", contexts=(0, 16384), tokens=(1, 5))`` runs some layers of the model's
 stand-in, with a cache as full as after that many tokens, and scales up to the whole model: weights
-by the bytes that a step reads, attention by layers.
+by the work of a step, attention by layers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from course_utils.engines.local.options import MOST_DRAFTED
 from course_utils.engines.rehearsal_process import run_aside
 from course_utils.errors import OptionError
 from course_utils.model_files.architectures import Architecture
-from course_utils.model_files.batching import bytes_read_per_step
+from course_utils.model_files.quantisation import bytes_read_per_token, weight_bytes_by_part
+from course_utils.model_files.speed import step_work
 from course_utils.model_files.standin import standin
 
 LAYERS = 8
@@ -121,23 +122,35 @@ def rehearse_steps(
         flash_attention=flash_attention,
         layers=file.architecture.layers,
         all_layers=file.full.layers,
-        seconds=_whole(run, file.architecture, file.full, file.quantisation),
+        seconds=of_the_whole(run, file.architecture, file.full, file.quantisation),
         run=run,
     )
 
 
-def _whole(
+def of_the_whole(
     run: dict[tuple[int, int], float], part: Architecture, full: Architecture, quantisation: str
 ) -> dict[tuple[int, int], float]:
-    """Seconds of the whole model's steps, from those of some of its layers."""
+    """Seconds of the whole model's steps, from those of some of its layers.
+
+    ``run``, and what is returned: by (tokens of text before the step, tokens that it computes).
+    """
     if part.layers == full.layers:
         return dict(run)
     found = {}
     for (context, tokens), seconds in run.items():
         of_weights = run[0, tokens]
-        more_weights = bytes_read_per_step(full, quantisation, tokens) / bytes_read_per_step(
-            part, quantisation, tokens
-        )
+        more_weights = _work(full, quantisation, tokens) / _work(part, quantisation, tokens)
         attending = max(0.0, seconds - of_weights) * full.layers / part.layers
         found[context, tokens] = of_weights * more_weights + attending
     return found
+
+
+def _work(architecture: Architecture, quantisation: str, tokens: int) -> float:
+    """What the time of a step grows with: bytes, each as often as its tokens need them unpacked.
+
+    The output matrix is dense in a mixture of experts too, and of a few layers a large part.
+    """
+    output = weight_bytes_by_part(architecture, quantisation).get("output", 0)
+    layers = bytes_read_per_token(architecture, quantisation) - output
+    mixture = architecture.experts is not None
+    return output * step_work(tokens, mixture=False) + layers * step_work(tokens, mixture=mixture)

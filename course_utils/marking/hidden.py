@@ -42,6 +42,11 @@ def _distinct_shares(draw: random.Random) -> tuple:
             return shares, limit
 
 
+def _two_distributions(draw: random.Random) -> tuple:
+    count = draw.randint(2, 8)
+    return _shares(draw, count), _shares(draw, count)
+
+
 def _tries(draw: random.Random) -> tuple:
     n = draw.randint(4, 200)
     return n, draw.randint(0, n), draw.randint(1, n)
@@ -132,8 +137,8 @@ DRAWS: dict[str, Callable[[random.Random], tuple]] = {
     "05.touched": lambda d: _whole(d, (8, 128), (1, 8), (1, 300)),
     "06.longest_context": lambda d: _whole(d, (10**9, 9 * 10**10), (10**8, 10**9), (10**3, 10**6)),
     "06.weight": lambda d: (*_array(d, 2), *_whole(d, (0, 63), (0, 63), (0, 15))),
-    "06.mixture": lambda d: (d.uniform(1e9, 5e10), d.uniform(1e8, 5e9)),
-    "06.kernels": lambda d: _whole(d, (1, 12), (1, 40), (1, 8), (0, 8)),
+    "06.after_rejection": _two_distributions,
+    "06.tokens_per_step": lambda d: (d.uniform(0.05, 0.95), d.randint(1, 9)),
     "07.standard_error": lambda d: (d.uniform(0.05, 0.95), d.randint(10, 2000)),
     "07.pass_at_k": _tries,
     "08.read": _one_call,

@@ -81,5 +81,5 @@ def _reason(asked: Plan, best: Plan) -> str:
         if passed:
             why += f" Of files of about this size it is the better one ({passed[0]} is worse)."
     if best.card is not None:
-        why += f" {best.card.layers} of {best.card.all_layers} layers lie on the graphics card."
+        why += f" {best.card.layers} of {best.card.all_layers} layers go on the graphics card."
     return f"{why} It writes about {best.tokens_per_second:.1f} tokens per second."

@@ -21,18 +21,20 @@ from course_utils.model_files.memory import (
     MemoryNeed,
     memory_need,
     repacked_bytes,
+    room_for_a_model,
 )
 from course_utils.model_files.offloading import OnCard, layers_that_fit, on_card
 from course_utils.model_files.quantisation import bytes_read_per_token, quantisation_name
 from course_utils.model_files.speculation import pays_from
 from course_utils.model_files.speed import (
     SECONDS_PER_EXPERT_LAYER,
-    UNPACKED_PER_CORE,
     card_seconds,
     overlapping,
     seconds_to_attend,
     seconds_to_read,
+    steadied_overlap,
     step_work,
+    unpacked_per_core,
 )
 from course_utils.units import MIB, readable_memory
 
@@ -83,6 +85,11 @@ class Plan:
         return self.architecture.expert_layers
 
     @property
+    def in_the_cache(self) -> bool:
+        """Whether the processor's cache may hold the model, so that memory is no limit."""
+        return self.bytes_per_token < CACHED_BYTES
+
+    @property
     def ceiling(self) -> float:
         """Tokens per second that the bandwidth of memory and card allows at most."""
         seconds = self._in_memory(self.bytes_per_token)
@@ -112,11 +119,13 @@ class Plan:
         machine, mixture = self.machine, self.expert_layers > 0
         fetched = bytes_read_per_step(self.architecture, self.quantisation, tokens)
         work = step_work(tokens, mixture=mixture)
-        unpacking = machine.unpacking_bytes_per_second or UNPACKED_PER_CORE * machine.cores
+        unpacking = machine.unpacking_bytes_per_second
+        if unpacking is None:
+            unpacking = unpacked_per_core(machine.cpu_name) * machine.cores
         seconds = overlapping(
             self._in_memory(fetched) / machine.memory_bandwidth_bytes_per_second,
             self._in_memory(work * self.bytes_per_token) / unpacking,
-            machine.overlap,
+            steadied_overlap(machine.overlap),
         )
         waiting = machine.seconds_per_expert_layer
         if waiting is None:
@@ -168,7 +177,7 @@ class Plan:
     @property
     def fits(self) -> bool:
         """Whether the machine has so much memory free, with a reserve left over."""
-        return self.needed_bytes + RESERVE_BYTES <= self.machine.available_memory_bytes
+        return self.needed_bytes <= room_for_a_model(self.machine.available_memory_bytes)
 
     @property
     def verdict(self) -> str:
@@ -218,7 +227,7 @@ class Plan:
                 f"{self.card.all_layers} layers, {readable_memory(self.card.total)} of "
                 f"{readable_memory(self.machine.card.free_memory_bytes)}."
             )
-        if self.fits and self.bytes_per_token < CACHED_BYTES:
+        if self.fits and self.in_the_cache:
             lines.append("Speed: not bound by memory; it is small enough to try.")
         elif self.fits:
             lines.append(self._speed_line())

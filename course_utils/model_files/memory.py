@@ -31,6 +31,12 @@ VOCABULARY_BYTES_PER_ENTRY = 130
 RESERVE_BYTES = 512 * MIB
 """Memory that a plan leaves free, so that the browser and the system still breathe."""
 
+
+def room_for_a_model(available_bytes: float) -> float:
+    """How much of the free memory a model may take: all but the reserve."""
+    return available_bytes - RESERVE_BYTES
+
+
 REPACKED_TYPES = ("Q4_0", "Q4_K")
 """Types that llama.cpp copies into a layout of its own on x86 processors when it repacks."""
 
@@ -142,7 +148,7 @@ def choose_repacking(
             f"{kernels} notebooks share one mapped file, while each would make a copy of "
             f"{readable_memory(copy_bytes)} of its own.",
         )
-    if need.total + copy_bytes + RESERVE_BYTES > available_bytes:
+    if need.total + copy_bytes > room_for_a_model(available_bytes):
         return RepackChoice(
             False,
             f"A copy of {readable_memory(copy_bytes)} does not fit beside the "

@@ -15,6 +15,7 @@ long text before it has to be attended to, and a prompt to be read: both are ari
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -25,9 +26,14 @@ UNPACKED_PER_CORE = 25e9
 
 Fitted, with ``SECONDS_PER_EXPERT_LAYER``, to the rows of ``models/decoding_speeds.csv`` that were
 measured on AMD EPYC processors, and tested on the same rows: with any one machine left out of the
-fit, the others still foresee it within 15 % (``tests/test_model_files_speed.py``).  Another make of
-processor has another rate: an Intel Xeon in that file unpacks less than half as much, so the plan
-is too hopeful for it until a rehearsal has measured it."""
+fit, the others still foresee it within 15 % (``tests/test_model_files_speed.py``)."""
+
+UNPACKED_PER_CORE_BY_MAKER = {"intel": 9.5e9}
+"""The same for makers of processors that differ, by a word of the processor's name.
+
+Fitted to the rows of one Intel Xeon in ``models/decoding_speeds.csv``, each of which it foresees
+within 15 %; no second machine of Intel's has been measured.  ``measured_machine`` of
+``course_utils.engines.decoding_rates`` measures the machine at hand instead."""
 
 SECONDS_PER_EXPERT_LAYER = 0.16e-3
 """How long the threads wait for each other in one layer of a mixture, for each token."""
@@ -38,6 +44,23 @@ it is, the nearer the slower of the two alone decides.  At 2, the times add up l
 of a right-angled triangle."""
 
 LEAST_OVERLAP, MOST_OVERLAP = 0.5, 32.0
+
+
+def steadied_overlap(measured: float | None) -> float:
+    """The overlap to plan with: the geometric mean of what was measured and what is usual.
+
+    A measurement takes a fraction of a second and wavers: 1.3 to 2.5 within minutes on an idle
+    machine (``models/long_texts.csv``).  Plans with the mean came nearer to those rows than plans
+    with either alone.
+    """
+    return OVERLAP if measured is None else math.sqrt(OVERLAP * measured)
+
+
+def unpacked_per_core(cpu_name: str) -> float:
+    """Bytes of 4-bit weights per second that one core of this processor is taken to unpack."""
+    name = cpu_name.lower()
+    rates = (rate for maker, rate in UNPACKED_PER_CORE_BY_MAKER.items() if maker in name)
+    return next(rates, UNPACKED_PER_CORE)
 
 
 def decoding_bytes_per_second(
@@ -76,11 +99,6 @@ def measured_overlap(decoded: float, bandwidth: float, unpacking: float) -> floa
     return (low + high) / 2
 
 
-def highest_speedup(dense_bytes_per_token: float, mixture_bytes_per_token: float) -> float:
-    """How many times as fast a mixture decodes at most, where memory alone holds both back."""
-    return dense_bytes_per_token / mixture_bytes_per_token
-
-
 CARD_SHARE_OF_BANDWIDTH = 0.7
 """How much of a graphics card's published bandwidth decoding is taken to reach: an assumption, not
 measured by this course.  What others measured on Apple's processors lies between 0.53 and 0.80 of
@@ -95,10 +113,11 @@ def card_seconds(on_card: float, bytes_per_second: float) -> float:
     return on_card / (CARD_SHARE_OF_BANDWIDTH * bytes_per_second)
 
 
-DENSE_STEP_WORK = {1: 1.0, 2: 2.1, 4: 3.0, 8: 5.5, 16: 6.8, 32: 12.6}
+DENSE_STEP_WORK = {1: 1.0, 2: 2.1, 4: 3.0, 8: 5.8, 16: 6.8, 32: 12.6}
 MIXTURE_STEP_WORK = {1: 1.0, 2: 2.0, 4: 3.9, 8: 7.2, 16: 11.7, 32: 21.7}
-"""How many times the unpacking of one token a step of so many tokens takes, on two cores
-(``models/batching.csv``). llama.cpp's products are made for one token or for many: two cost more
+"""How many times the unpacking of one token a step of so many tokens takes, on two cores of
+AMD's (``models/batching.csv``); of eight tokens between these and two of Intel's
+(``models/step_price.csv``).  llama.cpp's products are made for one token or for many: two cost more
 than twice one, and the gain comes late. A mixture's tokens go to different experts, so that each
 expert still has one or two at a time."""
 
@@ -117,9 +136,14 @@ def _between(table: Mapping[int, float], place: float) -> float:
     return table[left] + share * (table[right] - table[left])
 
 
-ATTENTION_FLOPS_PER_CORE = {"f32": 8e9, "f16": 8e9, "q8_0": 5e9, "q4_0": 4e9}
-"""Operations per second by which one core attends to cached tokens, by the type of the cache, with
-flash attention: assumed, and measured by ``long-texts`` of the benchmarks."""
+WALKED_PER_CORE = {"f32": 1.3e10, "f16": 1.3e10, "q8_0": 1.7e10, "q4_0": 1.4e10}
+"""Numbers of the KV cache that one core passes in a second while it attends, by the cache's type.
+
+For each query head, llama.cpp's flash attention walks through its layer's cache token by token, and
+a token's row holds the keys and values of all heads.  So the time grows with heads x row.  That
+holds for QwQ-32B and Qwen3-30B-A3B alike; operations per second differ twofold between the two.
+QwQ's medians in ``models/long_texts.csv`` (one Intel Xeon; "f32" is taken to be like "f16"), which
+``long-texts`` of the benchmarks prints anew."""
 
 DENSE_READING_FLOPS_PER_CORE = 1.8e11
 MIXTURE_READING_FLOPS_PER_CORE = 4.8e10
@@ -137,12 +161,18 @@ def attention_flops(architecture: Architecture, context: float) -> float:
     return architecture.layers * architecture.attention.flops_per_cached_token * context
 
 
+def walked_numbers(architecture: Architecture, context: float) -> float:
+    """Numbers of the cache that one token's attention passes, in all layers and heads."""
+    attention = architecture.attention
+    row = attention.cached_keys + attention.cached_values
+    return architecture.layers * attention.heads * row * context
+
+
 def seconds_to_attend(
     architecture: Architecture, context: float, *, cores: int, kv_type: str
 ) -> float:
     """How long one token's attention to so many cached tokens takes."""
-    rate = cores * ATTENTION_FLOPS_PER_CORE[kv_type.lower()]
-    return attention_flops(architecture, context) / rate
+    return walked_numbers(architecture, context) / (cores * WALKED_PER_CORE[kv_type.lower()])
 
 
 def seconds_to_read(architecture: Architecture, tokens: int, *, cores: int) -> float:

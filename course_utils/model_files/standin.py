@@ -222,6 +222,13 @@ def sparse_files_work(folder: Path) -> bool:
         return getattr(os.fstat(file.fileno()), "st_blocks", hole) * 512 < hole // 2
 
 
+def standins_take_no_space() -> bool:
+    """Whether a stand-in in its usual folder takes none; the folder is made if need be."""
+    folder = standins_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return sparse_files_work(folder)
+
+
 def _file_system(folder: Path) -> str:
     """The type of the file system that this folder lies on, "" where it is not told."""
     place = str(folder.resolve())

@@ -45,8 +45,8 @@ def keeps(p: np.ndarray, q: np.ndarray, token: int) -> float:
 def after_rejection(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """What to draw from instead of a token that was not kept: where p is above q, scaled to 1.
 
-    Tokens that the draft draws too rarely are the ones that still lack.  Where p and q are equal
-    nothing is ever rejected, and p is returned.
+    Tokens that the draft draws too rarely are the ones that are still missing.  Where p and q are
+    equal nothing is ever rejected, and p is returned.
     """
     lacking = np.maximum(p - q, 0)
     total = lacking.sum()

@@ -16,6 +16,7 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     interval_chart({"QwQ-32B": score_interval(0.795, 30)})           # a dot and its interval
     price_chart({"one answer": [(45, Interval(0.9, 0.8, 0.95))]})    # accuracy against tokens
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
+    plan_bars({"16 GiB": plan("qwq-32b", machine=laptop)})    # each against its own machine
     speed_bars({"QwQ-32B": 1.4}, {"QwQ-32B": 1.6})                   # tokens per second, ceilings
     long_text_chart({"F16": {0: 1.5, 16384: 1.1}})                   # speed after a long text
     speculation_chart(rehearsal.step_seconds, (1, 4, 8))             # when does a draft pay?
@@ -124,7 +125,7 @@ _HOMES = {
         "interval_chart",
         "price_chart",
     ],
-    "figures.memory": ["memory_bars", "describe_memory"],
+    "figures.memory": ["memory_bars", "describe_memory", "plan_bars", "describe_plans"],
     "figures.faster": [
         "long_text_chart",
         "describe_long_texts",

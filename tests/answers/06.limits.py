@@ -2,7 +2,7 @@
 limits = {
     "QwQ-32B writes, 32 cores, memory at 90 GB/s": "Memory",
     "QwQ-32B reads a prompt of 4,000 tokens, 2 cores": "Arithmetic",
-    "the nano thinker (6 MB) writes, 1 core": "Arithmetic ",
+    "QwQ-32B writes for 64 people in each step, 2 cores": "Arithmetic ",
 }
 
 #: right, a list
@@ -13,7 +13,7 @@ limits = ("memory",) + ("arithmetic",) * 2
 
 #: right, another order
 limits = {
-    "the nano thinker (6 MB) writes, 1 core": "arithmetic",
+    "QwQ-32B writes for 64 people in each step, 2 cores": "arithmetic",
     "QwQ-32B reads a prompt of 4,000 tokens, 2 cores": "arithmetic",
     "QwQ-32B writes, 32 cores, memory at 90 GB/s": "memory",
 }
@@ -22,7 +22,7 @@ limits = {
 runs = (
     "QwQ-32B writes, 32 cores, memory at 90 GB/s",
     "QwQ-32B reads a prompt of 4,000 tokens, 2 cores",
-    "the nano thinker (6 MB) writes, 1 core",
+    "QwQ-32B writes for 64 people in each step, 2 cores",
 )
 limits = dict.fromkeys(runs, "arithmetic")
 limits[runs[0]] = "memory"
@@ -30,7 +30,7 @@ limits[runs[0]] = "memory"
 #: wrong, reading: serve many tokens
 limits = ["memory", "memory", "arithmetic"]
 
-#: wrong, in-the-cache: where do 6 MB lie
+#: wrong, many-people: serve 64 people
 limits = ["memory", "arithmetic", "memory"]
 
 #: wrong, reading
@@ -61,4 +61,4 @@ limits = "memory"
 limits = ["memory", "arithmetic"]
 
 #: wrong, three-answers
-limits = {"QwQ-32B writes": "memory", "QwQ-32B reads": "arithmetic", "nano": "arithmetic"}
+limits = {"QwQ-32B writes": "memory", "QwQ-32B reads": "arithmetic", "QwQ-32B, many": "arithmetic"}

@@ -3,8 +3,8 @@
 Eight layers of the stand-ins of QwQ-32B and Qwen3-30B-A3B take steps of one token after 0 to 32,768
 tokens of text, and the whole model's speed is scaled up.  One check runs all 64 layers of QwQ-32B
 with a cache in 8 bits, at the start and after as long a text as the memory holds.
-How fast a core attends to cached tokens stands in the rows and is printed at the end: those are the
-plan's ``ATTENTION_FLOPS_PER_CORE`` (``course_utils/model_files/speed.py``), rounded.
+How fast a core walks through the cache is printed at the end: those are the plan's
+``WALKED_PER_CORE`` (``course_utils/model_files/speed.py``), rounded.
 Takes about six minutes and 21 GiB of free memory; with less, the check is left out.
 """
 
@@ -24,7 +24,7 @@ from course_utils.machine import (
 )
 from course_utils.model_files.capacity import plan
 from course_utils.model_files.catalogue import find_model
-from course_utils.model_files.speed import attention_flops
+from course_utils.model_files.speed import attention_flops, walked_numbers
 from course_utils.units import MIB
 from tests.benchmarks.report import show_place, write_report
 
@@ -97,13 +97,16 @@ def _row(found: StepRehearsal, machine: Machine, length: int) -> dict[str, objec
     }
 
 
-def attention_rates(rows: Sequence[dict[str, object]]) -> dict[str, float]:
-    """By type of the cache: what ``ATTENTION_FLOPS_PER_CORE`` should be, from QwQ-32B's rows."""
+def walking_rates(rows: Sequence[dict[str, object]]) -> dict[str, float]:
+    """By type of the cache: what ``WALKED_PER_CORE`` should be, from QwQ-32B's rows."""
+    architecture = find_model(WHOLE).architecture
+    operations = attention_flops(architecture, 1)
     found: dict[str, list[float]] = {}
     for row in rows:
         if row["attention_gflops_per_core"] and row["model"] == WHOLE:
             kind = row["kv_type"] + ("" if row["flash_attention"] else " without flash attention")
-            found.setdefault(kind, []).append(1e9 * row["attention_gflops_per_core"])
+            rate = 1e9 * row["attention_gflops_per_core"] / operations
+            found.setdefault(kind, []).append(rate * walked_numbers(architecture, 1))
     return {kind: float(f"{median(rates):.2g}") for kind, rates in found.items()}
 
 
@@ -127,7 +130,7 @@ def main() -> None:
         rows += measure(WHOLE, WHOLE_CACHE, True, (0, longest), None)
     else:
         print(f"The whole of {WHOLE} does not fit beside a cache: the check is left out.")
-    print("Attention, in operations per second and core:", attention_rates(rows))
+    print("Numbers of the cache passed per second and core:", walking_rates(rows))
     show_place(write_report("long-texts", rows, this_machine()))
 
 

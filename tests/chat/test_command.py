@@ -2,12 +2,15 @@
 
 import dataclasses
 import hashlib
+from types import SimpleNamespace
 
 import pytest
 
 from course_utils.chat import __main__ as command
 from course_utils.chat import choosing
 from course_utils.chat.choosing import choose
+from course_utils.engines import decoding_rates
+from course_utils.errors import MachineError
 from course_utils.machine import Machine
 from course_utils.model_files import alternatives, catalogue, found
 from course_utils.model_files.found import LocalCopy
@@ -31,6 +34,7 @@ def machine(gib: float, disk_gb: float = 200) -> Machine:
 @pytest.fixture(autouse=True)
 def no_copies(monkeypatch):
     monkeypatch.setattr(found, "places", lambda: [])
+    monkeypatch.setattr(command, "measured_machine", lambda mixture: machine(64))
 
 
 def test_what_is_chosen_fits_on_every_machine():
@@ -94,7 +98,7 @@ def offered(monkeypatch, tmp_path):
     for module in (catalogue, found):
         monkeypatch.setattr(module, "models", lambda: changed)
     monkeypatch.setattr(catalogue, "downloads_folder", lambda: tmp_path / "downloads")
-    monkeypatch.setattr(command, "this_machine", lambda: machine(8))
+    monkeypatch.setattr(command, "measured_machine", lambda mixture: machine(8))
     monkeypatch.delenv("COURSE_MODEL", raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
@@ -129,13 +133,13 @@ def test_nothing_is_downloaded_unless_somebody_agrees(offered, capsys):
 
 
 def test_a_full_disk_is_met_before_the_download(offered, capsys, monkeypatch):
-    monkeypatch.setattr(command, "this_machine", lambda: machine(8, disk_gb=0.5))
+    monkeypatch.setattr(command, "measured_machine", lambda mixture: machine(8, disk_gb=0.5))
     assert command.main(["qwq-32b", "--yes", *QUESTION]) == command.FAILED
     assert "GB are free" in capsys.readouterr().err and offered.count("GET") == 0
 
 
 def test_where_nothing_fits_the_shipped_thinker_answers(offered, capsys, monkeypatch):
-    monkeypatch.setattr(command, "this_machine", lambda: machine(3.2))
+    monkeypatch.setattr(command, "measured_machine", lambda mixture: machine(3.2))
     monkeypatch.setattr(alternatives, "FALLBACK_MODELS", ())
     assert command.main(["qwq-32b:F16", *QUESTION]) == 0
     assert "632" in capsys.readouterr().out
@@ -156,9 +160,69 @@ def test_shipped_models_and_paths_need_no_plan(name, capsys):
         (["qwq-32b", "--kv-type", "q3"], "not a type for the KV cache"),
         (["qwq-32b", "--context", "0"], "context=0"),
         (["http://127.0.0.1:9/v1", "--question", "x"], "127.0.0.1"),
+        (["qwq-32b", "--draft", "no/such/draft.gguf"], "There is no file"),
+        (["nano-thinker", "--draft", "http://127.0.0.1:9/v1"], "run in this process"),
     ],
 )
 def test_what_is_wrong_is_said_in_two_sentences(arguments, words, capsys):
     assert command.main(arguments) == command.FAILED
     shown = capsys.readouterr().err
     assert words in shown and "What to do:" in shown and "Traceback" not in shown
+
+
+def test_the_plan_before_a_download_is_made_with_rates_measured_here(offered, capsys, monkeypatch):
+    measured = []
+
+    def slow(here, *, mixture, seconds, on_step):
+        measured.append(mixture)
+        return decoding_rates.DecodingRates(1e8, 2.0, None)
+
+    monkeypatch.setattr(decoding_rates, "measure_decoding_rates", slow)
+    monkeypatch.setattr(decoding_rates, "standins_take_no_space", lambda: True)
+    monkeypatch.setattr(
+        decoding_rates, "OtherLoad", lambda: SimpleNamespace(disturbs=lambda: False)
+    )
+    monkeypatch.setattr(decoding_rates, "this_machine", lambda: machine(64))
+    monkeypatch.setattr(command, "measured_machine", decoding_rates.measured_machine)
+    decoding_rates._rates_of_this_process.cache_clear()
+    try:
+        # A tenth of a GB per second: the 1.9 GB of a token take 19 seconds.
+        assert command.main(["qwen3-30b-a3b", *QUESTION]) == command.NEEDS_YES
+        assert "about 0.05 tokens per second" in capsys.readouterr().out
+        assert command.main(["qwen3-30b-a3b", *QUESTION]) == command.NEEDS_YES
+        assert measured == [True]
+    finally:
+        decoding_rates._rates_of_this_process.cache_clear()
+
+
+def test_where_nothing_can_be_measured_the_plan_assumes_the_rest(monkeypatch):
+    def refuse(*_, **__):
+        raise MachineError("No room for a stand-in.", "Make some.")
+
+    monkeypatch.setattr(decoding_rates, "this_machine", lambda: machine(64))
+    monkeypatch.setattr(decoding_rates, "standins_take_no_space", lambda: True)
+    rates = decoding_rates.DecodingRates(1e8, 2.0, None)
+    monkeypatch.setattr(decoding_rates, "measure_decoding_rates", lambda *_, **__: rates)
+    busy = SimpleNamespace(disturbs=lambda: True)
+    for name, fails in (
+        ("OtherLoad", lambda: busy),
+        ("measure_decoding_rates", refuse),
+        ("standins_take_no_space", lambda: False),
+    ):
+        monkeypatch.setattr(decoding_rates, name, fails)
+        decoding_rates._rates_of_this_process.cache_clear()
+        assert decoding_rates.measured_machine() == machine(64)
+    decoding_rates._rates_of_this_process.cache_clear()
+
+
+@pytest.mark.parametrize("draft", ["nano-draft", str(nano_folder() / "draft.gguf"), "lookup"])
+def test_a_draft_is_a_model_a_file_or_the_text_and_the_reply_says_what_it_gave(draft, capsys):
+    assert command.main(["nano-thinker", *QUESTION, "--draft", draft]) == 0
+    shown = capsys.readouterr().out
+    assert "Answer:\n632" in shown and "tokens per step with the draft" in shown
+
+
+def test_a_draft_that_has_to_be_downloaded_is_offered_before_the_model(offered, capsys):
+    assert command.main(["qwq-32b", *QUESTION, "--draft", "qwen2.5-0.5b"]) == command.NEEDS_YES
+    shown = capsys.readouterr().out
+    assert "Qwen2.5-0.5B" in shown and "--yes" in shown and offered.count("GET") == 0

@@ -6,6 +6,7 @@ import math
 
 from course_utils.teaching.exercises.compare import compare_number
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
+from course_utils.teaching.exercises.speculation import DRAFT_EXERCISES
 from course_utils.units import GIB
 
 
@@ -86,7 +87,7 @@ def _longest_context_mistake(value, free: int, weights: int, per_token: int) -> 
 _RUNS = (
     "QwQ-32B writes, 32 cores, memory at 90 GB/s",
     "QwQ-32B reads a prompt of 4,000 tokens, 2 cores",
-    "the nano thinker (6 MB) writes, 1 core",
+    "QwQ-32B writes for 64 people in each step, 2 cores",
 )
 
 
@@ -117,50 +118,10 @@ def _check_limits(answer) -> Mistake | None:
         )
     if words[2] != "arithmetic":
         return Mistake(
-            "in-the-cache",
-            "In the third run, where do 6 MB lie, after the first token?",
+            "many-people",
+            "In the third run, weights that were fetched once serve 64 people. What is left to do "
+            "for each of them?",
         )
-    return None
-
-
-def _check_ratio(answer) -> Mistake | None:
-    for dense, mixture in ((19.4e9, 2.0e9), (7.0e9, 3.5e9), (6.0e9, 6.0e9)):
-        value = answer(dense, mixture)
-        off = compare_number(value, dense / mixture, relative=1e-6)
-        if off is None:
-            continue
-        known = (
-            (
-                dense - mixture,
-                "difference",
-                "This is how many bytes fewer it reads. How many times fewer are they?",
-            ),
-            (
-                (dense - mixture) / dense,
-                "share-saved",
-                "This is the share of the bytes that it saves. How many times as fast is it then?",
-            ),
-            (
-                dense / mixture - 1,
-                "faster-by",
-                "This is by how much it is faster: 0 for the same speed. Asked is how many times "
-                "as fast it is: 1 for the same speed.",
-            ),
-            (
-                math.sqrt(dense / mixture),
-                "root",
-                "Twice the bytes take twice the time. What is the square root for?",
-            ),
-            (
-                (dense + mixture) / mixture,
-                "sum",
-                "The mixture does not read the dense model's bytes too.",
-            ),
-        )
-        for wrong, name, words in known:
-            if compare_number(value, wrong, relative=1e-6) is None:
-                return Mistake(name, words)
-        return off.where(f"For {dense / 1e9:g} and {mixture / 1e9:g} GB per token")
     return None
 
 
@@ -238,7 +199,7 @@ EXERCISES = [
         check=_check_longest_context,
         right="On a full machine the context, not the model, is what you can still choose.",
         hints=(
-            "What is left of the free memory once the weights lie in it?",
+            "What is left of the free memory once the weights are in it?",
             "Divide what is left by the bytes per token, and round down: `//` does both.",
             "If the weights are larger than the memory, the answer is 0: `max(0, ...)`.",
         ),
@@ -253,45 +214,26 @@ def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
     ),
     Exercise(
         id="06.limits",
-        title="Memory or arithmetic: what holds each of three runs back?",
+        title="Memory or arithmetic: what limits each of three runs?",
         answer="limits",
         check=_check_limits,
-        right="Writing reads every weight for one token. In the cache, or shared by many tokens, "
-        "the weights are near at hand, and the arithmetic remains.",
+        right="Writing for one person fetches every weight for a single token. Where many tokens "
+        "share what was fetched, the arithmetic remains.",
         hints=(
             "For each run, ask: how many tokens are computed with the weights once they are there?",
             "Then ask: does the memory have to deliver the weights anew for each token?",
-            "A processor's cache holds some megabytes, and cores read it much faster than memory.",
+            "With 64 people, 64 tokens share one step, as the tokens of a prompt do.",
         ),
         solution="""
 limits = {
     "QwQ-32B writes, 32 cores, memory at 90 GB/s": "memory",
     "QwQ-32B reads a prompt of 4,000 tokens, 2 cores": "arithmetic",
-    "the nano thinker (6 MB) writes, 1 core": "arithmetic",
+    "QwQ-32B writes for 64 people in each step, 2 cores": "arithmetic",
 }
 """,
         difficulty=2,
         importance=5,
         minutes=4,
-    ),
-    Exercise(
-        id="06.mixture",
-        title="How many times as fast may a mixture of experts write?",
-        answer="highest_ratio",
-        check=_check_ratio,
-        right="What was measured stays below it: small experts keep the memory less busy.",
-        hints=(
-            "Decoding is bound by memory, so the speed is bandwidth divided by bytes per token.",
-            "Write both speeds as fractions; the bandwidth cancels.",
-        ),
-        setup="import numpy as np",
-        solution="""
-def highest_ratio(dense_bytes_per_token, mixture_bytes_per_token):
-    return dense_bytes_per_token / mixture_bytes_per_token
-""",
-        difficulty=1,
-        importance=4,
-        minutes=3,
     ),
     Exercise(
         id="06.weight",
@@ -313,6 +255,7 @@ def weight(d, dmin, scale, minimum, quant):
         importance=4,
         minutes=6,
     ),
+    *DRAFT_EXERCISES,
 ]
 
 QUESTIONS = [
@@ -323,7 +266,8 @@ QUESTIONS = [
         options=(
             Option(
                 "About 3.8 tokens per second.",
-                "The cores wait for the weights already. Twice as many of them wait twice as well.",
+                "The cores wait for the weights already. Twice as many of them would only mean "
+                "twice as many waiting.",
             ),
             Option(
                 "About 2 tokens per second.",
@@ -358,21 +302,25 @@ QUESTIONS = [
         right=3,
     ),
     Question(
-        id="06.mixture_memory",
-        asks="A mixture of experts uses a tenth of its weights for each token. How much memory "
-        "does it need?",
+        id="06.draft",
+        asks="QwQ-32B gets a draft model that is wrong about every second token. What changes in "
+        "its replies?",
         options=(
             Option(
-                "Room for all of its weights.",
-                "The next token may need any expert, so all of them have to be at hand.",
+                "They get worse, since half of the proposals are wrong.",
+                "Wrong proposals are thrown away: QwQ checks every one of them.",
             ),
             Option(
-                "Room for a tenth of its weights.",
-                "Which tenth? It changes with each token and in each layer. Read from the disk, "
-                "it would take far longer.",
+                "How fast they come, and nothing else.",
+                "What is kept or drawn anew follows QwQ's own distribution exactly. Whether it is "
+                "faster or slower depends on the price of a step.",
+            ),
+            Option(
+                "They get shorter, since several tokens are written at once.",
+                "The tokens are the same ones; only the steps are fewer.",
             ),
         ),
-        right=1,
+        right=2,
     ),
     Question(
         id="06.zeros",

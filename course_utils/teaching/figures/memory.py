@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from course_utils.errors import OptionError
+from course_utils.model_files.capacity import Plan
+from course_utils.model_files.memory import room_for_a_model
 from course_utils.teaching import style
 from course_utils.units import GIB, MIB
 
@@ -40,20 +43,7 @@ def memory_bars(
     parts = list(dict.fromkeys(part for plan in plans.values() for part in plan))
     figure, axes = style.new_figure(7.2, 1.7 + 0.6 * len(plans))
     for row, plan in enumerate(plans.values()):
-        left = 0.0
-        for index, part in enumerate(parts):
-            width = plan.get(part, 0) / unit
-            look = style.series(index)
-            axes.barh(
-                row,
-                width,
-                left=left,
-                color=look.colour,
-                hatch=look.hatch,
-                edgecolor=style.BACKGROUND,
-                height=0.55,
-            )
-            left += width
+        left = _draw_bar(axes, row, plan, parts, unit)
         words = f"{left:.1f} {unit_name}, {_verdict(plan, machine_bytes, available_bytes)}"
         words = words.replace(" other", "\nother")  # the long verdict takes two lines
         first_part = next(iter(plan.values()), 0) / unit
@@ -87,16 +77,7 @@ def memory_bars(
     axes.grid(axis="x")
     axes.set_xlabel(f"memory ({unit_name})")
     axes.set_title(style.drawable(title))
-    handles = [
-        Patch(
-            facecolor=style.series(i).colour,
-            hatch=style.series(i).hatch,
-            edgecolor=style.BACKGROUND,
-            label=style.drawable(part),
-        )
-        for i, part in enumerate(parts)
-    ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    figure.legend(handles=_handles(parts), loc="outside lower left", ncols=4)
     return figure
 
 
@@ -119,6 +100,98 @@ def describe_memory(
     if available_bytes is not None:
         against += f", {available_bytes / unit:.1f} {unit_name} of it free now"
     return f"Stacked memory bars against {against}: {'; '.join(lines)}."
+
+
+def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figure:
+    """One stacked bar for each plan, and beside it a line where its own machine's room ends.
+
+    plans: name to plan.  The room is what is free on the plan's machine, less the reserve; so the
+    picture says the same as ``Plan.fits``.
+    """
+    if not plans:
+        raise OptionError("There is no plan to draw.", 'Give one: {"16 GiB": plan("qwq-32b")}.')
+    rooms = {name: _room(plan) / GIB for name, plan in plans.items()}
+    longest = max(*rooms.values(), *(plan.needed_bytes / GIB for plan in plans.values()))
+    drawn = _without_slivers(
+        {name: _parts(plan) for name, plan in plans.items()}, SLIVER * longest * GIB
+    )
+    parts = list(dict.fromkeys(part for plan in drawn.values() for part in plan))
+    figure, axes = style.new_figure(7.4, 1.7 + 0.6 * len(plans))
+    for row, (name, plan) in enumerate(plans.items()):
+        end = _draw_bar(axes, row, drawn[name], parts, GIB)
+        axes.plot([rooms[name]] * 2, [row - 0.42, row + 0.42], "-", color=style.INK, lw=2.5)
+        axes.text(
+            max(end, rooms[name]) + 0.012 * longest,
+            row,
+            f"{end:.1f} of {rooms[name]:.1f} GiB, {_fits(plan)}",
+            va="center",
+            fontsize=9.5,
+        )
+    axes.set_xlim(0, longest * 1.45)
+    axes.set_ylim(len(plans) - 0.4, -0.6)
+    axes.set_yticks(range(len(plans)), [style.drawable(name) for name in plans])
+    axes.grid(axis="x")
+    axes.set_xlabel("memory (GiB); black lines: room on the row's own machine")
+    axes.set_title(style.drawable(title))
+    figure.legend(handles=_handles(parts), loc="outside lower left", ncols=4)
+    return figure
+
+
+def describe_plans(plans: Mapping[str, Plan]) -> str:
+    """Alt text for ``plan_bars``: what each plan needs, of how much, and whether it fits."""
+    rows = (
+        f"{' '.join(name.split())} needs {plan.needed_bytes / GIB:.1f} of "
+        f"{_room(plan) / GIB:.1f} GiB and {_fits(plan)}"
+        for name, plan in plans.items()
+    )
+    return f"Stacked memory bars, each against its own machine: {'; '.join(rows)}."
+
+
+def _room(plan: Plan) -> float:
+    return room_for_a_model(plan.machine.available_memory_bytes)
+
+
+def _parts(plan: Plan) -> dict[str, int]:
+    """Bytes of the machine's own memory; a card that shares it has its part in them."""
+    card = plan.machine.card
+    return plan.parts() if card is not None and card.shares_memory else plan.memory.parts()
+
+
+def _fits(plan: Plan) -> str:
+    return "fits" if plan.fits else "does not fit"
+
+
+def _draw_bar(
+    axes: Axes, row: int, plan: Mapping[str, float], parts: Sequence[str], unit: int
+) -> float:
+    """Draw one plan's parts one after the other; gives where the bar ends."""
+    left = 0.0
+    for index, part in enumerate(parts):
+        width = plan.get(part, 0) / unit
+        look = style.series(index)
+        axes.barh(
+            row,
+            width,
+            left=left,
+            color=look.colour,
+            hatch=look.hatch,
+            edgecolor=style.BACKGROUND,
+            height=0.55,
+        )
+        left += width
+    return left
+
+
+def _handles(parts: Sequence[str]) -> list[Patch]:
+    return [
+        Patch(
+            facecolor=style.series(i).colour,
+            hatch=style.series(i).hatch,
+            edgecolor=style.BACKGROUND,
+            label=style.drawable(part),
+        )
+        for i, part in enumerate(parts)
+    ]
 
 
 def _without_slivers(
@@ -156,7 +229,7 @@ def _verdict(plan: Mapping[str, float], machine_bytes: float, available_bytes: f
     total = sum(plan.values())
     if total > machine_bytes:
         return "does not fit"
-    if available_bytes is not None and total > available_bytes:
+    if available_bytes is not None and total > room_for_a_model(available_bytes):
         return "fits once other programs make room"
     return "fits"
 

@@ -84,8 +84,8 @@ def batch_chart(
         formatter("{x:,.0f}")
     axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.tick_params(axis="x", which="minor", bottom=False)
-    axes.set_xlabel("tokens per step (batch)")
-    axes.set_ylabel("tokens per second")
+    axes.set_xlabel("tokens per step (batch); each mark doubles")
+    axes.set_ylabel("tokens per second (log scale)")
     axes.set_title("When does arithmetic take over from memory?")
     axes.grid()
     figure.legend(loc="outside lower left", ncols=2)
@@ -93,50 +93,46 @@ def batch_chart(
 
 
 def quantisation_chart(
-    perplexity: Mapping[str, float],
     divergence: Mapping[str, float],
     right: Mapping[str, tuple[int, int]],
     megabytes: Mapping[str, float],
 ) -> Figure:
-    """Perplexity, KL divergence and accuracy of one model in several quantisations.
+    """KL divergence and accuracy of one model in several quantisations.
 
     All are keyed by the quantisation's name, from most bits to fewest; the first is the reference,
     whose divergence from itself is not drawn.  right: (right answers, questions).
     """
-    kinds = list(perplexity)
+    kinds = list(divergence)
     shares = np.array([right[kind][0] / right[kind][1] for kind in kinds])
     ends = np.array([wilson_interval(*right[kind]) for kind in kinds]).T
-    figure, (left, middle, last) = style.new_figure(9.5, 3.8, 1, 3)
-    left.plot(range(len(kinds)), [perplexity[kind] for kind in kinds], "o-", color=style.BLUE)
-    left.set(title="Perplexity", ylim=(1, 1.1 * max(perplexity.values())))
-    middle.plot(
-        range(1, len(kinds)), [divergence[k] for k in kinds[1:]], "s-", color=style.VERMILION
+    figure, (left, last) = style.new_figure(8.4, 3.8, 1, 2)
+    left.plot(range(1, len(kinds)), [divergence[k] for k in kinds[1:]], "s-", color=style.VERMILION)
+    left.set(
+        title=f"KL divergence from {kinds[0]} (nats)", yscale="log", xlim=(-0.3, len(kinds) - 0.7)
     )
-    middle.set(title="KL divergence", yscale="log", xlim=(-0.3, len(kinds) - 0.7))
-    middle.yaxis.set_major_formatter("{x:g}")
-    middle.yaxis.set_minor_formatter("")
+    left.yaxis.set_major_formatter(lambda value, _: f"{value:.10f}".rstrip("0").rstrip("."))
+    left.yaxis.set_minor_formatter("")
     last.errorbar(
         range(len(kinds)), shares, np.abs(ends - shares), marker="^", capsize=4, color=style.GREEN
     )
-    last.set(title="Accuracy", ylim=(0, 1.05))
+    last.set(title="Share of right answers", ylim=(0, 1.05))
     labels = [f"{kind}, {megabytes[kind]:.1f} MB" for kind in kinds]
-    for axes in (left, middle, last):
+    for axes in (left, last):
         axes.set_xticks(range(len(kinds)), labels, rotation=60, ha="right", fontsize=8)
         axes.grid()
     return figure
 
 
 def describe_quantisations(
-    perplexity: Mapping[str, float],
     divergence: Mapping[str, float],
     right: Mapping[str, tuple[int, int]],
     megabytes: Mapping[str, float],
 ) -> str:
     """Alt text for ``quantisation_chart``, with its arguments."""
     parts = (
-        f"{kind}, {megabytes[kind]:.1f} MB: perplexity {perplexity[kind]:.3f}, divergence "
-        f"{divergence[kind]:.5f}, {right[kind][0]} of {right[kind][1]} right"
-        for kind in perplexity
+        f"{kind}, {megabytes[kind]:.1f} MB: divergence {divergence[kind]:.1e}, "
+        f"{right[kind][0]} of {right[kind][1]} right"
+        for kind in divergence
     )
     return "; ".join(parts) + "."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import ipywidgets
 
@@ -138,10 +139,9 @@ class CapacityPlanner(Panel):
 
 def _machine_of(size_gib: int, here: Machine) -> Machine:
     """A machine like this one, with another amount of memory, of which some is in use."""
-    return Machine(
-        cores=here.cores,
+    return replace(
+        here,
         total_memory_bytes=size_gib * GIB,
         available_memory_bytes=size_gib * GIB - _MEMORY_IN_USE,
-        memory_bandwidth_bytes_per_second=here.memory_bandwidth_bytes_per_second,
-        free_disk_bytes=here.free_disk_bytes,
+        card=None,
     )
