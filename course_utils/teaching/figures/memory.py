@@ -130,8 +130,8 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
 def describe_plans(plans: Mapping[str, Plan]) -> str:
     """Alt text for ``plan_bars``: what each plan needs, of how much, and whether it fits."""
     rows = (
-        f"{' '.join(name.split())} needs {plan.needed_bytes / GIB:.1f} of {_room(plan) / GIB:.1f} GiB and "
-        f"{_fits(plan)}"
+        f"{' '.join(name.split())} needs {plan.needed_bytes / GIB:.1f} of "
+        f"{_room(plan) / GIB:.1f} GiB and {_fits(plan)}"
         for name, plan in plans.items()
     )
     return f"Stacked memory bars, each against its own machine: {'; '.join(rows)}."
