@@ -13,6 +13,7 @@ from course_utils import command_line
 EXPERIMENTS = (
     "caller",
     "guesser",
+    "guessing_stages",
     "guessing_rl",
     "guessing_hole",
     "guessing_noise",

@@ -4,10 +4,11 @@ A coin contradicts itself within a game, which no game in the base's corpus did;
 under it for being confused.  The answers for another number of the interval (``guessing.misled``)
 agree with themselves and are as useless.
 
-``python -m course_utils.agents.experiments.guessing_noise`` plays the exam with the shipped
-policies, their likeliest tokens and all three kinds of answer.
+``python -m course_utils.agents.experiments.guessing_noise`` plays the exam with the base and with
+each seed's reinforced policy, their likeliest tokens and all three kinds of answer.
 ``models/nano/runs/guessing-noise.csv`` has in how many episodes each found the hidden number, and
-in how many the other one.  It takes a minute on one core, without any training.
+in how many the other one.  It takes a minute on one core; the policies of the second and third
+seed are trained again where ``guessing_rl`` has left no state of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from course_utils.agents.rollout import play
 from course_utils.logs import write_log
 from course_utils.nano import export
 from course_utils.nano.experiments import runs
+from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.model import Transformer
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
@@ -39,6 +41,7 @@ ANSWERS: dict[str, Callable[[int], list[Guessing]]] = {
 
 def measured(
     policy: str,
+    seed: int | str,
     model: Transformer,
     tokenizer: Tokenizer,
     asked: Callable[[Guessing], Guessing],
@@ -57,6 +60,7 @@ def measured(
         rows.append(
             {
                 "policy": policy,
+                "seed": seed,
                 "answers": answers,
                 "episodes": episodes,
                 "found": found,
@@ -70,15 +74,19 @@ def measured(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     runs.choose(__doc__, arguments)
-    path = runs.log_path("guessing-noise")
+    path, tokenizer, logs = runs.log_path("guessing-noise"), load(), runs.runs_folder()
     if runs.there(path):
         return
-    tokenizer, folder = load(), nano_folder()
-    base, reinforced = (export.from_gguf(folder / f"{n}.gguf") for n in ("guesser", "guesser-rl"))
-    number, _ = guessing_rl.choose_prompt(base, tokenizer, folder / "runs", ["likeliest"])
-    rows = measured("base", base, tokenizer, lambda episode: episode)
-    rows += measured("base, best prompt", base, tokenizer, PROMPTS[number].apply)
-    rows += measured("reinforced", reinforced, tokenizer, lambda episode: episode)
+    base = export.from_gguf(nano_folder() / "guesser.gguf")
+    number, _ = guessing_rl.choose_prompt(base, tokenizer, logs, ["likeliest"])
+    rows = measured("base", "", base, tokenizer, lambda episode: episode)
+    rows += measured("base, best prompt", "", base, tokenizer, PROMPTS[number].apply)
+    for seed in SEEDS:
+        if seed == SEEDS[0]:
+            model = export.from_gguf(nano_folder() / f"{guessing_rl.NAME}.gguf")
+        else:
+            model = guessing_rl.reinforced(seed, tokenizer, logs, runs.cache_folder())
+        rows += measured("reinforced", seed, model, tokenizer, lambda episode: episode)
     write_log(path, rows)
 
 

@@ -210,8 +210,8 @@ EXERCISES = [
         check=_check_read,
         right="JSON ends where its brackets say so, which no search for a brace finds out.",
         hints=(
-            '`text.partition("<tool_call>")` gives what comes before the tag, the tag itself, and what '
-            "follows.",
+            '`text.partition("<tool_call>")` gives what comes before the tag, the tag itself, and '
+            "what follows.",
             "`json.JSONDecoder().raw_decode(text.lstrip())` reads one JSON value from the start of "
             "a text, whatever follows, and raises ValueError where there is none.",
             "A value that is not a dictionary, or one without a name, is not a call.",
