@@ -2,10 +2,12 @@
 
 The hidden number is one of the seven in the middle of its interval, and everything else is as it
 was.  Seven guesses find it without a word of feedback; listening saves a guess or two.
-``python -m course_utils.agents.experiments.guessing_middle`` trains the base model there as
-``guessing_rl`` does, with each seed.  ``models/nano/runs/guessing-middle.csv`` has how the base,
-the shipped policy (numbers anywhere, seed 1) and these policies play in both worlds, with true
-answers and with a coin's.  A finished run is left alone; a stopped one goes on where it was.
+
+``python -m course_utils.agents.experiments.guessing_middle`` trains the base model there with
+each seed, as notebook 08 does live where the number may lie anywhere.
+``models/nano/runs/guessing-middle.csv`` has how the base, the shipped policy (numbers anywhere,
+seed 1) and these policies play in both worlds, with true answers and with a coin's.  A finished
+run is left alone; a stopped one goes on where it was.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
 
 NAME = "guessing-middle"
+
+SETTINGS = guessing_rl.SETTINGS | {"steps": 40}
+"""Those of ``guessing_rl``, for as many steps as notebook 08 trains live."""
 
 MIDDLE, ANYWHERE = "the middle", "anywhere"
 """Where the hidden number may lie."""
@@ -74,7 +79,7 @@ def measured(
 def trained(seed: int, tokenizer: Tokenizer, **changes) -> Transformer:
     """The base model after training in the middle; ``changes`` go to the settings."""
     model = export.from_gguf(nano_folder() / "guesser.gguf")
-    settings = grpo.Settings(seed=seed, **(guessing_rl.SETTINGS | changes))
+    settings = grpo.Settings(seed=seed, **(SETTINGS | changes))
     state_file = runs.cache_folder() / f"{NAME}-{seed}.pt"
     for record in grpo.train(model, tokenizer, draw, settings, state_file=state_file):
         if record["step"] % guessing_rl.EVERY == 0:
