@@ -2,7 +2,7 @@
 
 Each policy plays each of a hundred held-out episodes 32 times, its guesses drawn at temperature 1:
 the base, asked plainly and by the best of twelve prompts for drawn guesses, the reinforced policy
-that is shipped (seed 1), and two players of the base's corpus.  The base also plays at the
+that is shipped (seed 1), and three players of the base's corpus.  The base also plays at the
 temperature between 0 and 1, and with the prompt, that suit it best (``guessing_temperatures``).
 Of each episode's tries, ``models/nano/runs/guessing-tries.csv`` counts how many found the number,
 within each number of guesses, and how many found it while every guess narrowed the interval
@@ -45,6 +45,7 @@ Game = tuple[list[tuple[str, str]], bool]
 
 PLAYERS: dict[str, players.Player] = {
     "a player who ignores the answers": players.anything,
+    "a player who only listens": players.possible,
     "a player near the middle": players.near_binary,
 }
 
