@@ -211,6 +211,7 @@ _HOMES = {
         "describe_guesses",
         "policy_chart",
         "describe_policies",
+        "policy_scores",
         "PolicyScore",
     ],
     "figures.inside": [
@@ -226,7 +227,7 @@ _HOMES = {
         "parts_chart",
     ],
     "figures.exchange": ["exchange_chart", "describe_exchange"],
-    "figures.tries": ["tries_chart", "describe_tries", "tried_at_k"],
+    "figures.tries": ["tries_chart", "describe_tries", "tried_at_k", "foretold_by"],
     "figures.tools": ["ways_chart", "describe_ways", "share_right"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
