@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from course_utils.installation.teaching import teaching_python
+from course_utils.network import free_port
 from course_utils.paths import repository_root
 from tests import jupyterlab_browser as lab
 
@@ -23,12 +23,6 @@ ROOT = repository_root()
 DEPLOY = ROOT / "deploy"
 PASSWORD = "a long password for the class"
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def proxy_or_skip():
