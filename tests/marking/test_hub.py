@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -23,14 +22,6 @@ ROOT = repository_root()
 DEPLOY = ROOT / "deploy"
 PASSWORD = "a long password for the class"
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-
-
-def proxy_or_skip():
-    if not (DEPLOY / "node_modules" / ".bin" / "configurable-http-proxy").exists():
-        if not shutil.which("npm"):
-            pytest.skip("There is no npm here, which brings the hub's proxy")
-        command = ["npm", "ci", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=DEPLOY, check=True, capture_output=True)
 
 
 def start(tmp_path, **settings):
@@ -62,8 +53,7 @@ def start(tmp_path, **settings):
 
 
 @pytest.fixture
-def hub(teacher, tmp_path):
-    proxy_or_skip()
+def hub(teacher, npm_packages, tmp_path):
     process, address = start(tmp_path)
     try:
         deadline = time.monotonic() + lab.PATIENCE_SECONDS
