@@ -146,7 +146,7 @@ def test_a_wrong_answer_is_told_where_the_next_hint_is_and_no_other_is(capsys):
     checking.check("00.minuets", 3)
     assert "hint" not in capsys.readouterr().out
     checking.check("00.minutes", 3)
-    assert capsys.readouterr().out.count("hint(\"00.minutes\", minutes)") == 1
+    assert capsys.readouterr().out.count('hint("00.minutes", minutes)') == 1
     assert "hint" not in verdict("00.minutes", 3).message
 
 

@@ -27,7 +27,9 @@ def stated_minutes(path):
     if parts := re.search(parts, time):
         first, second, exercises = map(int, parts.groups())
         return first + second, first + exercises
-    return tuple(map(int, re.search(r"(\d+) minutes to read.*?(\d+) with the exercises", time).groups()))
+    return tuple(
+        map(int, re.search(r"(\d+) minutes to read.*?(\d+) with the exercises", time).groups())
+    )
 
 
 def section_of(path):
@@ -56,7 +58,9 @@ def test_a_stop_that_the_guide_promises_is_there(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     text = "\n".join("".join(cell["source"]) for cell in cells[1:])
     there = re.search(r"good place to stop|[Hh]alf-way (?:stop|mark)", text)
-    promised = re.search(r"with a stop half-way|in two halves|Part 2", section_of(path).split("*")[2])
+    promised = re.search(
+        r"with a stop half-way|in two halves|Part 2", section_of(path).split("*")[2]
+    )
     assert bool(promised) == bool(there)
 
 
@@ -65,10 +69,14 @@ def test_every_exercise_and_command_that_a_teachers_page_names_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for name in set(re.findall(r"\b(\d\d\.[a-z_]+)\b", text)):
         find_exercise(name)
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", text, re.MULTILINE)) - {
-        pair for target in targets for pair in ((target, ""), ("", target))
-    } == set()
+    targets = re.findall(
+        r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert (
+        set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", text, re.MULTILINE))
+        - {pair for target in targets for pair in ((target, ""), ("", target))}
+        == set()
+    )
     folder = (ROOT / page).parent
     linked = re.findall(r"\]\(([^)#]+)\)", text)
     assert [t for t in linked if "://" not in t and not (folder / t).exists()] == []

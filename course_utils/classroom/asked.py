@@ -31,14 +31,55 @@ BODY_SECONDS = 20.0
 CHAT, COMPLETION, OWN_COMPLETION = "/v1/chat/completions", "/v1/completions", "/completion"
 
 _PASSED = frozenset(
-    """messages prompt tools tool_choice parallel_tool_calls echo stream stream_options
-    max_tokens max_completion_tokens n_predict stop ignore_eos seed logit_bias
-    temperature top_p top_k min_p typical_p top_n_sigma dynatemp_range dynatemp_exponent
-    xtc_probability xtc_threshold mirostat mirostat_tau mirostat_eta samplers
-    presence_penalty frequency_penalty repeat_penalty repetition_penalty repeat_last_n
-    dry_multiplier dry_base dry_allowed_length dry_penalty_last_n
-    logprobs top_logprobs n_probs post_sampling_probs return_tokens timings_per_token
-    reasoning_format add_generation_prompt continue_final_message""".split()
+    (
+        "messages",
+        "prompt",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "echo",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "n_predict",
+        "stop",
+        "ignore_eos",
+        "seed",
+        "logit_bias",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "typical_p",
+        "top_n_sigma",
+        "dynatemp_range",
+        "dynatemp_exponent",
+        "xtc_probability",
+        "xtc_threshold",
+        "mirostat",
+        "mirostat_tau",
+        "mirostat_eta",
+        "samplers",
+        "presence_penalty",
+        "frequency_penalty",
+        "repeat_penalty",
+        "repetition_penalty",
+        "repeat_last_n",
+        "dry_multiplier",
+        "dry_base",
+        "dry_allowed_length",
+        "dry_penalty_last_n",
+        "logprobs",
+        "top_logprobs",
+        "n_probs",
+        "post_sampling_probs",
+        "return_tokens",
+        "timings_per_token",
+        "reasoning_format",
+        "add_generation_prompt",
+        "continue_final_message",
+    )
 )
 """Settings of OpenAI's API, llama-server and vLLM that are passed on. All others are left out: some
 decide over others' slots, caches and adapters, or bring a template of their own."""
@@ -106,7 +147,9 @@ async def read_body(request: Request) -> dict:
     except ClientDisconnect:
         raise Refusal(400, "The connection was closed before the request was whole.") from None
     if data.count(b"[") + data.count(b"{") > MOST_BRACKETS:
-        raise Refusal(413, f"This request holds more than {MOST_BRACKETS:,} brackets; ask in parts.")
+        raise Refusal(
+            413, f"This request holds more than {MOST_BRACKETS:,} brackets; ask in parts."
+        )
     try:
         body = json.loads(bytes(data))
     except (ValueError, RecursionError):

@@ -51,7 +51,9 @@ class ImpatientProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """For what is no HTTP, or does not say how long it is."""
-        super().send_400_response("This is no HTTP request that states its length (Content-Length).")
+        super().send_400_response(
+            "This is no HTTP request that states its length (Content-Length)."
+        )
 
     def _watch(self) -> None:
         """Count the time while there is nothing to answer; what trickles in does not stop it."""

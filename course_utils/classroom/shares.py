@@ -30,7 +30,7 @@ class Shares:
 
     @contextmanager
     def in_hand(self, owner: str) -> Iterator[None]:
-        """Count a request for as long as the block lasts. Raises Refusal where there are too many."""
+        """Count a request as long as the block lasts. Raises Refusal where there are too many."""
         if self._in_hand[owner] >= MOST_IN_HAND:
             words = f"{MOST_IN_HAND} of your requests are being read already: wait for one of them."
             raise Refusal(429, words, retry_after=1)
@@ -42,6 +42,6 @@ class Shares:
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
-        """Wait for a turn with the model server's small pages: learners come one after the other."""
+        """Wait for a turn with the model server's small pages: one request of each learner."""
         async with self._own_turn[owner], self._at_once:
             yield

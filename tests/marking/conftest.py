@@ -35,13 +35,18 @@ def teacher():
 
 @pytest.fixture(scope="session")
 def npm_packages():
-    """The folder of the hub's proxy and of what turns and draws slides, as the lock file has them."""
+    """The folder with the hub's proxy and with what turns and draws slides."""
     deploy = repository_root() / "deploy"
     folder = deploy / "node_modules"
     installed = folder / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (deploy / "package-lock.json").stat().st_mtime:
+    if (
+        not installed.exists()
+        or installed.stat().st_mtime < (deploy / "package-lock.json").stat().st_mtime
+    ):
         if not shutil.which("npm"):
-            pytest.skip("There is no npm here, which brings the hub's proxy and the slides' scripts")
+            pytest.skip(
+                "There is no npm here, which brings the hub's proxy and the slides' scripts"
+            )
         command = ["npm", "ci", "--no-audit", "--no-fund"]
         subprocess.run(command, cwd=deploy, check=True, capture_output=True)
     return folder

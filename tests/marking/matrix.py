@@ -37,7 +37,9 @@ def main() -> int:
             submissions.hand_in(released, folder / "in" / number)
         _run("grade", folder, folder / "in" / number, number)
         print(f"{number}: {time.monotonic() - started:.0f} seconds", flush=True)
-    print("\n| notebook | exercises | right | wrong | broken | endless |\n|---|---|---|---|---|---|")
+    print(
+        "\n| notebook | exercises | right | wrong | broken | endless |\n|---|---|---|---|---|---|"
+    )
     for number in NUMBERS:
         marks, declared = _marks(folder, number), exercises_of(number)
         got = [f"{sum(float(r['points']) for r in marks[kind]):g}" for kind in submissions.KINDS]

@@ -88,8 +88,10 @@ def test_slides_turn_and_their_formulas_are_drawn_without_a_network(tmp_path, np
         first = page.locator("section.present h1, section.present h2").first.inner_text()
         for _ in range(4):
             page.keyboard.press("Space")
-        page.wait_for_function("first => !document.querySelector('section.present')"
-                               ".innerText.includes(first)", arg=first)
+        page.wait_for_function(
+            "first => !document.querySelector('section.present').innerText.includes(first)",
+            arg=first,
+        )
         assert page.locator("mjx-merror").count() == 0
     assert faults == [] and [url for url in asked if not url.startswith(("file:", "data:"))] == []
 

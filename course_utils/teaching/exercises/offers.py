@@ -1,7 +1,7 @@
 """What can a learner do after a verdict? Ask for a hint and, in a class, tell the teacher.
 
-These lines stand below what ``check`` shows, where somebody who is stuck looks.  They are no part of
-the verdict: marks, and models that are asked for a hint, do without them.
+These lines stand below what ``check`` shows, where somebody who is stuck looks.  They are no part
+of the verdict: marks, and models that are asked for a hint, do without them.
 """
 
 from __future__ import annotations
