@@ -64,6 +64,15 @@ def test_a_stop_that_the_guide_promises_is_there(path):
     assert bool(promised) == bool(there)
 
 
+def test_a_part_that_the_guide_names_has_that_heading():
+    named = re.findall(r"\[([^\]]+)\]\((\.\./notebooks/[^)]+)\)", GUIDE)
+    assert len(named) >= 8
+    for words, file in named:
+        cells = json.loads((ROOT / "docs" / file).read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+        assert re.search(rf"^##+ (?:\d+(?:\.| ·) )?{re.escape(words)}$", text, re.MULTILINE), words
+
+
 @each_page
 def test_every_exercise_and_command_that_a_teachers_page_names_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
