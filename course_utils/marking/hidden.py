@@ -135,7 +135,7 @@ DRAWS: dict[str, Callable[[random.Random], tuple]] = {
     "06.mixture": lambda d: (d.uniform(1e9, 5e10), d.uniform(1e8, 5e9)),
     "06.kernels": lambda d: _whole(d, (1, 12), (1, 40), (1, 8), (0, 8)),
     "07.standard_error": lambda d: (d.uniform(0.05, 0.95), d.randint(10, 2000)),
-    "07.pass_at_k": _tries,
+    "07.split": lambda d: _whole(d, (1, 40), (0, 40)),
     "08.read": _one_call,
     "08.halve": _game,
     "08.worth": lambda d: (d.random() < 0.7, d.randint(1, 9), d.uniform(0.5, 1)),
