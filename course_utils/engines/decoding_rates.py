@@ -16,7 +16,6 @@ stand-ins are compared that differ in nothing but the bytes, or the layers, that
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -76,9 +75,6 @@ LEAST_TOKENS, MOST_TOKENS, SECONDS = 6, 200, 0.3
 SECONDS_IN_A_HURRY = 0.1
 """The same where somebody waits for a plan."""
 
-SECONDS_TO_LOOK = 0.2
-"""So long it is watched, at least, whether other programs keep the cores busy."""
-
 ROUNDS = 3
 """So often each pair is measured, by turns, so that whatever else runs slows both alike."""
 
@@ -112,11 +108,10 @@ def _rates_of_this_process(mixture: bool) -> DecodingRates | None:
     try:
         if not standins_take_no_space():
             return None
-        others = OtherLoad()
         machine = this_machine()
-        time.sleep(SECONDS_TO_LOOK)
-        if others.disturbs():  # on a busy machine it would also take minutes
+        if machine.busy:  # it would take minutes, too
             return None
+        others = OtherLoad()
         with Progress("measuring this machine", 3 if mixture else 2) as progress:
             rates = measure_decoding_rates(
                 machine,
