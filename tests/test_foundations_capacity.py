@@ -182,6 +182,14 @@ def test_a_plan_reads_as_sentences_with_its_numbers():
     assert "does not fit" in text and "from disk" in text and "7B" in text
 
 
+def test_a_plan_made_on_a_busy_machine_says_so():
+    quiet, busy = (
+        str(plan("qwq-32b", machine=dataclasses.replace(machine(64), busy=busy)))
+        for busy in (False, True)
+    )
+    assert "Other programs kept this machine busy" in busy and "Other programs" not in quiet
+
+
 def test_any_quantisation_can_be_planned_offered_or_not():
     named = plan("qwq-32b:Q6_K", machine=machine(64))
     assert (

@@ -18,12 +18,12 @@ from typing import NamedTuple
 from course_utils import command_line
 from course_utils.download import find_model_file
 from course_utils.engines import QWQ, open_model
+from course_utils.engines.decoding_rates import measured_machine
 from course_utils.engines.protocol import Engine
 from course_utils.engines.server.tokenizer import qwq_tokenizer, tokenize
 from course_utils.engines.transcript import record
 from course_utils.errors import CourseError, MachineError, OptionError
 from course_utils.hashing import SHA256, hash_file
-from course_utils.machine import this_machine
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.capacity import Plan, plan
 from course_utils.model_files.catalogue import Model, find_model, predicted_file_bytes
@@ -68,7 +68,7 @@ def accept(name: str, *, transcript: Path | None = None, max_tokens: int = 2000)
     yield _shape(model, header)
     yield _types(model, header)
     yield _length(model, header)
-    here = this_machine()
+    here = measured_machine(mixture=model.architecture.experts is not None)
     planned = plan(name, machine=here)
     if not planned.fits:
         planned = planned.instead

@@ -108,10 +108,13 @@ def _rates_of_this_process(mixture: bool) -> DecodingRates | None:
     try:
         if not standins_take_no_space():
             return None
+        machine = this_machine()
+        if machine.busy:  # it would take minutes, too
+            return None
         others = OtherLoad()
         with Progress("measuring this machine", 3 if mixture else 2) as progress:
             rates = measure_decoding_rates(
-                this_machine(),
+                machine,
                 mixture=mixture,
                 seconds=SECONDS_IN_A_HURRY,
                 on_step=progress.advance,

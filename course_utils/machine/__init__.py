@@ -13,6 +13,7 @@ from pathlib import Path
 from course_utils.machine.bandwidth import (
     measure_memory_bandwidth,
     memory_bandwidth_bytes_per_second,
+    was_measured_on_a_busy_machine,
 )
 from course_utils.machine.cards import GraphicsCard, graphics_card
 from course_utils.machine.cores import cpu_name, usable_cores
@@ -47,7 +48,7 @@ class Machine:
     Build one by hand to ask "what if": ``Machine(total_memory_bytes=8 * 1024**3, ...)``.
     Memory and disk are in bytes, bandwidth in bytes per second; ``cores`` counts the CPU cores
     that the process may use.  ``card``: the graphics card that llama.cpp can use, None where there
-    is none.
+    is none.  ``busy``: other programs took part of the bandwidth while it was measured.
 
     ``unpacking_bytes_per_second`` (4-bit weights that all cores together unpack), ``overlap`` (of
     that with fetching them) and ``seconds_per_expert_layer`` (that threads wait in a layer of a
@@ -65,6 +66,7 @@ class Machine:
     card: GraphicsCard | None = None
     overlap: float | None = None
     seconds_per_expert_layer: float | None = None
+    busy: bool = False
 
 
 def typical_laptop(memory_gib: float = 32) -> Machine:
@@ -98,4 +100,5 @@ def this_machine(folder: Path | None = None) -> Machine:
         free_disk_bytes=free_disk_bytes(folder or repository_root()),
         cpu_name=cpu_name(),
         card=graphics_card(bandwidth),
+        busy=was_measured_on_a_busy_machine(),
     )

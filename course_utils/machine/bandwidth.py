@@ -10,6 +10,7 @@ from statistics import median
 
 from course_utils.errors import MachineError
 from course_utils.machine.cores import usable_cores
+from course_utils.machine.load import OtherLoad
 from course_utils.machine.memory import available_memory_bytes
 from course_utils.units import MIB
 
@@ -24,12 +25,18 @@ def memory_bandwidth_bytes_per_second(seconds: float = 1.0) -> float:
     Takes about ``seconds`` the first time and nothing after; how it is measured is told at
     ``measure_memory_bandwidth``.
     """
-    return _bandwidth_of_this_process(seconds)
+    return _bandwidth_of_this_process(seconds)[0]
+
+
+def was_measured_on_a_busy_machine(seconds: float = 1.0) -> bool:
+    """Whether other programs kept the cores busy while that bandwidth was measured."""
+    return _bandwidth_of_this_process(seconds)[1]
 
 
 @functools.cache
-def _bandwidth_of_this_process(seconds: float) -> float:
-    return measure_memory_bandwidth(seconds)
+def _bandwidth_of_this_process(seconds: float) -> tuple[float, bool]:
+    others = OtherLoad()
+    return measure_memory_bandwidth(seconds), others.disturbs()
 
 
 def measure_memory_bandwidth(seconds: float = 1.0, threads: int | None = None) -> float:

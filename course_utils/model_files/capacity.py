@@ -276,6 +276,8 @@ class Plan:
             f"Speed: about {_speed(self.tokens_per_second)} tokens per second (at most "
             f"{_speed(self.ceiling)}: {reads})."
         )
+        if self.machine.busy:
+            line += " Other programs kept this machine busy just now; quiet, it is faster."
         if self.quantisation.startswith("IQ") and self.card is None:
             line += " Weights of this kind take longer to unpack than is counted here; rehearse."
         return line

@@ -199,19 +199,28 @@ def test_where_nothing_can_be_measured_the_plan_assumes_the_rest(monkeypatch):
     def refuse(*_, **__):
         raise MachineError("No room for a stand-in.", "Make some.")
 
-    monkeypatch.setattr(decoding_rates, "this_machine", lambda: machine(64))
-    monkeypatch.setattr(decoding_rates, "standins_take_no_space", lambda: True)
-    rates = decoding_rates.DecodingRates(1e8, 2.0, None)
-    monkeypatch.setattr(decoding_rates, "measure_decoding_rates", lambda *_, **__: rates)
-    busy = SimpleNamespace(disturbs=lambda: True)
-    for name, fails in (
-        ("OtherLoad", lambda: busy),
-        ("measure_decoding_rates", refuse),
-        ("standins_take_no_space", lambda: False),
-    ):
-        monkeypatch.setattr(decoding_rates, name, fails)
+    def measured():
         decoding_rates._rates_of_this_process.cache_clear()
-        assert decoding_rates.measured_machine() == machine(64)
+        return decoding_rates.measured_machine()
+
+    rates = decoding_rates.DecodingRates(1e8, 2.0, None)
+    quiet, disturbed = (SimpleNamespace(disturbs=lambda d=d: d) for d in (False, True))
+    here = machine(64)
+    busy = dataclasses.replace(here, busy=True)
+    monkeypatch.setattr(decoding_rates, "this_machine", lambda: here)
+    monkeypatch.setattr(decoding_rates, "standins_take_no_space", lambda: True)
+    monkeypatch.setattr(decoding_rates, "OtherLoad", lambda: quiet)
+    monkeypatch.setattr(decoding_rates, "measure_decoding_rates", lambda *_, **__: rates)
+    assert measured() == rates.of(here)
+    for name, instead, expected in (
+        ("this_machine", lambda: busy, busy),
+        ("OtherLoad", lambda: disturbed, here),
+        ("measure_decoding_rates", refuse, here),
+        ("standins_take_no_space", lambda: False, here),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setattr(decoding_rates, name, instead)
+            assert measured() == expected
     decoding_rates._rates_of_this_process.cache_clear()
 
 
