@@ -1,12 +1,23 @@
-"""How does a command of the course read its arguments? With help, and one line for a wrong one."""
+"""How does a command of the course begin and end? One home for its arguments and its exit status.
+
+Arguments come with help, and with one line for a wrong one; an error or Ctrl-C ends a command with
+words and no traceback.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from course_utils.errors import CourseError
 
 MOST = 2**31 - 1
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+"""Exit statuses; 130 is what shells give a program that Ctrl-C ended."""
 
 
 def parser(doc: str, **settings) -> argparse.ArgumentParser:
@@ -20,6 +31,31 @@ def refuse_arguments(doc: str, arguments: Sequence[str] | None = None) -> None:
     Whoever asks for help, or mistypes an option, does not want hours of training.
     """
     parser(doc).parse_args(arguments)
+
+
+def run(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
+    """Do a command's work; the exit status: what it returns, or what ended it, which is told.
+
+    stopped: what to say after Ctrl-C, such as what has been kept.
+    """
+    try:
+        return work() or DONE
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"\n{stopped}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run_modules(names: Iterable[str]) -> int:
+    """Run each as a program of its own; the exit status of the first that fails, or 0."""
+    for name in names:
+        print(f"running: {name}", flush=True)
+        status = subprocess.call([sys.executable, "-m", name])
+        if status:
+            return status
+    return DONE
 
 
 def whole(least: int = 1, most: int = MOST) -> Callable[[str], int]:

@@ -194,13 +194,14 @@ def mark_thinking(
         return found
 
     def cut_when_due() -> None:
-        if budget is not None and splitter.kind == "thinking" and not reply.thinking_cut:
+        if splitter.kind == "thinking" and not reply.thinking_cut:
             reply.thinking_cut = reply.thinking_tokens >= budget
             if reply.thinking_cut:
                 end_thought()
 
     try:
-        cut_when_due()
+        if budget is not None:
+            cut_when_due()
         for piece in pieces:
             unshown += piece.tokens
             if splitter.kind == "thinking":
@@ -208,7 +209,8 @@ def mark_thinking(
             else:
                 reply.answer_tokens += piece.tokens
             yield from kept(splitter.feed(piece.text))
-            cut_when_due()
+            if budget is not None:
+                cut_when_due()
         yield from kept(splitter.close())
     finally:
         pieces.close()

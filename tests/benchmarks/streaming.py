@@ -37,10 +37,10 @@ def bare(
     tokens = (C.llama_token * len(prompt))(*prompt)
     one = (C.llama_token * 1)()
     batch = C.llama_batch_get_one(one, 1)
-    with context.handle as pointer, sampler.handle as chain:
+    with context.handle as pointer:
         C.llama_decode(pointer, C.llama_batch_get_one(tokens, len(prompt)))
         while True:
-            one[0] = C.llama_sampler_sample(chain, pointer, -1)
+            one[0] = C.llama_sampler_sample(sampler.chain, pointer, -1)
             C.llama_decode(pointer, batch)
             yield
 

@@ -6,9 +6,9 @@ Pick a token from the logits, hand it out as text, append it, and compute the ne
 
 from __future__ import annotations
 
-import codecs
 import threading
 import time
+from codecs import utf_8_decode
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ def decode(
     """
     sampling, reply, stopping = request.sampling, request.reply, request.stopping
     started = time.perf_counter()
-    as_text = codecs.getincrementaldecoder("utf-8")("replace").decode
+    unwritten = b""  # the first bytes of a character
     sampler = Sampler(model, sampling)
     sampler.accept(request.prompt)
     ahead = Lookahead(cache, draft, draft_tokens, reply)
@@ -86,7 +86,10 @@ def decode(
             if counts:
                 reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
             turn.pause()
-            yield Piece("answer", as_text(model.vocabulary.bytes_of(token)), counts, reply.seconds)
+            unwritten += model.vocabulary.bytes_of(token)
+            written, used = utf_8_decode(unwritten, "replace")
+            unwritten = unwritten[used:]
+            yield Piece("answer", written, counts, reply.seconds)
             if sampled == sampling.max_tokens and not request.forced:
                 reply.stop_reason = "length"
                 break
@@ -105,4 +108,4 @@ def decode(
     finally:
         turns.give_back(turn)
         sampler.close()
-    yield Piece("answer", as_text(b"", True), 0, reply.seconds)
+    yield Piece("answer", unwritten.decode("utf-8", "replace"), 0, reply.seconds)

@@ -145,7 +145,7 @@ class LocalEngine:
 
     @property
     def closed(self) -> bool:
-        return not self._leave.alive or self._model.closed
+        return not self._leave.alive or self._model.handle.closed
 
     # ---- replies ---------------------------------------------------------------------------
 

@@ -65,17 +65,16 @@ if hasattr(os, "register_at_fork"):  # Windows has no forks
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def check_threads(count: int) -> None:
-    """Before a computation with so many threads. Raises CourseError where they would never come."""
+def check_several_threads() -> None:
+    """Before a computation with several. Raises CourseError where they would never come."""
     global _several_threads_used
-    if count > 1:
-        if _several_threads_lost:
-            raise CourseError(
-                "This process was forked from one that computes with several threads, and they "
-                "did not come along.",
-                'Start it with multiprocessing.get_context("spawn"), and open the model in it.',
-            )
-        _several_threads_used = True
+    if _several_threads_lost:
+        raise CourseError(
+            "This process was forked from one that computes with several threads, and they "
+            "did not come along.",
+            'Start it with multiprocessing.get_context("spawn"), and open the model in it.',
+        )
+    _several_threads_used = True
 
 
 class Handle:
@@ -87,7 +86,7 @@ class Handle:
     closed.  One that nobody refers to any more is closed by itself.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_free", "_lock", "_needs", "_pointer", "_uses")
+    __slots__ = ("__weakref__", "_free", "_lock", "_needs", "_pointer", "_uses", "closed")
 
     def __init__(
         self, pointer: object, free: Callable[[object], None], needs: Handle | None = None
@@ -95,7 +94,7 @@ class Handle:
         self._pointer = pointer
         self._free = free
         self._needs = needs
-        self._closed = False
+        self.closed = False
         self._uses = 1  # by being open
         # Garbage collection may close another handle while this thread holds the lock.
         self._lock = threading.RLock()
@@ -106,7 +105,7 @@ class Handle:
 
     def __enter__(self) -> object:
         with self._lock:
-            if self._closed or (self._needs is not None and self._needs._closed):
+            if self.closed or (self._needs is not None and self._needs.closed):
                 raise closed_error()
             self._uses += 1
         return self._pointer
@@ -123,16 +122,12 @@ class Handle:
     def __del__(self) -> None:
         self.close()
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def close(self) -> None:
         """Let nobody in any more; freed at once, or when the last call has come out."""
         with self._lock:
-            if self._closed:
+            if self.closed:
                 return
-            self._closed = True
+            self.closed = True
         self.__exit__()
 
     @property

@@ -7,6 +7,7 @@ nothing else; the decoding loop itself stands in ``decoding.py``.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 
 from course_utils.engines.checks import shown_path
-from course_utils.engines.local.library import Handle, check_threads, forget_log, reason
+from course_utils.engines.local.library import Handle, check_several_threads, forget_log, reason
 from course_utils.engines.local.positions import Yarn
 from course_utils.engines.local.vocabulary import Vocabulary
 from course_utils.errors import CourseError, MachineError, ModelFileError, ModelLoadError
@@ -142,10 +143,6 @@ class Model:
         self.handle.close()
         self.handle.wait_until_freed(_SECONDS_TO_LEAVE)
 
-    @property
-    def closed(self) -> bool:
-        return self.handle.closed
-
     def metadata(self, key: str) -> str | None:
         """One metadata value of the file as text, or None."""
         room = 1 << 10
@@ -206,6 +203,8 @@ class Context:
             self.size = C.llama_n_ctx(pointer)
         self.batch = int(parameters.n_batch)
         self._row_type = ctypes.c_float * model.vocabulary.size
+        self._row = np.empty(0, np.float32)
+        self._row_address = 0
         self._threads = threads
         self._on_tensor = on_tensor  # llama.cpp calls it as long as the context lives
         self._one_token = (C.llama_token * 1)()
@@ -254,7 +253,8 @@ class Context:
             self._run(struct, stopping)
 
     def _run(self, struct: C.llama_batch, stopping: threading.Event | None) -> None:
-        check_threads(self._threads)
+        if self._threads > 1:
+            check_several_threads()
         with self.handle as pointer:
             if self._interrupt is None:
                 status = C.llama_decode(pointer, struct)
@@ -290,9 +290,13 @@ class Context:
                 "There are no probabilities to read: nothing has been computed.",
                 "Ask again; if it stays so, open the model again.",
             )
-        floats = self._row_type.from_address(ctypes.addressof(logits.contents))
-        view = np.frombuffer(floats, np.float32)
-        if not np.isfinite(view.max()):
+        address = ctypes.addressof(logits.contents)
+        if address != self._row_address:  # nearly every token's logits lie where the last ones did
+            self._row = np.frombuffer(self._row_type.from_address(address), np.float32)
+            self._row_address = address
+        view = self._row
+        # The largest, or the first that is not a number.
+        if not math.isfinite(view[view.argmax()]):
             raise CourseError(
                 "The model computed something that is not a number for this text.",
                 "Its file may be damaged: check it with check_gguf, or download it again. A cache "
