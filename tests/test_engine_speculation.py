@@ -7,8 +7,7 @@ from random import Random
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
-from course_utils.engines.local import engine as engine_module
-from course_utils.engines.local import loading, options
+from course_utils.engines.local import loading
 from course_utils.engines.local.drafting import LookupDraft
 from course_utils.errors import (
     CourseError,
@@ -18,6 +17,7 @@ from course_utils.errors import (
     OptionError,
 )
 from course_utils.model_files.gguf_header import read_header
+from tests.model_sizes import SIZES, computed_as
 from tests.tiny_models import ENDLESS, mamba_model, markov_model, tiny_model
 
 TEXT = "So first we add the tens, then the ones. So first we"
@@ -30,14 +30,11 @@ SAMPLINGS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True, params=["a small model", "a large one"])
+@pytest.fixture(scope="module", autouse=True, params=SIZES)
 def size(request):
-    """Large models are computed with more threads, and can be interrupted in the middle."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "a large one":
-            patch.setattr(engine_module, "SMALL_MODEL_BYTES", 0)
-            patch.setattr(options, "usable_cores", lambda: 1)
-        yield request.param
+    """Everything here holds for models of both sizes."""
+    with computed_as(request.param) as size:
+        yield size
 
 
 @pytest.fixture(scope="module")
