@@ -1,9 +1,9 @@
 """Random use of local models by two threads, in a process of its own, which must live.
 
-``python -m tests.random_engine_use MODEL SEQUENCES SEED SIZE``: SIZE is one of ``model_sizes.SIZES``.  Each
-thread opens, asks, stops, closes and opens again, in an order drawn by chance; the engines and
-half-read streams lie where both threads take them from.  What may come of it is a result or a
-CourseError.
+``python -m tests.random_engine_use MODEL SEQUENCES SEED SIZE``: SIZE is one of
+``model_sizes.SIZES``.  Each thread opens, asks, stops, closes and opens again, in an order drawn by
+chance; the engines and half-read streams lie where both threads take them from.  What may come of
+it is a result or a CourseError.
 """
 
 from __future__ import annotations
