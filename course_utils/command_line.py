@@ -11,6 +11,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 from course_utils.errors import CourseError
 
@@ -46,6 +47,11 @@ def run(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
     except KeyboardInterrupt:
         print(f"\n{stopped}", file=sys.stderr)
         return INTERRUPTED
+
+
+def start(main: Callable[[], int | None]) -> NoReturn:
+    """``run`` as the last line of a program."""
+    sys.exit(run(main))
 
 
 def run_modules(names: Iterable[str]) -> int:

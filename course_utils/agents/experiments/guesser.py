@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from course_utils import command_line
 from course_utils.agents import players
 from course_utils.agents.rollout import CHAT_TEMPLATE
 from course_utils.logs import read_log
@@ -111,4 +112,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

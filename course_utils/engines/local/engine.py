@@ -373,5 +373,5 @@ class LocalEngine:
         return cache.fits(self._path, self.info.context, self.info.settings)
 
     def _check_open(self) -> None:
-        if self.closed:
+        if not self._leave.alive or self._model.handle.closed:
             raise closed_error()
