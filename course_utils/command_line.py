@@ -56,12 +56,16 @@ def start(main: Callable[[], int | None]) -> NoReturn:
 
 def run_modules(names: Iterable[str]) -> int:
     """Run each as a program of its own; the exit status of the first that fails, or 0."""
-    for name in names:
-        print(f"running: {name}", flush=True)
-        status = subprocess.call([sys.executable, "-m", name])
-        if status:
-            return status
-    return DONE
+
+    def work() -> int:
+        for name in names:
+            print(f"running: {name}", flush=True)
+            status = subprocess.call([sys.executable, "-m", name])
+            if status:
+                return status
+        return DONE
+
+    return run(work)
 
 
 def whole(least: int = 1, most: int = MOST) -> Callable[[str], int]:
