@@ -60,6 +60,7 @@ def decode(
     draft: proposes at most ``draft_tokens`` for each step, see ``speculation``.
     """
     sampling, reply, stopping = request.sampling, request.reply, request.stopping
+    forced, context, vocabulary = request.forced, cache.context, model.vocabulary
     started = time.perf_counter()
     unwritten = b""  # the first bytes of a character
     sampler = Sampler(model, sampling)
@@ -73,27 +74,27 @@ def decode(
         check_open()
         reply.cached_tokens = ahead.read(text, stopping)
         while True:
-            if request.forced:
-                token, counts = request.forced.popleft(), 0
+            if forced:
+                token, counts = forced.popleft(), 0
                 sampler.accept([token])
             else:
-                token, counts = sampler(cache.context, ahead.row), 1
-                if token in model.vocabulary.end_tokens:
+                token, counts = sampler(context, ahead.row), 1
+                if token in vocabulary.end_tokens:
                     reply.stop_reason = "end"
                     break
                 sampled += 1
             reply.seconds = time.perf_counter() - started
-            if counts:
-                reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
+            if sampled == 1 and counts:
+                reply.seconds_to_first_token = reply.seconds
             turn.pause()
-            unwritten += model.vocabulary.bytes_of(token)
+            unwritten += vocabulary.bytes_of(token)
             written, used = utf_8_decode(unwritten, "replace")
             unwritten = unwritten[used:]
             yield Piece("answer", written, counts, reply.seconds)
-            if sampled == sampling.max_tokens and not request.forced:
+            if sampled == sampling.max_tokens and not forced:
                 reply.stop_reason = "length"
                 break
-            if len(text) == cache.context.size:
+            if len(text) == context.size:
                 reply.stop_reason = "context"
                 break
             text.append(token)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import atexit
 import collections
+import ctypes
+import functools
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 
+import llama_cpp._ctypes_extensions as loading
+import llama_cpp._ggml as ggml_package
 import llama_cpp.llama_cpp as C
 
 from course_utils.errors import CourseError
@@ -43,6 +47,24 @@ def reason() -> str:
     The first error names the cause; those after it only pass it on.
     """
     return _log_lines[0] if _log_lines else "it gives no reason"
+
+
+@functools.cache
+def ggml() -> ctypes.CDLL:
+    """The library that holds ggml's tensors; llama-cpp-python does not wrap these functions."""
+    library = ggml_package.libggml
+    if not hasattr(library, "ggml_get_name"):
+        # Windows looks into one library only, not into those it depends on.
+        library = loading.load_shared_library("ggml-base", ggml_package.libggml_base_path)
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    for function, result, arguments in (
+        (library.ggml_get_name, ctypes.c_char_p, [pointer]),
+        (library.ggml_nbytes, size, [pointer]),
+        (library.ggml_backend_tensor_get, None, [pointer, pointer, size, size]),
+        (library.ggml_validate_row_data, ctypes.c_bool, [ctypes.c_int, pointer, size]),
+    ):
+        function.restype, function.argtypes = result, arguments
+    return library
 
 
 def closed_error() -> CourseError:

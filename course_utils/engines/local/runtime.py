@@ -7,7 +7,6 @@ nothing else; the decoding loop itself stands in ``decoding.py``.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import signal
 import threading
@@ -19,7 +18,13 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 
 from course_utils.engines.checks import shown_path
-from course_utils.engines.local.library import Handle, check_several_threads, forget_log, reason
+from course_utils.engines.local.library import (
+    Handle,
+    check_several_threads,
+    forget_log,
+    ggml,
+    reason,
+)
 from course_utils.engines.local.positions import Yarn
 from course_utils.engines.local.vocabulary import Vocabulary
 from course_utils.errors import CourseError, MachineError, ModelFileError, ModelLoadError
@@ -202,9 +207,9 @@ class Context:
             self.memory = C.llama_get_memory(pointer)
             self.size = C.llama_n_ctx(pointer)
         self.batch = int(parameters.n_batch)
-        self._row_type = ctypes.c_float * model.vocabulary.size
-        self._row = np.empty(0, np.float32)
-        self._row_address = 0
+        self._vocabulary_size = model.vocabulary.size
+        self._row_bytes = ctypes.sizeof(ctypes.c_float) * self._vocabulary_size
+        self._all_finite = ggml().ggml_validate_row_data
         self._threads = threads
         self._on_tensor = on_tensor  # llama.cpp calls it as long as the context lives
         self._one_token = (C.llama_token * 1)()
@@ -276,13 +281,13 @@ class Context:
         Raises CourseError where they are not numbers.
         """
         with self.handle as pointer:
-            return self.view_logits(pointer, row).copy()
+            return self._as_array(self.checked_logits(pointer, row)).copy()
 
-    def view_logits(self, pointer: object, row: int) -> np.ndarray:
-        """The same in llama.cpp's own memory, checked; only while inside ``handle``.
+    def checked_logits(self, pointer: object, row: int) -> ctypes.Array:
+        """The same in llama.cpp's own memory, where its samplers find them; only inside ``handle``.
 
-        Its samplers end the process where there are none, or where one is not a number
-        (llama.cpp's issue 26651).
+        They end the process where there are none, or where one is not a number (llama.cpp's issue
+        26651).
         """
         logits = C.llama_get_logits_ith(pointer, row)
         if not logits:
@@ -290,19 +295,19 @@ class Context:
                 "There are no probabilities to read: nothing has been computed.",
                 "Ask again; if it stays so, open the model again.",
             )
-        address = ctypes.addressof(logits.contents)
-        if address != self._row_address:  # nearly every token's logits lie where the last ones did
-            self._row = np.frombuffer(self._row_type.from_address(address), np.float32)
-            self._row_address = address
-        view = self._row
-        # The largest, or the first that is not a number.
-        if not math.isfinite(view[view.argmax()]):
+        # ggml's check costs next to nothing; but minus infinity only rules a token out.
+        if not self._all_finite(C.GGML_TYPE_F32, logits, self._row_bytes) and not np.isfinite(
+            self._as_array(logits).max()
+        ):
             raise CourseError(
                 "The model computed something that is not a number for this text.",
                 "Its file may be damaged: check it with check_gguf, or download it again. A cache "
                 "of kv_type='f16' can also be too narrow for it: open it with kv_type='f32'.",
             )
-        return view
+        return logits
+
+    def _as_array(self, logits: ctypes.Array) -> np.ndarray:
+        return np.ctypeslib.as_array(logits, (self._vocabulary_size,))
 
     def keep_first(self, positions: int, sequence: int = 0) -> bool:
         """Drop all but the first positions of a sequence. False if the model cannot do that."""

@@ -39,7 +39,7 @@ class Sampler:
     def __call__(self, context: Context, row: int = -1) -> int:
         """Pick the next token from the logits of a row, and remember it for the penalties."""
         with context.handle as pointer:
-            context.view_logits(pointer, row)
+            context.checked_logits(pointer, row)
             return C.llama_sampler_sample(self.chain, pointer, row)
 
     def accept(self, tokens: Sequence[int]) -> None:
