@@ -45,18 +45,6 @@ QUANTISED_KV_TYPES = ("q8_0", "q4_0")
 _SECONDS_TO_LEAVE = 5.0
 
 
-def repacking_crashes() -> str | None:
-    """Why decoding with repacked weights would end this process; None where it works.
-
-    On processors with AMX llama.cpp repacks for those instructions, and its product of matrices
-    then reads outside its memory (github.com/ggml-org/llama.cpp/issues/20824; met with
-    llama-cpp-python 0.3.36 on an Intel Xeon, with Q4_K weights).
-    """
-    if b"AMX_INT8 = 1" not in C.llama_print_system_info():
-        return None
-    return "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"
-
-
 class Interrupt:
     """Lets Ctrl-C, a kernel interrupt or a stop button end a long computation inside llama.cpp.
 
