@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from course_utils.engines.local import engine, options
-
 SIZES = ("a small model", "a large one")
 
 
@@ -18,6 +16,8 @@ def computed_as(size: str) -> Iterator[str]:
 
     A large one is computed with more threads, and can be interrupted in the middle.
     """
+    from course_utils.engines.local import engine, options
+
     with pytest.MonkeyPatch.context() as patch:
         if size == SIZES[1]:
             patch.setattr(engine, "SMALL_MODEL_BYTES", 0)

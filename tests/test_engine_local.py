@@ -15,15 +15,10 @@ import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
 from course_utils.errors import NotSupportedError
-from tests.model_sizes import SIZES, computed_as
 from tests.tiny_models import ENDLESS, PLAIN_CHAT_TEMPLATE, markov_model, tiny_model
 
-
-@pytest.fixture(scope="module", autouse=True, params=SIZES)
-def size(request):
-    """Everything here holds for models of both sizes."""
-    with computed_as(request.param) as size:
-        yield size
+# Everything here holds for models of both sizes.
+pytestmark = pytest.mark.usefixtures("size")
 
 
 @pytest.fixture(scope="module")

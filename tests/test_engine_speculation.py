@@ -17,8 +17,10 @@ from course_utils.errors import (
     OptionError,
 )
 from course_utils.model_files.gguf_header import read_header
-from tests.model_sizes import SIZES, computed_as
 from tests.tiny_models import ENDLESS, mamba_model, markov_model, tiny_model
+
+# Everything here holds for models of both sizes.
+pytestmark = pytest.mark.usefixtures("size")
 
 TEXT = "So first we add the tens, then the ones. So first we"
 SAMPLINGS = {
@@ -28,13 +30,6 @@ SAMPLINGS = {
     "with penalties": QWQ.but(seed=5, repetition_penalty=1.3, presence_penalty=0.5),
     "hot": PLAIN.but(seed=6, temperature=2.0, min_p=0.05),
 }
-
-
-@pytest.fixture(scope="module", autouse=True, params=SIZES)
-def size(request):
-    """Everything here holds for models of both sizes."""
-    with computed_as(request.param) as size:
-        yield size
 
 
 @pytest.fixture(scope="module")
