@@ -167,7 +167,7 @@ def new_figure(width: float = 7.0, height: float = 3.5, rows: int = 1, columns: 
 
 def as_percent(share: float, _position: object = None) -> str:
     """A share as the label of a tick: ``axis.set_major_formatter(as_percent)``."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}%"
 
 
 def visible(token: Token | NextToken | ScoredToken | str | bytes) -> str:

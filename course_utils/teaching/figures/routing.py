@@ -90,11 +90,7 @@ def load_chart(
             )
             axes.axhline(1 / number, color=style.INK, linestyle="--", lw=1)
             axes.set_ylim(0, height)
-<<<<<<< HEAD
-            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-=======
             axes.yaxis.set_major_formatter(style.as_percent)
->>>>>>> 4fe0e23 (Say once how a series is drawn and a share is written on an axis)
             axes.set_xticks(range(number), range(number), fontsize=8)
             if row == 0:
                 axes.set_title(f"layer {layer}", loc="center", fontsize=10.5)
