@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from course_utils.engines.local.library import repacking_crashes
+from course_utils.engines.local.runtime import repacking_crashes
 from course_utils.engines.rehearsal import Rehearsal, rehearse
 from course_utils.machine import this_machine
 from tests.benchmarks.report import show_place, write_report

@@ -14,7 +14,7 @@ from statistics import median
 
 from course_utils.engines import PLAIN
 from course_utils.engines.local import LocalEngine, LocalOptions
-from course_utils.engines.local.library import repacking_crashes
+from course_utils.engines.local.runtime import repacking_crashes
 from course_utils.machine import this_machine
 from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.quantisation import bytes_read_per_token

@@ -1,4 +1,4 @@
-"""llama.cpp in this process: its log, its threads, its crashes, and handles for what it hands out.
+"""llama.cpp in this process: its log, its threads, and handles for what it hands out.
 
 llama.cpp gives pointers and trusts its caller: a call with one that was freed ends the process.  So
 every call goes through a ``Handle``, which is the one place that checks it.  Only a chain of
@@ -66,18 +66,6 @@ def ggml() -> ctypes.CDLL:
     ):
         function.restype, function.argtypes = result, arguments
     return library
-
-
-def repacking_crashes() -> str | None:
-    """Why decoding with repacked weights would end this process; None where it works.
-
-    On processors with AMX llama.cpp repacks for those instructions, and its product of matrices
-    then reads outside its memory (github.com/ggml-org/llama.cpp/issues/20824; met with
-    llama-cpp-python 0.3.36 on an Intel Xeon, with Q4_K weights).
-    """
-    if b"AMX_INT8 = 1" not in C.llama_print_system_info():
-        return None
-    return "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"
 
 
 def closed_error() -> CourseError:

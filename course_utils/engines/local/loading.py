@@ -64,7 +64,7 @@ def decide_loading(
     """Count what a file takes, and choose whether to repack if ``repack`` leaves it open.
 
     context in tokens; available_bytes: the memory that is free; repacking_crashes: why repacking
-    would end the process (see ``library``).  The engine asks this before it loads; ask it yourself
+    would end the process (see ``runtime``).  The engine asks this before it loads; ask it yourself
     to learn what it would do on another machine.
 
     Raises MachineError where repacking is asked for that would end the process.

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from course_utils.engines.checks import shown_path
 from course_utils.engines.local.cache import KVCache
-from course_utils.engines.local.library import repacking_crashes
 from course_utils.engines.local.loading import Loading, architecture_of, plan_loading
 from course_utils.engines.local.options import LocalOptions
 from course_utils.engines.local.positions import yarn_of
-from course_utils.engines.local.runtime import Context, Model
+from course_utils.engines.local.runtime import Context, Model, repacking_crashes
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.gguf_check import check_gguf
 from course_utils.model_files.gguf_header import GgufHeader

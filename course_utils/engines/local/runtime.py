@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import llama_cpp.llama_cpp as C
 import numpy as np
 
 from course_utils.engines.checks import shown_path
+from course_utils.engines.local.interrupting import Interrupt
 from course_utils.engines.local.library import (
     Handle,
     check_several_threads,
@@ -45,40 +44,16 @@ QUANTISED_KV_TYPES = ("q8_0", "q4_0")
 _SECONDS_TO_LEAVE = 5.0
 
 
-class Interrupt:
-    """Lets Ctrl-C, a kernel interrupt or a stop button end a long computation inside llama.cpp.
+def repacking_crashes() -> str | None:
+    """Why decoding with repacked weights would end this process; None where it works.
 
-    Python handles signals only between its own instructions, so an interrupt would otherwise wait
-    for the whole call, minutes for a long prompt on a large model.  llama.cpp asks ``callback``
-    between the operations of its graph; it stops as soon as the answer is yes.
+    On processors with AMX llama.cpp repacks for those instructions, and its product of matrices
+    then reads outside its memory (github.com/ggml-org/llama.cpp/issues/20824; met with
+    llama-cpp-python 0.3.36 on an Intel Xeon, with Q4_K weights).
     """
-
-    def __init__(self, stop_wanted: Callable[[], bool]):
-        self._interrupted = False
-        self.callback = C.ggml_abort_callback(lambda _data: self._interrupted or stop_wanted())
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """While inside, an interrupt is noted for llama.cpp, and raised when it has returned."""
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGINT) is None:
-            # Only the main thread may set handlers, and only it receives interrupts; and a handler
-            # that was not set by Python could not be put back.
-            yield
-            return
-        self._interrupted = False
-
-        def note(_signal, _frame):
-            self._interrupted = True
-
-        previous = signal.signal(signal.SIGINT, note)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
-        if self._interrupted:
-            self._interrupted = False
-            raise KeyboardInterrupt
+    if b"AMX_INT8 = 1" not in C.llama_print_system_info():
+        return None
+    return "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"
 
 
 class Model:
@@ -271,8 +246,8 @@ class Context:
         with self.handle as pointer:
             return self._as_array(self.checked_logits(pointer, row)).copy()
 
-    def checked_logits(self, pointer: object, row: int) -> ctypes.Array:
-        """The same in llama.cpp's own memory, where its samplers find them; only inside ``handle``.
+    def checked_logits(self, pointer: object, row: int) -> object:
+        """A pointer to the same, where llama.cpp's samplers find them; only inside ``handle``.
 
         They end the process where there are none, or where one is not a number (llama.cpp's issue
         26651).
@@ -294,7 +269,7 @@ class Context:
             )
         return logits
 
-    def _as_array(self, logits: ctypes.Array) -> np.ndarray:
+    def _as_array(self, logits: object) -> np.ndarray:
         return np.ctypeslib.as_array(logits, (self._vocabulary_size,))
 
     def keep_first(self, positions: int, sequence: int = 0) -> bool:
