@@ -1,12 +1,24 @@
-"""How does a command of the course read its arguments? With help, and one line for a wrong one."""
+"""How does a command of the course begin and end? One home for its arguments and its exit status.
+
+Arguments come with help, and with one line for a wrong one; an error or Ctrl-C ends a command with
+words and no traceback.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
+
+from course_utils.errors import CourseError
 
 MOST = 2**31 - 1
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+"""Exit statuses; 130 is what shells give a program that Ctrl-C ended."""
 
 
 def parser(doc: str, **settings) -> argparse.ArgumentParser:
@@ -20,6 +32,40 @@ def refuse_arguments(doc: str, arguments: Sequence[str] | None = None) -> None:
     Whoever asks for help, or mistypes an option, does not want hours of training.
     """
     parser(doc).parse_args(arguments)
+
+
+def run(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
+    """Do a command's work; the exit status: what it returns, or what ended it, which is told.
+
+    stopped: what to say after Ctrl-C, such as what has been kept.
+    """
+    try:
+        return work() or DONE
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"\n{stopped}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def start(main: Callable[[], int | None]) -> NoReturn:
+    """``run`` as the last line of a program."""
+    sys.exit(run(main))
+
+
+def run_modules(names: Iterable[str]) -> int:
+    """Run each as a program of its own; the exit status of the first that fails, or 0."""
+
+    def work() -> int:
+        for name in names:
+            print(f"running: {name}", flush=True)
+            status = subprocess.call([sys.executable, "-m", name])
+            if status:
+                return status
+        return DONE
+
+    return run(work)
 
 
 def whole(least: int = 1, most: int = MOST) -> Callable[[str], int]:

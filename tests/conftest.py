@@ -9,6 +9,8 @@ import signal
 
 import pytest
 
+from tests.model_sizes import SIZES, computed_as
+
 # Two test processes share two cores; these must be set before numpy or PyTorch is imported.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -32,6 +34,13 @@ LONG = (
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def size(request):
+    """What asks for this runs with models computed as small ones, and again as large ones."""
+    with computed_as(request.param) as size:
+        yield size
 
 
 @pytest.fixture

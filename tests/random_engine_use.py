@@ -1,9 +1,9 @@
 """Random use of local models by two threads, in a process of its own, which must live.
 
-``python -m tests.random_engine_use MODEL SEQUENCES SEED SIZE``: SIZE is "small" or "large".  Each
-thread opens, asks, stops, closes and opens again, in an order drawn by chance; the engines and
-half-read streams lie where both threads take them from.  What may come of it is a result or a
-CourseError.
+``python -m tests.random_engine_use MODEL SEQUENCES SEED SIZE``: SIZE is one of
+``model_sizes.SIZES``.  Each thread opens, asks, stops, closes and opens again, in an order drawn by
+chance; the engines and half-read streams lie where both threads take them from.  What may come of
+it is a result or a CourseError.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import threading
 from collections import Counter
 
 from course_utils.engines import PLAIN, open_model
-from course_utils.engines.local import engine, options
 from course_utils.errors import CourseError
+from tests.model_sizes import computed_as
 
 CALLS_PER_SEQUENCE = 8
 STUCK_AFTER_SECONDS = 60
@@ -117,10 +117,7 @@ class User:
                 self.outcomes[call.__name__] += 1
 
 
-def main(path: str, sequences: int, seed: int, size: str) -> None:
-    if size == "large":
-        engine.SMALL_MODEL_BYTES = 0
-        options.usable_cores = lambda: 1
+def main(path: str, sequences: int, seed: int) -> None:
     engines = [open_model(path) for _ in range(3)]
     streams = [engines[0].complete("Hi") for _ in range(3)]
     users = [User(path, seed + number, engines, streams) for number in range(2)]
@@ -152,4 +149,5 @@ def main(path: str, sequences: int, seed: int, size: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    with computed_as(sys.argv[4]):
+        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

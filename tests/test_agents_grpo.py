@@ -8,7 +8,7 @@ import torch
 
 from course_utils.agents import grpo, guessing
 from course_utils.agents import rollout as rollout_module
-from course_utils.agents.environment import NO_ACTION, Observation, play_with_engine
+from course_utils.agents.environment import NO_ACTION, Observation
 from course_utils.agents.rollout import CHAT_TEMPLATE, opening, play, reply
 from course_utils.agents.watching import watch
 from course_utils.engines import GREEDY, open_model
@@ -115,9 +115,9 @@ def test_an_action_that_never_ends_is_not_handed_over_and_not_paid(nano):
     # The same in a conversation: the number is there, but the reply was cut off behind it.
     cut = ScriptedEngine(["30 it is, or so I think"])
     sampling = GREEDY.but(max_tokens=1)
-    (turn,) = play_with_engine(cut, guessing.Guessing(1, 40, 30), sampling)
-    assert turn[0] == "30" and turn[1] == NO_ACTION
-    assert watch(cut, guessing.Guessing(1, 40, 30), sampling=sampling).stopped == "no answer"
+    trace = watch(cut, guessing.Guessing(1, 40, 30), sampling=sampling)
+    assert [event.text for event in trace.events] == ["30", NO_ACTION.text]
+    assert trace.stopped == "no answer"
 
 
 @pytest.mark.parametrize("end", [END, ""])
@@ -322,6 +322,6 @@ def test_an_exported_policy_plays_through_an_engine_as_it_does_in_pytorch(nano, 
     with open_model(path, threads=1) as engine:
         messages = Echo("Hi", 1).messages
         assert engine.render(messages) == opening(messages)
-        ((action, _),) = play_with_engine(engine, Echo("Hi", 1), GREEDY.but(max_tokens=4))
+        action, _ = watch(engine, Echo("Hi", 1), sampling=GREEDY.but(max_tokens=4)).events
     (rollout,) = play(model, nano, [Echo("Hi", 1)], temperature=0, max_action_tokens=4)
-    assert action == rollout.turns[0][0]
+    assert action.text == rollout.turns[0][0]

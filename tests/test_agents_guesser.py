@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from course_utils.agents import guessing, measure
-from course_utils.agents.environment import play_with_engine
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.rollout import opening, play
+from course_utils.agents.watching import watch
 from course_utils.engines import GREEDY, open_model
 from course_utils.hashing import hash_file
 from course_utils.intervals import over_seeds
@@ -42,8 +42,9 @@ def test_the_guesser_plays_through_an_engine_as_it_does_in_pytorch(model, nano):
     with open_model(PATH, threads=1) as engine:
         for episode, rollout in zip(episodes, rollouts, strict=True):
             assert engine.render(episode.messages) == opening(episode.messages)
-            turns = play_with_engine(engine, episode, GREEDY.but(max_tokens=8))
-            assert [(action, said.text) for action, said in turns] == rollout.turns
+            events = watch(engine, episode, sampling=GREEDY.but(max_tokens=8)).events
+            said = [event.text for event in events if event.kind != "thought"]
+            assert list(zip(said[::2], said[1::2], strict=True)) == rollout.turns
 
 
 def committed(name: str) -> list[dict]:

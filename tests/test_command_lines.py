@@ -2,12 +2,15 @@
 
 import ast
 import os
+import re
 import runpy
 import signal
 import sys
 
 import pytest
 
+from course_utils import command_line
+from course_utils.errors import CourseError
 from course_utils.paths import repository_root
 
 PACKAGE = repository_root() / "course_utils"
@@ -79,6 +82,46 @@ def test_every_command_refuses_an_option_it_does_not_have(start, command):
     status, out, err = start(command, "--no-such-option")
     assert status == 2 and not out
     assert "error: " in err.splitlines()[-1]
+
+
+def fails():
+    raise CourseError("The key is lost.", "Make another.")
+
+
+def is_interrupted():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("work", "status", "words"),
+    [
+        (fails, 1, "The key is lost."),
+        (is_interrupted, 130, "Stopped, and all is kept."),
+        (lambda: None, 0, ""),
+        (lambda: 2, 2, ""),
+    ],
+)
+def test_an_error_or_ctrl_c_ends_a_command_with_words_and_no_traceback(capsys, work, status, words):
+    assert command_line.run(work, "Stopped, and all is kept.") == status
+    out, err = capsys.readouterr()
+    assert not out and words in err and "Traceback" not in err
+
+
+# They run before the course is there, or never fail; or git starts them and reads their status.
+ENDS_BY_ITSELF = {
+    "course_utils.installation.bootstrap",
+    "course_utils.installation.environment",
+    "course_utils.installation.merging",
+    "course_utils.installation.selftest",
+    "course_utils.selftest",
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - ENDS_BY_ITSELF))
+def test_every_command_ends_in_the_same_way(command):
+    path = PACKAGE.parent.joinpath(*command.split("."))
+    path = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+    assert re.search(r"command_line\.(run|start|run_modules)\(", path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

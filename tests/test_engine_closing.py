@@ -11,21 +11,19 @@ import psutil
 import pytest
 
 from course_utils.engines import PLAIN, open_model
-from course_utils.engines.local import engine as engine_module
-from course_utils.engines.local import opening, options
+from course_utils.engines.local import opening
 from course_utils.errors import CourseError, ModelLoadError
+from tests.model_sizes import SIZES, computed_as
 from tests.tiny_models import ENDLESS, markov_model, tiny_model
 
 LONG = PLAIN.but(seed=0, max_tokens=2000)
 
 
-@pytest.fixture(params=["a small model", "a large one"])
-def size(request, monkeypatch):
-    """Large models are computed with more threads, and can be interrupted in the middle."""
-    if request.param == "a large one":
-        monkeypatch.setattr(engine_module, "SMALL_MODEL_BYTES", 0)
-        monkeypatch.setattr(options, "usable_cores", lambda: 1)
-    return request.param
+@pytest.fixture(params=SIZES)
+def size(request):
+    """What asks for this holds for models of both sizes."""
+    with computed_as(request.param) as size:
+        yield size
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +187,7 @@ def test_leaving_a_with_block_does_not_close_another_cells_model(path):
     with open_model(path) as theirs:
         assert theirs.next_tokens("Hi", 1)[0].token == mine.next_tokens("Hi", 1)[0].token
     assert theirs.closed and not mine.closed
-    assert mine.chat("Hi", PLAIN.but(max_tokens=3)).finish().tokens == 3
+    assert mine.chat("Hi", PLAIN.but(seed=0, max_tokens=3)).finish().tokens == 3
     mine.close()
     assert is_freed(mine)
 
@@ -244,9 +242,9 @@ def test_a_stopped_reply_leaves_nothing_behind(size, endless):
         assert model.chat("6*7?", thinking_budget=2).finish().answer == "42"
 
 
-def test_a_stop_button_ends_the_reading_of_a_long_prompt(monkeypatch, endless):
-    monkeypatch.setattr(engine_module, "SMALL_MODEL_BYTES", 0)
-    model = open_model(endless, threads=1, batch=4)
+def test_a_stop_button_ends_the_reading_of_a_long_prompt(endless):
+    with computed_as("a large one"):
+        model = open_model(endless, threads=1, batch=4)
     stream = model.complete("wait " * 3500)
     threading.Timer(0.05, stream.stop).start()
     reply = stream.finish()

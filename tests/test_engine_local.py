@@ -14,20 +14,11 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
-from course_utils.engines.local import engine, options
 from course_utils.errors import NotSupportedError
 from tests.tiny_models import ENDLESS, PLAIN_CHAT_TEMPLATE, markov_model, tiny_model
 
-
-@pytest.fixture(scope="module", autouse=True, params=["a small model", "a large one"])
-def size(request):
-    """Everything here holds for models of both sizes, which differ in how they are computed."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "a large one":
-            patch.setattr(engine, "SMALL_MODEL_BYTES", 0)
-            # Two test processes share two cores.
-            patch.setattr(options, "usable_cores", lambda: 1)
-        yield request.param
+# Everything here holds for models of both sizes.
+pytestmark = pytest.mark.usefixtures("size")
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,14 @@ import sys
 import pytest
 
 from course_utils.paths import repository_root
+from tests.model_sizes import SIZES
 from tests.tiny_models import tiny_model
 
 SEQUENCES = 500
 SEED = 20261126
 
 
-@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("size", SIZES)
 def test_1000_random_sequences_of_calls_leave_the_process_alive(tmp_path, size):
     path = tiny_model(tmp_path / "model.gguf")
     command = [sys.executable, "-m", "tests.random_engine_use", str(path)]

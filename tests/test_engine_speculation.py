@@ -7,8 +7,7 @@ from random import Random
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, QWQ, open_model
-from course_utils.engines.local import engine as engine_module
-from course_utils.engines.local import loading, options
+from course_utils.engines.local import loading
 from course_utils.engines.local.drafting import LookupDraft
 from course_utils.errors import (
     CourseError,
@@ -20,6 +19,9 @@ from course_utils.errors import (
 from course_utils.model_files.gguf_header import read_header
 from tests.tiny_models import ENDLESS, mamba_model, markov_model, tiny_model
 
+# Everything here holds for models of both sizes.
+pytestmark = pytest.mark.usefixtures("size")
+
 TEXT = "So first we add the tens, then the ones. So first we"
 SAMPLINGS = {
     "greedy": GREEDY,
@@ -28,16 +30,6 @@ SAMPLINGS = {
     "with penalties": QWQ.but(seed=5, repetition_penalty=1.3, presence_penalty=0.5),
     "hot": PLAIN.but(seed=6, temperature=2.0, min_p=0.05),
 }
-
-
-@pytest.fixture(scope="module", autouse=True, params=["a small model", "a large one"])
-def size(request):
-    """Large models are computed with more threads, and can be interrupted in the middle."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "a large one":
-            patch.setattr(engine_module, "SMALL_MODEL_BYTES", 0)
-            patch.setattr(options, "usable_cores", lambda: 1)
-        yield request.param
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,12 @@
 """A rehearsal of steps says what a long text and a step of several tokens cost, on small shapes."""
 
+import llama_cpp.llama_cpp as C
 import numpy as np
 import pytest
 
 from course_utils.engines import rehearsal_steps
 from course_utils.engines.local import LocalEngine, LocalOptions
-from course_utils.engines.local.long_cache import fill, held_bytes
+from course_utils.engines.local.long_cache import fill
 from course_utils.engines.local.runtime import Batch, Context
 from course_utils.engines.rehearsal_steps import rehearse_steps
 from course_utils.errors import MachineError, ModelLoadError, OptionError
@@ -17,6 +18,12 @@ from tests.tiny_models import tiny_model
 def engine(tmp_path_factory):
     path = tiny_model(tmp_path_factory.mktemp("models") / "model.gguf", hidden=128)
     return LocalEngine(path, options=LocalOptions(context=256, threads=1))
+
+
+def held_bytes(context):
+    """How long the state of the first sequence is: it grows by the same with every token."""
+    with context.handle as pointer:
+        return C.llama_state_seq_get_size(pointer, 0)
 
 
 def next_logits(context, token, position):

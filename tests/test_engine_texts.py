@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from course_utils.engines import GREEDY, PLAIN, open_model
-from course_utils.engines.local import engine as engine_module
-from course_utils.engines.local import loading, options
+from course_utils.engines.local import loading
 from course_utils.engines.protocol import Piece, Reply, Stream
 from course_utils.engines.transcript import load, record, replay
 from course_utils.errors import CourseError, MachineError, ModelFileError, PromptError
 from course_utils.model_files.gguf_check import check_gguf
+from tests.model_sizes import SIZES, computed_as
 from tests.tiny_models import CHAT_TEMPLATE, tiny_model
 
 HALF = "2+3 \ud83d"
@@ -213,19 +213,18 @@ def test_a_blank_text_that_begins_nothing_stays_as_it_is(folder):
 # ---- what the model computes -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", [engine_module.SMALL_MODEL_BYTES, 0], ids=["small", "large"])
-def test_a_model_that_computes_no_numbers_says_so(folder, monkeypatch, limit):
+@pytest.mark.parametrize("size", SIZES)
+def test_a_model_that_computes_no_numbers_says_so(tmp_path, size):
     """llama.cpp#26651: the sampler finds no token; with assertions on, that ends the process."""
-    monkeypatch.setattr(engine_module, "SMALL_MODEL_BYTES", limit)
-    monkeypatch.setattr(options, "usable_cores", lambda: 1)
-    path = tiny_model(folder / f"overflow-{limit}.gguf")
+    path = tiny_model(tmp_path / "overflow.gguf")
     norm = check_gguf(path).tensor("output_norm.weight")
     data = bytearray(path.read_bytes())
     # The weights are numbers, only too large ones for the product.
     huge = np.full(norm.shape, 3e38, np.float32).tobytes()
     data[norm.offset : norm.offset + len(huge)] = huge
     path.write_bytes(data)
-    model = open_model(path)
+    with computed_as(size):
+        model = open_model(path)
     for ask in (
         lambda: model.chat("Hi", PLAIN).finish(),
         lambda: model.chat("Hi", GREEDY).finish(),
@@ -235,6 +234,22 @@ def test_a_model_that_computes_no_numbers_says_so(folder, monkeypatch, limit):
     ):
         with pytest.raises(CourseError, match="not a number"):
             ask()
+
+
+@pytest.mark.parametrize("place", [0, 300, -1])
+def test_one_logit_that_is_no_number_is_enough_and_one_that_is_ruled_out_is_none(model, place):
+    model.next_tokens("So first", 1)
+    context = model._cache.context
+    with context.handle as pointer:
+        logits = np.ctypeslib.as_array(
+            context.checked_logits(pointer, -1), (model.info.vocabulary,)
+        )
+        for value in (np.nan, np.inf):
+            logits[place] = value
+            with pytest.raises(CourseError, match="not a number"):
+                context.checked_logits(pointer, -1)
+        logits[place] = -np.inf  # Chameleon's pictures, for example
+        assert context.logits()[place] == -np.inf
 
 
 def test_more_completions_than_tokens_in_a_step_are_drawn_all_the_same(folder):

@@ -31,7 +31,7 @@ def grade(row):
             for item in json.loads(truth):
                 kind = item.pop("kind")
                 wanted.append(instructions.Instruction(kind, item))
-            return instructions.prompt_followed(reply, wanted)
+            return all(instruction.followed(reply) for instruction in wanted)
         case "function call":
             expected = [ToolCall(**call) for call in json.loads(truth)]
             return function_calls.grade_function_calls(reply, expected).correct

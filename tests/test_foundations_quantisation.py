@@ -16,14 +16,12 @@ from course_utils.model_files.architectures import (
 from course_utils.model_files.catalogue import find_model, models, predicted_file_bytes
 from course_utils.model_files.quantisation import (
     QUANTISATIONS,
-    bits_per_weight,
     bytes_read_per_token,
     quantisation_name,
     stored_bytes,
     tensor_type,
     weight_bytes,
     weight_bytes_by_part,
-    weight_bytes_by_type,
     weight_of_quant,
 )
 from course_utils.model_files.standin import write_standin
@@ -161,20 +159,18 @@ def test_every_rounded_size_in_the_catalogue_is_the_predicted_one():
                 assert predicted == pytest.approx(file.published_gigabytes, abs=0.055), file
 
 
-def test_bits_per_weight_include_each_blocks_scales():
+def test_a_tensors_bytes_include_each_blocks_scales():
     # 256 weights: 128 bytes of values, 12 of scales and 4 of the blocks' own two scales.
-    assert bits_per_weight("Q4_K") == 8 * (128 + 12 + 4) / 256 == 4.5
-    assert bits_per_weight("Q8_0") == 8.5
-    assert bits_per_weight("F16") == 16
-    assert stored_bytes((2, 256), "Q4_K") == 288
+    assert stored_bytes((2, 256), "Q4_K") == 2 * (128 + 12 + 4)
+    assert stored_bytes((256,), "Q8_0") == 256 * 8.5 / 8
+    assert stored_bytes((256,), "F16") == 2 * 256
 
 
-def test_bytes_split_by_part_and_by_type_sum_to_the_whole():
+def test_bytes_split_by_part_sum_to_the_whole():
     for name in ("qwq-32b", "qwen3-30b-a3b", "deepseek-r1"):
         shape = find_model(name).architecture
         whole = weight_bytes(shape, "Q4_K_M")
         assert sum(weight_bytes_by_part(shape, "Q4_K_M").values()) == whole
-        assert sum(weight_bytes_by_type(shape, "Q4_K_M").values()) == whole
 
 
 def test_fewer_bits_give_a_smaller_file():

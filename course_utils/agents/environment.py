@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from course_utils.engines.protocol import Engine, Message
-from course_utils.engines.sampling import GREEDY, Sampling
+from course_utils.engines.protocol import Message
 
 
 @dataclass(frozen=True)
@@ -50,22 +49,6 @@ def respond(episode: Episode, action: str, *, whole: bool) -> Observation:
     paid for a number with endless talk behind it, and nothing would teach it to stop.
     """
     return episode.step(action) if whole else NO_ACTION
-
-
-def play_with_engine(
-    engine: Engine, episode: Episode, sampling: Sampling = GREEDY
-) -> list[tuple[str, Observation]]:
-    """Let any engine play an episode to its end; (action, observation) of each turn.
-
-    The action is the answer; a thought before it is the policy's own affair.
-    """
-    messages, turns = list(episode.messages), []
-    while not turns or not turns[-1][1].done:
-        reply = engine.chat(messages, sampling).finish()
-        observation = respond(episode, reply.answer, whole=reply.stop_reason == "end")
-        turns.append((reply.answer, observation))
-        messages += [reply.message(), {"role": "user", "content": observation.text}]
-    return turns
 
 
 Draw = Callable[[Random], Episode]

@@ -22,6 +22,7 @@ def watch(
 ) -> Trace:
     """Let an engine play an episode to its end; the trace says what it did and was told.
 
+    An action is the reply's answer; a thought before it is the policy's own affair.
     ``messages`` are a conversation to go on from, such as ``trace.edited(...)`` gives: the actions
     in it are played again on this fresh ``episode``, but the observations are left as they stand,
     so that the policy can be told something else than the truth.

@@ -20,32 +20,26 @@ from course_utils.chat.choosing import (
     path_to_open,
 )
 from course_utils.chat.conversation import Conversation, enable_line_editing, read_budget
+from course_utils.command_line import DONE, FAILED
 from course_utils.download import download_model
 from course_utils.engines import find_draft, open_model
 from course_utils.engines.decoding_rates import measured_machine
 from course_utils.engines.protocol import Engine
-from course_utils.errors import CourseError
 from course_utils.machine import Machine, this_machine
 from course_utils.model_files.catalogue import ModelFile, find_file, find_model
-from course_utils.terminal import show_what_can_be_shown
 
-DONE, FAILED, NEEDS_YES, INTERRUPTED = 0, 1, 2, 130
+NEEDS_YES = 2
 
 DEFAULT_MODEL = "qwq-32b"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (0 done, 1 an error, 2 a download needs --yes)."""
-    show_what_can_be_shown()
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("\nStopped. What has been downloaded is kept; the same command goes on.")
-        return INTERRUPTED
+    return command_line.run(
+        lambda: _run(options),
+        "Stopped. What has been downloaded is kept; the same command goes on.",
+    )
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ machine.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
@@ -32,7 +33,6 @@ from course_utils.model_files.gguf_header import GgufHeader
 from course_utils.model_files.quantisation import quantisation_name, tensor_type
 from course_utils.paths import models_folder, repository_root
 from course_utils.progress import Progress
-from course_utils.terminal import show_what_can_be_shown
 
 PASSED, FAILED, OPEN = "passed", "failed", "not compared"
 
@@ -203,19 +203,18 @@ def _quantisation_of(model: Model, header: GgufHeader) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (0 all passed, 1 an error, 2 a check failed)."""
-    show_what_can_be_shown()
     parser = command_line.parser(__doc__, prog="python -m course_utils.chat.accept")
     parser.add_argument("model", nargs="?", default="qwq-32b", help="a model of the catalogue")
     parser.add_argument("--transcript", type=Path, help="where to record the conversation")
     options = parser.parse_args(arguments)
+    return command_line.run(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     checks = []
-    try:
-        for check in accept(options.model or "qwq-32b", transcript=options.transcript):
-            checks.append(check)
-            print(f"{check.outcome:13} {check.name:13} {check.found}", flush=True)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
+    for check in accept(options.model or "qwq-32b", transcript=options.transcript):
+        checks.append(check)
+        print(f"{check.outcome:13} {check.name:13} {check.found}", flush=True)
     failed = [check.name for check in checks if check.outcome == FAILED]
     print("\nFailed: " + ", ".join(failed) if failed else "\nNothing failed.")
     print("Send the lines above, and the transcript, as an issue of the course.")

@@ -19,15 +19,12 @@ from course_utils.classroom.capacity import (
 from course_utils.classroom.invitations import line_to_paste, qr_for_terminal, write_cards
 from course_utils.classroom.keys import KeyRing
 from course_utils.classroom.model_server import ModelSettings, machine_of_server
-from course_utils.command_line import whole
+from course_utils.command_line import DONE, whole
 from course_utils.download import model_path
-from course_utils.errors import CourseError, MachineError
+from course_utils.errors import MachineError
 from course_utils.machine import this_machine, usable_cores
 from course_utils.model_files.capacity import CACHED_BYTES
 from course_utils.secret import Secret
-from course_utils.terminal import show_what_can_be_shown
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 DEFAULT_MODEL = "nano-thinker"
 DEFAULT_PORT = 8080
@@ -35,16 +32,10 @@ DEFAULT_PORT = 8080
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (0 done, 1 an error)."""
-    show_what_can_be_shown()
     options = _parser().parse_args(arguments)
-    try:
-        return options.run(options)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("\nThe class server has ended; the keys are kept.")
-        return INTERRUPTED
+    return command_line.run(
+        lambda: options.run(options), "The class server has ended; the keys are kept."
+    )
 
 
 # ---- serve and plan ----------------------------------------------------------------------------

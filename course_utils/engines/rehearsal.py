@@ -144,30 +144,6 @@ def rehearse(
     return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
 
 
-def compare_repacking(model: str = "qwq-32b", **options) -> dict[str, Rehearsal]:
-    """The same rehearsal without and with llama.cpp's repacked copy of the weights.
-
-    Gives {"shared": ..., "repacked": ...}.  Both run the same number of layers, few enough for
-    the copy to fit as well; options are those of ``rehearse``.
-    """
-    machine = options.pop("machine", None) or this_machine()
-    options["machine"] = machine
-    if options.get("layers") is None:
-        planned = plan(
-            model,
-            options.get("context", DEFAULT_CONTEXT),
-            options.get("kv_type", "f16"),
-            machine,
-            options.get("quantisation"),
-            repack=True,
-        )
-        options["layers"] = _layers_to_run(planned, None, True)[0]
-    return {
-        "shared": rehearse(model, repack=False, **options),
-        "repacked": rehearse(model, repack=True, **options),
-    }
-
-
 def _same_file(one: Plan, other: Plan) -> bool:
     return (one.model, one.quantisation) == (other.model, other.quantisation)
 

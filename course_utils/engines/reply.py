@@ -194,21 +194,34 @@ def mark_thinking(
         return found
 
     def cut_when_due() -> None:
-        if budget is not None and splitter.kind == "thinking" and not reply.thinking_cut:
+        if splitter.kind == "thinking" and not reply.thinking_cut:
             reply.thinking_cut = reply.thinking_tokens >= budget
             if reply.thinking_cut:
                 end_thought()
 
     try:
-        cut_when_due()
+        if budget is not None:
+            cut_when_due()
         for piece in pieces:
+            kind = splitter.kind
             unshown += piece.tokens
-            if splitter.kind == "thinking":
+            if kind == "thinking":
                 reply.thinking_tokens += piece.tokens
             else:
                 reply.answer_tokens += piece.tokens
-            yield from kept(splitter.feed(piece.text))
-            cut_when_due()
+            if not splitter.passes(piece.text):
+                yield from kept(splitter.feed(piece.text))
+            else:  # nearly every piece, so this is as short as can be
+                if kind == "thinking":
+                    reply.thinking += piece.text
+                else:
+                    reply.answer += piece.text
+                if kind != piece.kind or unshown != piece.tokens:
+                    piece = Piece(kind, piece.text, unshown, reply.seconds)
+                unshown = 0
+                yield piece
+            if budget is not None:
+                cut_when_due()
         yield from kept(splitter.close())
     finally:
         pieces.close()
@@ -236,13 +249,13 @@ class ThinkingSplitter:
 
     def feed(self, text: str) -> list[tuple[Kind, str]]:
         """Read one more piece of the reply; give back the pieces that are now certain."""
-        # Two short cuts take nearly every piece, since this runs once for each token.
-        if self._started:
-            if self.kind == "answer":
-                return [("answer", text)] if text else []
-            if not self._held and "<" not in text and text and not text[-1].isspace():
-                return [("thinking", text)]
-        return self._split(self._held + text)
+        return [(self.kind, text)] if self.passes(text) else self._split(self._held + text)
+
+    def passes(self, text: str) -> bool:
+        """Is all of this text certain at once, and of ``kind``? Such a text need not be fed."""
+        if not text or not self._started:
+            return False
+        return self.kind == "answer" or not (self._held or "<" in text or text[-1].isspace())
 
     def close(self) -> list[tuple[Kind, str]]:
         """The reply is over: give back what was still held."""

@@ -18,7 +18,6 @@ from course_utils.command_line import whole
 from course_utils.engines import open_model
 from course_utils.engines.protocol import Engine
 from course_utils.engines.sampling import QWQ
-from course_utils.errors import CourseError
 from course_utils.evaluation.cost import estimate_cost, measure_speed
 from course_utils.evaluation.inspect_tasks import evaluate
 from course_utils.evaluation.online import BENCHMARKS, evaluate_online, load_task
@@ -35,11 +34,9 @@ MOST_QUESTIONS, MOST_TOKENS = 10_000, 2**20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (0 done, 1 an error, 2 --yes is needed)."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return command_line.run(
+        lambda: _run(options), "Stopped. What was answered is kept; the same command goes on."
+    )
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ models", https://arxiv.org/abs/2311.07911.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from course_utils.engines.protocol import Reply
@@ -65,13 +65,6 @@ class Instruction:
 def kinds() -> list[str]:
     """The kinds of instruction there are."""
     return list(_KINDS)
-
-
-def prompt_followed(
-    reply: str | Reply, instructions: Sequence[Instruction], *, loose: bool = False
-) -> bool:
-    """Were all instructions of a prompt followed? IFEval's prompt-level accuracy counts this."""
-    return all(instruction.followed(reply, loose=loose) for instruction in instructions)
 
 
 def _variants(answer: str, loose: bool) -> list[str]:

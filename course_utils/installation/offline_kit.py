@@ -21,7 +21,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
 from course_utils import command_line
-from course_utils.errors import CourseError, MachineError, OptionError
+from course_utils.errors import MachineError, OptionError
 from course_utils.paths import downloads_folder, repository_root
 
 # What an installer writes itself, and would be wrong on another machine.
@@ -148,12 +148,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--with-downloads", action="store_true", help="the large models too")
     options = parser.parse_args()
-    try:
-        make(options.folder, options.with_downloads)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return command_line.run(lambda: make(options.folder, options.with_downloads))
 
 
 if __name__ == "__main__":

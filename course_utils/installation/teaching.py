@@ -12,7 +12,7 @@ import sysconfig
 from pathlib import Path
 
 from course_utils import command_line
-from course_utils.errors import CourseError, MachineError
+from course_utils.errors import MachineError
 from course_utils.paths import repository_root
 
 PINS = "requirements-teaching.txt"
@@ -92,12 +92,7 @@ def main() -> int:
     parser = command_line.parser(__doc__)
     parser.add_argument("--only-new-pins", action="store_true", help="for `make requirements`")
     options = parser.parse_args()
-    try:
-        keep_only_new_pins() if options.only_new_pins else install()
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return command_line.run(keep_only_new_pins if options.only_new_pins else install)
 
 
 if __name__ == "__main__":

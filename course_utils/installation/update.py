@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from course_utils import command_line
-from course_utils.errors import CourseError, MachineError, OptionError
+from course_utils.errors import MachineError, OptionError
 from course_utils.installation import merging
 from course_utils.paths import repository_root
 
@@ -182,12 +182,11 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 def main() -> int:
     command_line.refuse_arguments(__doc__)
-    try:
+
+    def work() -> None:
         update(repository_root())
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+
+    return command_line.run(work)
 
 
 if __name__ == "__main__":

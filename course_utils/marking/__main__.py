@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils import command_line
-from course_utils.errors import CourseError, MachineError, OptionError
+from course_utils.errors import MachineError, OptionError
 from course_utils.paths import repository_root
 
 
@@ -32,19 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "notebooks", nargs="*", metavar="NN", help="00, 01 and so on; default all"
         )
     options = parser.parse_args(arguments)
-    try:
-        _run(options)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "\nStopped. The notebooks that were graded to their end are in marks.csv; name the "
-            "others to go on.",
-            file=sys.stderr,
-        )
-        return 130
-    return 0
+    return command_line.run(
+        lambda: _run(options),
+        "Stopped. The notebooks that were graded to their end are in marks.csv; name the others "
+        "to go on.",
+    )
 
 
 def _run(options) -> None:

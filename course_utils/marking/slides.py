@@ -20,7 +20,7 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from course_utils import command_line
-from course_utils.errors import CourseError, MachineError, OptionError
+from course_utils.errors import MachineError, OptionError
 from course_utils.paths import repository_root
 
 LONGEST_CODE_LINES = 12
@@ -162,13 +162,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK.ipynb")
     options = parser.parse_args()
-    try:
-        for page in write(options.notebooks, options.folder):
-            print(page)
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return command_line.run(lambda: print(*write(options.notebooks, options.folder), sep="\n"))
 
 
 if __name__ == "__main__":

@@ -208,11 +208,6 @@ def _block(kind: str) -> tuple[int, int]:
     return GGML_QUANT_SIZES[GGMLQuantizationType[kind]]
 
 
-def bits_per_weight(kind: str) -> float:
-    """Bits that one weight takes in this tensor type, its share of the block's scales included."""
-    return 8 * block_bytes(kind) / block_weights(kind)
-
-
 def stored_bytes(shape: tuple[int, ...], kind: str) -> int:
     """Bytes of a tensor of this shape stored in this type, without padding."""
     return math.prod(shape) // block_weights(kind) * block_bytes(kind)
@@ -243,15 +238,6 @@ def weight_bytes_by_part(architecture: Architecture, quantisation: str) -> dict[
     for tensor in architecture.tensors():
         size = padded(tensor_bytes(tensor, architecture, quantisation))
         found[tensor.part] = found.get(tensor.part, 0) + size
-    return found
-
-
-def weight_bytes_by_type(architecture: Architecture, quantisation: str) -> dict[str, int]:
-    """The same bytes, split by the type they are stored in, for example Q4_K, Q6_K and F32."""
-    found: dict[str, int] = {}
-    for tensor in architecture.tensors():
-        kind = tensor_type(tensor, architecture, quantisation)
-        found[kind] = found.get(kind, 0) + padded(stored_bytes(tensor.shape, kind))
     return found
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from gguf.constants import TokenType
 
-from course_utils.command_line import refuse_arguments
+from course_utils import command_line
 from course_utils.errors import ModelFileError
 from course_utils.paths import models_folder
 
@@ -141,6 +141,10 @@ def letter_of_byte() -> dict[int, str]:
     }
 
 
-if __name__ == "__main__":
-    refuse_arguments(__doc__)
+def main() -> None:
+    command_line.refuse_arguments(__doc__)
     (models_folder() / "tokenizer" / PLACES).write_bytes(lzma.compress(joining_places()))
+
+
+if __name__ == "__main__":
+    command_line.start(main)

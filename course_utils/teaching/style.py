@@ -42,6 +42,16 @@ class Series:
     marker: str
     hatch: str
 
+    @property
+    def as_line(self) -> dict:
+        """What ``axes.plot`` is given."""
+        return {"color": self.colour, "linestyle": self.line, "marker": self.marker}
+
+    @property
+    def as_bar(self) -> dict:
+        """What ``axes.bar`` and ``axes.barh`` are given."""
+        return {"color": self.colour, "hatch": self.hatch, "edgecolor": BACKGROUND}
+
 
 SERIES = (
     Series(BLUE, "-", "o", ""),
@@ -153,6 +163,11 @@ def new_figure(width: float = 7.0, height: float = 3.5, rows: int = 1, columns: 
     use_house_style()
     figure = Figure(figsize=(width, height))
     return figure, figure.subplots(rows, columns, **options)
+
+
+def as_percent(share: float, _position: object = None) -> str:
+    """A share as the label of a tick: ``axis.set_major_formatter(as_percent)``."""
+    return f"{100 * share:.0f}%"
 
 
 def visible(token: Token | NextToken | ScoredToken | str | bytes) -> str:

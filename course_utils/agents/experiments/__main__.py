@@ -5,7 +5,6 @@ to make it again.  A stopped one goes on where it was.  All together take about 
 on one core.
 """
 
-import subprocess
 import sys
 
 from course_utils import command_line
@@ -26,14 +25,8 @@ EXPERIMENTS = (
 
 
 def main() -> int:
-    """Run each as a program of its own; the exit status of the first that fails, or 0."""
     command_line.refuse_arguments(__doc__)
-    for name in EXPERIMENTS:
-        print(f"experiment: {name}", flush=True)
-        status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}"])
-        if status:
-            return status
-    return 0
+    return command_line.run_modules(f"{__package__}.{name}" for name in EXPERIMENTS)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from statistics import fmean
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from course_utils import command_line
 from course_utils.agents import calculating
 from course_utils.agents.rollout import play
 from course_utils.logs import read_log
@@ -127,4 +128,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from course_utils import command_line
 from course_utils.agents import errands
 from course_utils.agents.experiments.guesser import follow
 from course_utils.nano import cards, export, pretrain
@@ -65,4 +66,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -7,13 +7,14 @@ writes ``models/nano/guesser.gguf`` with its card.  A run that was stopped goes 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from course_utils import command_line
 from course_utils.agents import players
 from course_utils.agents.rollout import CHAT_TEMPLATE
+from course_utils.logs import read_log
 from course_utils.nano import cards, export, pretrain
 from course_utils.nano.experiments import runs
 from course_utils.nano.model import Shape, Transformer
@@ -77,8 +78,7 @@ def follow(run: Iterator[dict], label: str, log_file: Path) -> float:
         if "held_out_loss" in record:
             seconds = f"{record['seconds']:.0f} s"
             print(label, record["step"], record["held_out_loss"], seconds, flush=True)
-    with log_file.open(newline="") as file:
-        return float(list(csv.DictReader(file))[-1]["seconds"])
+    return read_log(log_file)[-1]["seconds"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,4 +112,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

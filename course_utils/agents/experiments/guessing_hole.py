@@ -15,6 +15,7 @@ from dataclasses import asdict
 
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import grpo, guessing
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.rollout import CHAT_TEMPLATE, play
@@ -105,4 +106,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -18,6 +18,7 @@ from random import Random
 
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import grpo, guessing, measure
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.guessing import GUESSES, Guessing
@@ -104,4 +105,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -18,6 +18,7 @@ from statistics import fmean
 
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import guessing
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.experiments.guessing_prompts import PROMPTS
@@ -91,4 +92,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

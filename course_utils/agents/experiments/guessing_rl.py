@@ -16,7 +16,6 @@ A finished run is left alone; a stopped one goes on where it was.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,12 +27,13 @@ from course_utils import command_line
 from course_utils.agents import grpo, guessing, measure, players
 from course_utils.agents.experiments.guessing_prompts import PROMPTS
 from course_utils.agents.rollout import CHAT_TEMPLATE, play
+from course_utils.logs import read_table, write_log
 from course_utils.machine import usable_cores
 from course_utils.nano import cards, export
+from course_utils.nano.experiments.runs import cache_folder, runs_folder
 from course_utils.nano.model import Transformer
-from course_utils.nano.pretrain import write_log
 from course_utils.nano.tokenizer import load
-from course_utils.paths import nano_folder, repository_root
+from course_utils.paths import nano_folder
 
 NAME = "guesser-rl"
 SEEDS = (1, 2, 3)
@@ -135,7 +135,7 @@ def choose_prompt(
     ``decodings``: those to choose from.
     """
     path = runs / "guessing-prompts.csv"
-    rows = read(path) if path.exists() else []
+    rows = read(path)
     for number, prompt in list(enumerate(PROMPTS))[len(rows) // len(DECODINGS) :]:
         for decoding, temperature in DECODINGS.items():
             episodes = [prompt.apply(e) for e in guessing.exam(VALIDATED, VALIDATION)]
@@ -152,7 +152,7 @@ def compare(tokenizer: Tokenizer, runs: Path, states: Path) -> list[dict]:
     The rows that an earlier call left behind are kept.
     """
     path = runs / "guessing-policies.csv"
-    rows = read(path) if path.exists() else []
+    rows = read(path)
     exam = guessing.exam(EXAMINED, EXAM)
     intervals = [(episode.low, episode.high) for episode in exam]
     base = export.from_gguf(nano_folder() / "guesser.gguf")
@@ -216,9 +216,8 @@ def row(score: measure.Score) -> dict:
 
 
 def read(path: Path) -> list[dict]:
-    """The rows of a log."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    """The rows of a log as they stand in it, numbers as texts; none where there is no file."""
+    return read_table(path)[1] if path.exists() else []
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -226,10 +225,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     most = 4 * usable_cores()  # more would freeze the machine
     parser.add_argument("--threads", type=command_line.whole(1, most), default=1)
     torch.set_num_threads(parser.parse_args(arguments).threads)
-    runs, states = nano_folder() / "runs", repository_root() / ".cache" / "nano"
-    states.mkdir(parents=True, exist_ok=True)
-    compare(load(), runs, states)
+    compare(load(), runs_folder(), cache_folder())
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

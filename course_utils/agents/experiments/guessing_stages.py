@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from course_utils import command_line
 from course_utils.agents import guessing, measure
 from course_utils.agents.experiments import guesser, guessing_rl
 from course_utils.logs import write_log
@@ -47,4 +48,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

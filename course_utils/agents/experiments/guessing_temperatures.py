@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import guessing, measure
 from course_utils.agents.experiments import guessing_rl
 from course_utils.agents.experiments.guessing_prompts import PROMPTS
@@ -99,4 +100,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -24,6 +24,7 @@ from random import Random
 import torch
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.agents import grpo, guessing, players
 from course_utils.agents.environment import NO_ACTION
 from course_utils.agents.experiments import guessing_rl, guessing_temperatures
@@ -205,4 +206,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -6,9 +6,9 @@ Pick a token from the logits, hand it out as text, append it, and compute the ne
 
 from __future__ import annotations
 
-import codecs
 import threading
 import time
+from codecs import utf_8_decode
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -60,8 +60,9 @@ def decode(
     draft: proposes at most ``draft_tokens`` for each step, see ``speculation``.
     """
     sampling, reply, stopping = request.sampling, request.reply, request.stopping
+    forced, context, vocabulary = request.forced, cache.context, model.vocabulary
     started = time.perf_counter()
-    as_text = codecs.getincrementaldecoder("utf-8")("replace").decode
+    unwritten = b""  # the first bytes of a character
     sampler = Sampler(model, sampling)
     sampler.accept(request.prompt)
     ahead = Lookahead(cache, draft, draft_tokens, reply)
@@ -73,24 +74,27 @@ def decode(
         check_open()
         reply.cached_tokens = ahead.read(text, stopping)
         while True:
-            if request.forced:
-                token, counts = request.forced.popleft(), 0
+            if forced:
+                token, counts = forced.popleft(), 0
                 sampler.accept([token])
             else:
-                token, counts = sampler(cache.context, ahead.row), 1
-                if token in model.vocabulary.end_tokens:
+                token, counts = sampler(context, ahead.row), 1
+                if token in vocabulary.end_tokens:
                     reply.stop_reason = "end"
                     break
                 sampled += 1
             reply.seconds = time.perf_counter() - started
-            if counts:
-                reply.seconds_to_first_token = reply.seconds_to_first_token or reply.seconds
+            if sampled == 1 and counts:
+                reply.seconds_to_first_token = reply.seconds
             turn.pause()
-            yield Piece("answer", as_text(model.vocabulary.bytes_of(token)), counts, reply.seconds)
-            if sampled == sampling.max_tokens and not request.forced:
+            unwritten += vocabulary.bytes_of(token)
+            written, used = utf_8_decode(unwritten, "replace")
+            unwritten = unwritten[used:]
+            yield Piece("answer", written, counts, reply.seconds)
+            if sampled == sampling.max_tokens and not forced:
                 reply.stop_reason = "length"
                 break
-            if len(text) == cache.context.size:
+            if len(text) == context.size:
                 reply.stop_reason = "context"
                 break
             text.append(token)
@@ -105,4 +109,4 @@ def decode(
     finally:
         turns.give_back(turn)
         sampler.close()
-    yield Piece("answer", as_text(b"", True), 0, reply.seconds)
+    yield Piece("answer", unwritten.decode("utf-8", "replace"), 0, reply.seconds)

@@ -145,7 +145,7 @@ class LocalEngine:
 
     @property
     def closed(self) -> bool:
-        return not self._leave.alive or self._model.closed
+        return not self._leave.alive or self._model.handle.closed
 
     # ---- replies ---------------------------------------------------------------------------
 
@@ -373,5 +373,5 @@ class LocalEngine:
         return cache.fits(self._path, self.info.context, self.info.settings)
 
     def _check_open(self) -> None:
-        if self.closed:
+        if not self._leave.alive or self._model.handle.closed:
             raise closed_error()

@@ -1,19 +1,24 @@
-"""Handles for what llama.cpp hands out: alive, freed once, never while in use.
+"""llama.cpp in this process: its log, its threads, and handles for what it hands out.
 
 llama.cpp gives pointers and trusts its caller: a call with one that was freed ends the process.  So
-every call goes through a ``Handle``, which is the one place that checks it.
+every call goes through a ``Handle``, which is the one place that checks it.  Only a chain of
+samplers needs none: it belongs to one reply.
 """
 
 from __future__ import annotations
 
 import atexit
 import collections
+import ctypes
+import functools
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 
+import llama_cpp._ctypes_extensions as loading
+import llama_cpp._ggml as ggml_package
 import llama_cpp.llama_cpp as C
 
 from course_utils.errors import CourseError
@@ -45,6 +50,24 @@ def reason() -> str:
     return _log_lines[0] if _log_lines else "it gives no reason"
 
 
+@functools.cache
+def ggml() -> ctypes.CDLL:
+    """The library that holds ggml's tensors; llama-cpp-python does not wrap these functions."""
+    library = ggml_package.libggml
+    if not hasattr(library, "ggml_get_name"):
+        # Windows looks into one library only, not into those it depends on.
+        library = loading.load_shared_library("ggml-base", ggml_package.libggml_base_path)
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    for function, result, arguments in (
+        (library.ggml_get_name, ctypes.c_char_p, [pointer]),
+        (library.ggml_nbytes, size, [pointer]),
+        (library.ggml_backend_tensor_get, None, [pointer, pointer, size, size]),
+        (library.ggml_validate_row_data, ctypes.c_bool, [ctypes.c_int, pointer, size]),
+    ):
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
 def closed_error() -> CourseError:
     """What every use of a closed model raises."""
     return CourseError("This model has been closed.", "Open it again with open_model().")
@@ -65,17 +88,16 @@ if hasattr(os, "register_at_fork"):  # Windows has no forks
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def check_threads(count: int) -> None:
-    """Before a computation with so many threads. Raises CourseError where they would never come."""
+def check_several_threads() -> None:
+    """Before a computation with several. Raises CourseError where they would never come."""
     global _several_threads_used
-    if count > 1:
-        if _several_threads_lost:
-            raise CourseError(
-                "This process was forked from one that computes with several threads, and they "
-                "did not come along.",
-                'Start it with multiprocessing.get_context("spawn"), and open the model in it.',
-            )
-        _several_threads_used = True
+    if _several_threads_lost:
+        raise CourseError(
+            "This process was forked from one that computes with several threads, and they "
+            "did not come along.",
+            'Start it with multiprocessing.get_context("spawn"), and open the model in it.',
+        )
+    _several_threads_used = True
 
 
 class Handle:
@@ -87,7 +109,7 @@ class Handle:
     closed.  One that nobody refers to any more is closed by itself.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_free", "_lock", "_needs", "_pointer", "_uses")
+    __slots__ = ("__weakref__", "_free", "_lock", "_needs", "_pointer", "_uses", "closed")
 
     def __init__(
         self, pointer: object, free: Callable[[object], None], needs: Handle | None = None
@@ -95,7 +117,7 @@ class Handle:
         self._pointer = pointer
         self._free = free
         self._needs = needs
-        self._closed = False
+        self.closed = False
         self._uses = 1  # by being open
         # Garbage collection may close another handle while this thread holds the lock.
         self._lock = threading.RLock()
@@ -106,7 +128,7 @@ class Handle:
 
     def __enter__(self) -> object:
         with self._lock:
-            if self._closed or (self._needs is not None and self._needs._closed):
+            if self.closed or (self._needs is not None and self._needs.closed):
                 raise closed_error()
             self._uses += 1
         return self._pointer
@@ -123,16 +145,12 @@ class Handle:
     def __del__(self) -> None:
         self.close()
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def close(self) -> None:
         """Let nobody in any more; freed at once, or when the last call has come out."""
         with self._lock:
-            if self._closed:
+            if self.closed:
                 return
-            self._closed = True
+            self.closed = True
         self.__exit__()
 
     @property

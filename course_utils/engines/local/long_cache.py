@@ -47,9 +47,3 @@ def fill(context: Context, count: int, tokens: list[int]) -> int:
             C.llama_memory_seq_cp(context.memory, 1, 0, -1, -1)
             C.llama_memory_seq_rm(context.memory, 1, -1, -1)
     return len(tokens)
-
-
-def held_bytes(context: Context) -> int:
-    """How long the state of the first sequence is: it grows by the same with every token."""
-    with context.handle as pointer:
-        return C.llama_state_seq_get_size(pointer, 0)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 
-import llama_cpp._ctypes_extensions as loading
-import llama_cpp._ggml as ggml_package
 import llama_cpp.llama_cpp as C
 import numpy as np
 
+from course_utils.engines.local.library import ggml
 from course_utils.engines.local.loading import context_bytes, refuse_unless_room
 from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.protocol import Attention, Routing, Token
@@ -163,7 +162,7 @@ def _run(
     def on_tensor(tensor: int, asking: bool, _user_data) -> bool:
         # An exception cannot pass through C: it is kept, and the rest of the run is let through.
         try:
-            name = _ggml().ggml_get_name(tensor).decode()
+            name = ggml().ggml_get_name(tensor).decode()
             if asking:
                 return want(name)
             keep(name, tensor)
@@ -200,8 +199,8 @@ def _read_tensor(name: str, tensor: int) -> np.ndarray:
             f"The values of {name} are stored in a packed format.",
             "Ask for a result of the computation, not for a weight.",
         )
-    data = np.empty(_ggml().ggml_nbytes(tensor), np.uint8)
-    _ggml().ggml_backend_tensor_get(tensor, data.ctypes.data, 0, data.nbytes)
+    data = np.empty(ggml().ggml_nbytes(tensor), np.uint8)
+    ggml().ggml_backend_tensor_get(tensor, data.ctypes.data, 0, data.nbytes)
     # Some results are views with gaps between their rows, so the strides have to be kept.
     values = np.lib.stride_tricks.as_strided(
         data.view(_ELEMENT_TYPES[head.type]), tuple(head.sizes)[::-1], tuple(head.strides)[::-1]
@@ -209,29 +208,3 @@ def _read_tensor(name: str, tensor: int) -> np.ndarray:
     while values.ndim > 1 and values.shape[0] == 1:
         values = values[0]
     return values
-
-
-_library: ctypes.CDLL | None = None
-
-
-def _ggml() -> ctypes.CDLL:
-    """The library that holds ggml's tensors; llama-cpp-python does not wrap these functions."""
-    global _library
-    if _library is None:
-        library = ggml_package.libggml
-        if not hasattr(library, "ggml_get_name"):
-            # Windows looks into one library only, not into those it depends on.
-            library = loading.load_shared_library("ggml-base", ggml_package.libggml_base_path)
-        library.ggml_get_name.restype = ctypes.c_char_p
-        library.ggml_get_name.argtypes = [ctypes.c_void_p]
-        library.ggml_nbytes.restype = ctypes.c_size_t
-        library.ggml_nbytes.argtypes = [ctypes.c_void_p]
-        library.ggml_backend_tensor_get.restype = None
-        library.ggml_backend_tensor_get.argtypes = [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_size_t,
-            ctypes.c_size_t,
-        ]
-        _library = library
-    return _library

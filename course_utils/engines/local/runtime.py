@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import llama_cpp.llama_cpp as C
 import numpy as np
 
 from course_utils.engines.checks import shown_path
-from course_utils.engines.local.library import Handle, check_threads, forget_log, reason
+from course_utils.engines.local.interrupting import Interrupt
+from course_utils.engines.local.library import (
+    Handle,
+    check_several_threads,
+    forget_log,
+    ggml,
+    reason,
+)
 from course_utils.engines.local.positions import Yarn
 from course_utils.engines.local.vocabulary import Vocabulary
 from course_utils.errors import CourseError, MachineError, ModelFileError, ModelLoadError
@@ -49,42 +54,6 @@ def repacking_crashes() -> str | None:
     if b"AMX_INT8 = 1" not in C.llama_print_system_info():
         return None
     return "this processor has AMX, and llama.cpp's code for it fails (llama.cpp's issue 20824)"
-
-
-class Interrupt:
-    """Lets Ctrl-C, a kernel interrupt or a stop button end a long computation inside llama.cpp.
-
-    Python handles signals only between its own instructions, so an interrupt would otherwise wait
-    for the whole call, minutes for a long prompt on a large model.  llama.cpp asks ``callback``
-    between the operations of its graph; it stops as soon as the answer is yes.
-    """
-
-    def __init__(self, stop_wanted: Callable[[], bool]):
-        self._interrupted = False
-        self.callback = C.ggml_abort_callback(lambda _data: self._interrupted or stop_wanted())
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """While inside, an interrupt is noted for llama.cpp, and raised when it has returned."""
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGINT) is None:
-            # Only the main thread may set handlers, and only it receives interrupts; and a handler
-            # that was not set by Python could not be put back.
-            yield
-            return
-        self._interrupted = False
-
-        def note(_signal, _frame):
-            self._interrupted = True
-
-        previous = signal.signal(signal.SIGINT, note)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
-        if self._interrupted:
-            self._interrupted = False
-            raise KeyboardInterrupt
 
 
 class Model:
@@ -141,10 +110,6 @@ class Model:
         """Free the weights; waits for a computation that another thread has under way."""
         self.handle.close()
         self.handle.wait_until_freed(_SECONDS_TO_LEAVE)
-
-    @property
-    def closed(self) -> bool:
-        return self.handle.closed
 
     def metadata(self, key: str) -> str | None:
         """One metadata value of the file as text, or None."""
@@ -205,7 +170,9 @@ class Context:
             self.memory = C.llama_get_memory(pointer)
             self.size = C.llama_n_ctx(pointer)
         self.batch = int(parameters.n_batch)
-        self._row_type = ctypes.c_float * model.vocabulary.size
+        self._vocabulary_size = model.vocabulary.size
+        self._row_bytes = ctypes.sizeof(ctypes.c_float) * self._vocabulary_size
+        self._all_finite = ggml().ggml_validate_row_data
         self._threads = threads
         self._on_tensor = on_tensor  # llama.cpp calls it as long as the context lives
         self._one_token = (C.llama_token * 1)()
@@ -254,7 +221,8 @@ class Context:
             self._run(struct, stopping)
 
     def _run(self, struct: C.llama_batch, stopping: threading.Event | None) -> None:
-        check_threads(self._threads)
+        if self._threads > 1:
+            check_several_threads()
         with self.handle as pointer:
             if self._interrupt is None:
                 status = C.llama_decode(pointer, struct)
@@ -276,13 +244,13 @@ class Context:
         Raises CourseError where they are not numbers.
         """
         with self.handle as pointer:
-            return self.view_logits(pointer, row).copy()
+            return self._as_array(self.checked_logits(pointer, row)).copy()
 
-    def view_logits(self, pointer: object, row: int) -> np.ndarray:
-        """The same in llama.cpp's own memory, checked; only while inside ``handle``.
+    def checked_logits(self, pointer: object, row: int) -> object:
+        """A pointer to the same, where llama.cpp's samplers find them; only inside ``handle``.
 
-        Its samplers end the process where there are none, or where one is not a number
-        (llama.cpp's issue 26651).
+        They end the process where there are none, or where one is not a number (llama.cpp's issue
+        26651).
         """
         logits = C.llama_get_logits_ith(pointer, row)
         if not logits:
@@ -290,15 +258,19 @@ class Context:
                 "There are no probabilities to read: nothing has been computed.",
                 "Ask again; if it stays so, open the model again.",
             )
-        floats = self._row_type.from_address(ctypes.addressof(logits.contents))
-        view = np.frombuffer(floats, np.float32)
-        if not np.isfinite(view.max()):
+        # ggml's check costs next to nothing; but minus infinity only rules a token out.
+        if not self._all_finite(C.GGML_TYPE_F32, logits, self._row_bytes) and not np.isfinite(
+            self._as_array(logits).max()
+        ):
             raise CourseError(
                 "The model computed something that is not a number for this text.",
                 "Its file may be damaged: check it with check_gguf, or download it again. A cache "
                 "of kv_type='f16' can also be too narrow for it: open it with kv_type='f32'.",
             )
-        return view
+        return logits
+
+    def _as_array(self, logits: object) -> np.ndarray:
+        return np.ctypeslib.as_array(logits, (self._vocabulary_size,))
 
     def keep_first(self, positions: int, sequence: int = 0) -> bool:
         """Drop all but the first positions of a sequence. False if the model cannot do that."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import secrets
+import weakref
 from collections.abc import Iterator, Sequence
 
 import llama_cpp.llama_cpp as C
 
-from course_utils.engines.local.library import Handle
 from course_utils.engines.local.runtime import Context, Model
 from course_utils.engines.sampling import Sampling
 
@@ -21,31 +21,35 @@ _GREEDY_BELOW = 1e-6
 
 
 class Sampler:
-    """llama.cpp's chain of samplers for one reply, in llama.cpp's own order."""
+    """llama.cpp's chain of samplers for one reply, in llama.cpp's own order.
+
+    It belongs to whoever writes that reply, who closes it at its end: nobody else has it, and so
+    it needs no ``Handle``.
+    """
 
     def __init__(self, model: Model, sampling: Sampling):
         seed = secrets.randbelow(2**32 - 1) if sampling.seed is None else sampling.seed
-        chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
-        self.handle = Handle(chain, C.llama_sampler_free)
+        self.chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
+        self._free = weakref.finalize(self, C.llama_sampler_free, self.chain)
+        self._free.atexit = False  # another thread may still be drawing
         self._remembers = _has_penalties(sampling)
         for part in _samplers(model, sampling, seed):
-            C.llama_sampler_chain_add(chain, part)
+            C.llama_sampler_chain_add(self.chain, part)
 
     def __call__(self, context: Context, row: int = -1) -> int:
         """Pick the next token from the logits of a row, and remember it for the penalties."""
-        with context.handle as pointer, self.handle as chain:
-            context.view_logits(pointer, row)
-            return C.llama_sampler_sample(chain, pointer, row)
+        with context.handle as pointer:
+            context.checked_logits(pointer, row)
+            return C.llama_sampler_sample(self.chain, pointer, row)
 
     def accept(self, tokens: Sequence[int]) -> None:
         """Let the penalties, if there are any, know of tokens that were not sampled here."""
         if self._remembers:
-            with self.handle as chain:
-                for token in tokens:
-                    C.llama_sampler_accept(chain, token)
+            for token in tokens:
+                C.llama_sampler_accept(self.chain, token)
 
     def close(self) -> None:
-        self.handle.close()
+        self._free()
 
 
 def _has_penalties(sampling: Sampling) -> bool:

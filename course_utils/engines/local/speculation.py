@@ -44,6 +44,9 @@ class Lookahead:
 
     def advance(self, text: list[int], stopping: threading.Event | None = None) -> None:
         """Compute the logits after the text, whose last token is new."""
+        if self._draft is None:
+            self._cache.append(text[-1], stopping)
+            return
         if self._ahead and self._ahead[0] == text[-1]:
             del self._ahead[0]
             self.row += 1
@@ -61,8 +64,6 @@ class Lookahead:
         self._reply.drafted_tokens += len(proposed)
 
     def _propose(self, text: list[int], stopping: threading.Event | None) -> list[int]:
-        if self._draft is None:
-            return []
         context = self._cache.context
         room = min(self._most, context.batch - 1, context.size - len(text))
         return self._draft.propose(text, room, stopping) if room > 0 else []

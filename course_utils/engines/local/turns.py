@@ -40,7 +40,8 @@ class Turns:
 
     def __init__(self):
         self.owner: Turn | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
 
     def take(self, turn: Turn, stopping: threading.Event | None = None) -> None:
         """Wait until the engine is free or its owner has left it, then own it and be busy.
@@ -65,7 +66,7 @@ class Turns:
 
     def resume(self, turn: Turn, stopping: threading.Event | None = None) -> bool:
         """Go on after a pause. False if somebody else has used the engine in the meantime."""
-        with self._changed:
+        with self._lock:
             if self.owner is turn:
                 turn.busy = True
                 turn.thread = threading.get_ident()  # another thread may read on

@@ -61,7 +61,9 @@ class Vocabulary:
                 and (token not in guesses or token in (beginning, end))
             )
         self.beginning = beginning if adds else None
-        self._bytes_of: dict[int, bytes] = {}
+        self._look_up = functools.partial(_bytes_of, model, self._pointer)
+        self.bytes_of = functools.cache(self._look_up)
+        """The bytes that a token stands for; control tokens give their name."""
         self.special = {"bos_token": self._name(beginning), "eos_token": self._name(end)}
         """The special tokens that chat templates use, by the names they use."""
 
@@ -126,29 +128,12 @@ class Vocabulary:
         """The most bytes that one token stands for."""
         return max(len(self._look_up(token)) for token in range(self.size))
 
-    def bytes_of(self, token: int) -> bytes:
-        """The bytes that a token stands for; control tokens give their name."""
-        data = self._bytes_of.get(token)
-        if data is None:
-            data = self._bytes_of[token] = self._look_up(token)
-        return data
-
     def text_of(self, tokens: Iterable[Token | int]) -> str:
         """The text of these tokens. Raises OptionError for one outside the vocabulary."""
         limit = {"most": self.size - 1, "limit": "the numbers of this model's tokens"}
         numbers = [t.id if isinstance(t, Token) else t for t in token_list(tokens)]
         ids = [whole_number("token", number, 0, **limit) for number in numbers]
         return b"".join(map(self.bytes_of, ids)).decode("utf-8", errors="replace")
-
-    def _look_up(self, token: int) -> bytes:
-        room = 64
-        while True:
-            buffer = ctypes.create_string_buffer(room)
-            with self._model:
-                count = C.llama_token_to_piece(self._pointer, token, buffer, room, 0, True)
-            if count >= 0:
-                return buffer.raw[:count]
-            room = -count
 
     def _meant(self, model: C.llama_model_p, name: str, token: int) -> int | None:
         """A special token by llama.cpp's word, unless that is a guess about a file without one.
@@ -165,6 +150,17 @@ class Vocabulary:
 
     def _name(self, token: int | None) -> str:
         return "" if token is None else self.bytes_of(token).decode("utf-8", errors="replace")
+
+
+def _bytes_of(model: Handle, vocabulary: C.llama_vocab_p, token: int) -> bytes:
+    room = 64
+    while True:
+        buffer = ctypes.create_string_buffer(room)
+        with model:
+            count = C.llama_token_to_piece(vocabulary, token, buffer, room, 0, True)
+        if count >= 0:
+            return buffer.raw[:count]
+        room = -count
 
 
 def _on_a_stack_of(size: int, work: Callable[[], Result]) -> Result:

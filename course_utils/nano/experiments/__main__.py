@@ -4,7 +4,6 @@ A run whose results lie in ``models/nano/runs`` is left alone: delete its CSV to
 together take some hours on two cores.
 """
 
-import subprocess
 import sys
 
 from course_utils import command_line
@@ -28,14 +27,8 @@ EXPERIMENTS = (
 
 
 def main() -> int:
-    """Run each as a program of its own; the exit status of the first that fails, or 0."""
     command_line.refuse_arguments(__doc__)
-    for name in EXPERIMENTS:
-        print(f"experiment: {name}", flush=True)
-        status = subprocess.call([sys.executable, "-m", f"{__package__}.{name}"])
-        if status:
-            return status
-    return 0
+    return command_line.run_modules(f"{__package__}.{name}" for name in EXPERIMENTS)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from course_utils import command_line
 from course_utils.nano.experiments import chains, chains_tables, runs
 from course_utils.nano.experiments.runs import SEEDS
 
@@ -47,4 +48,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -14,7 +14,7 @@ from random import Random
 import torch
 from tokenizers import Tokenizer
 
-from course_utils.command_line import refuse_arguments
+from course_utils import command_line
 from course_utils.logs import read_log
 from course_utils.nano import cards, corpus, export, make, measure, pretrain
 from course_utils.nano.experiments import runs
@@ -90,5 +90,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    refuse_arguments(__doc__)
-    main()
+    command_line.refuse_arguments(__doc__)
+    command_line.start(main)

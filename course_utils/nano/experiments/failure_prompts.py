@@ -18,6 +18,7 @@ from random import Random
 
 import torch
 
+from course_utils import command_line
 from course_utils.logs import write_log
 from course_utils.nano import export, verifiers
 from course_utils.nano.experiments import failure_tasks, failures, runs
@@ -203,4 +204,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -25,6 +25,7 @@ from random import Random
 
 from tokenizers import Tokenizer
 
+from course_utils import command_line
 from course_utils.logs import write_log
 from course_utils.nano import export, grpo, pretrain, readability, verifiers
 from course_utils.nano.experiments import failure_tasks, runs, sums
@@ -408,4 +409,4 @@ def _ship(name: str, seed: int, stage: str, model: Transformer) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

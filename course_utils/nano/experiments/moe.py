@@ -17,6 +17,7 @@ from random import Random
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from course_utils import command_line
 from course_utils.nano import corpus, measure, moe_training, pretrain, tasks
 from course_utils.nano.experiments import runs
 from course_utils.nano.experiments.runs import SEEDS
@@ -171,4 +172,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -20,7 +20,7 @@ from random import Random
 import torch
 from tokenizers import Tokenizer
 
-from course_utils import logs
+from course_utils import command_line, logs
 from course_utils.nano import grpo, pretrain
 from course_utils.nano.experiments import recipe_tasks, reward_model, runs, sums, talk
 from course_utils.nano.experiments.recipe_tasks import AREAS, Task
@@ -265,4 +265,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from course_utils import command_line
-from course_utils.errors import CourseError
 from course_utils.teaching.exercises.folded import drifted_cells, update_folded_cells
 
 
@@ -17,14 +16,15 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK.ipynb")
     parser.add_argument("--check", action="store_true", help="change nothing; fail on a difference")
     arguments = parser.parse_args()
+    return command_line.run(lambda: _run(arguments.notebooks, arguments.check))
+
+
+def _run(notebooks: list[str], check: bool) -> int:
     problems = []
-    try:
-        for path in arguments.notebooks:
-            if not arguments.check and (changed := update_folded_cells(path)):
-                print(f"{path}: {changed} cells rewritten")
-            problems += [f"{path}: {problem}" for problem in drifted_cells(path)]
-    except CourseError as error:
-        problems.append(str(error))
+    for path in notebooks:
+        if not check and (changed := update_folded_cells(path)):
+            print(f"{path}: {changed} cells rewritten")
+        problems += [f"{path}: {problem}" for problem in drifted_cells(path)]
     print("\n".join(problems) or "All headings, hints and solutions are in step.")
     return 1 if problems else 0
 

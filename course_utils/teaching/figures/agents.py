@@ -144,7 +144,7 @@ def policy_chart(
     axes[0].set_yticks(range(len(policies)), [style.drawable(name) for name in policies])
     axes[0].invert_yaxis()
     axes[0].set_xlim(-0.03, 1.03)
-    axes[0].xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axes[0].xaxis.set_major_formatter(style.as_percent)
     axes[0].set_xlabel("episodes won")
     axes[1].set_xlim(3.5, GUESSES + 0.3)
     axes[1].set_xlabel("mean guesses")

@@ -127,9 +127,7 @@ def price_chart(
         look = style.series(index)
         tokens = [point[0] for point in points]
         shares = [100 * point[1].estimate for point in points]
-        axes.plot(
-            tokens, shares, color=look.colour, linestyle=look.line, marker=look.marker, label=name
-        )
+        axes.plot(tokens, shares, **look.as_line, label=name)
         axes.fill_between(
             tokens,
             [100 * point[1].low for point in points],

@@ -78,7 +78,7 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
         axes.set_ylim(-0.03, 1.05)
         axes.grid()
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+            axis.set_major_formatter(style.as_percent)
     panels[0].legend(title="parameters", loc="center right")
     figure.suptitle("When does reward make a base reason?", x=0.02, ha="left")
     return figure
@@ -126,7 +126,7 @@ def equal_computing_chart(rows: Rows) -> Figure:
         axes.set_xticks([1e13, 1e14], ["1e13", "1e14"])
         axes.minorticks_off()
         axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.yaxis.set_major_formatter(style.as_percent)
         axes.grid()
         axes.set_title(name.replace(": ", ":\n"), fontsize=10.5)
     panels[1].set_xlabel("operations, reading and reward together")
@@ -199,7 +199,7 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
             if not mine:
                 axes.text(0.5, row, "not run", ha="center", va="center", color=style.GREY)
         axes.set_xlim(-0.04, 1.04)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.xaxis.set_major_formatter(style.as_percent)
         axes.set_xticks([0, 0.5, 1])
         axes.grid()
         axes.set_title(title, fontsize=10.5)
@@ -270,15 +270,13 @@ def pass_at_k_chart(
             axes.plot(
                 ks,
                 middle,
-                color=look.colour,
-                linestyle=look.line,
-                marker=look.marker,
+                **look.as_line,
                 label=name,
             )
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks[::2], ks[::2])
         axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.yaxis.set_major_formatter(style.as_percent)
         axes.grid()
         axes.set_title(f"{length} turns", fontsize=10.5)
         axes.set_xlabel("k, replies to a chain")

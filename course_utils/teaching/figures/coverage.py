@@ -63,7 +63,7 @@ def coverage_chart(shown: int = 40) -> Figure:
         axes.axvline(MEAN, color=style.INK, linewidth=1)
         axes.set_title(f"{name}: {coverage(way):.0%} hit", fontsize=10.5)
         axes.set_xlim(0.2, 1.0)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.xaxis.set_major_formatter(style.as_percent)
         axes.set_yticks([])
     panels[0].set_ylabel("experiments, each with 3 seeds")
     figure.suptitle("Which 95% interval holds the truth in 95 of 100?", x=0.01, ha="left")
@@ -77,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

@@ -55,7 +55,7 @@ def cure_chart(shares: Shares, *, title: str = "How often does it go wrong?") ->
     axes.set_yticks(range(len(shares)), [style.drawable(name) for name in shares])
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+    axes.xaxis.set_major_formatter(style.as_percent)
     axes.grid(axis="x")
     axes.set_xlabel("share of replies with the failure")
     axes.set_title(style.drawable(title))
@@ -103,9 +103,7 @@ def effort_chart(
         axes.plot(
             places,
             [mean(values) for values in levels.values()],
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
+            **look.as_line,
             markersize=8,
             label=label,
         )
@@ -199,7 +197,7 @@ def settings_chart(settings: Sequence[Mapping]) -> Figure:
         axes.set_yticks(range(len(found)), [style.drawable(name) for name in found])
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.set_xlim(-0.03, 1.03)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+        axes.xaxis.set_major_formatter(style.as_percent)
         axes.grid(axis="x")
         axes.set_title(words, fontsize=10.5)
     figure.suptitle("What do the sampling settings change?")

@@ -30,9 +30,7 @@ def long_text_chart(
         axes.plot(
             list(speeds),
             list(speeds.values()),
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
+            **look.as_line,
             label=style.drawable(name),
         )
         if planned:

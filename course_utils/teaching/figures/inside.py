@@ -302,9 +302,7 @@ def parts_chart(models: Mapping[str, Mapping[str, float]], title: str) -> Figure
                 row,
                 size,
                 left=left,
-                color=look.colour,
-                hatch=look.hatch,
-                edgecolor=style.BACKGROUND,
+                **look.as_bar,
                 label=part if row == 0 else None,
             )
             if size > 0.03:

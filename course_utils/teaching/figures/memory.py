@@ -173,9 +173,7 @@ def _draw_bar(
             row,
             width,
             left=left,
-            color=look.colour,
-            hatch=look.hatch,
-            edgecolor=style.BACKGROUND,
+            **look.as_bar,
             height=0.55,
         )
         left += width

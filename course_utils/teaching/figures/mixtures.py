@@ -68,9 +68,7 @@ def crowd_chart(
         look = style.series(index)
         left.plot(
             *zip(*speeds.items(), strict=True),
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
+            **look.as_line,
             label=style.drawable(name),
         )
     left.set(title="All sequences together", ylabel="tokens per second", ylim=(0, None))
@@ -103,9 +101,7 @@ def lead_chart(
         look = style.series(index)
         axes.plot(
             *zip(*line.items(), strict=True),
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
+            **look.as_line,
             label=style.drawable(machine),
         )
     _by_crowd(axes, list(next(iter(leads.values())))[::2])

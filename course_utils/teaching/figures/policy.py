@@ -86,9 +86,7 @@ def step_chart(
                 row + 0.2,
                 last,
                 0.34,
-                color=look.colour,
-                hatch=look.hatch,
-                edgecolor=style.BACKGROUND,
+                **look.as_bar,
                 label=None if row else "after one step",
             )
             change = f"{100 * (last - first):+.0f} points"

@@ -86,13 +86,11 @@ def load_chart(
             axes.bar(
                 range(number),
                 load[layer],
-                color=look.colour,
-                hatch=look.hatch,
-                edgecolor=style.BACKGROUND,
+                **look.as_bar,
             )
             axes.axhline(1 / number, color=style.INK, linestyle="--", lw=1)
             axes.set_ylim(0, height)
-            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+            axes.yaxis.set_major_formatter(style.as_percent)
             axes.set_xticks(range(number), range(number), fontsize=8)
             if row == 0:
                 axes.set_title(f"layer {layer}", loc="center", fontsize=10.5)

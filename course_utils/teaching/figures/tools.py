@@ -68,7 +68,7 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
         axes.set_xlim(lengths[0] - 0.5, lengths[-1] + 0.5)
     for axes, step in zip(shares, steps, strict=True):
         axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.yaxis.set_major_formatter(style.as_percent)
         axes.set_title(f"right, after {step} steps", fontsize=10.5)
     tokens.set_ylim(bottom=0)
     tokens.set_title("tokens for one sum", fontsize=10.5)

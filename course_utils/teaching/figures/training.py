@@ -76,9 +76,7 @@ def training_curves(
         axes.plot(
             points,
             centre,
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
+            **look.as_line,
             markevery=max(1, len(points) // 8),
             label=None if name is None else style.drawable(_plain(name)),
         )
@@ -114,9 +112,7 @@ def accuracy_bars(
         share = right / n
         low, high = wilson_interval(right, n, confidence)
         look = style.series(row)
-        axes.barh(
-            row, share, color=look.colour, hatch=look.hatch, edgecolor=style.BACKGROUND, height=0.6
-        )
+        axes.barh(row, share, **look.as_bar, height=0.6)
         # A white edge keeps the interval visible on the bar.
         for colour, width in (("white", 4.5), (style.INK, 1.8)):
             axes.errorbar(

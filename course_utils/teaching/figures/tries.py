@@ -52,16 +52,14 @@ def tries_chart(
             axes.plot(
                 ks,
                 [tried_at_k(rows, policy, column, k, estimate) for k in ks],
-                color=look.colour,
-                linestyle=look.line,
-                marker=look.marker,
+                **look.as_line,
                 markersize=7,
                 label=style.drawable(label),
             )
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks, ks)
         axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.yaxis.set_major_formatter(style.as_percent)
         axes.grid()
         axes.set_title(title, fontsize=10.5)
         axes.set_xlabel("k, tries at an episode")

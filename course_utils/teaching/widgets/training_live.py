@@ -63,7 +63,7 @@ def progress_chart(
         axis.grid()
         if column in SHARES:
             axis.set_ylim(0, 1.03)
-            axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+            axis.yaxis.set_major_formatter(style.as_percent)
         else:
             axis.set_ylim(0, 1.1 * max([value for _, value in points if value > 0], default=1))
         if steps:
