@@ -21,6 +21,7 @@ from course_utils.marking.versions import (
     CHECKED,
     MARKED,
     as_answer,
+    course_cells,
     marking_cell,
 )
 from course_utils.teaching.exercises.declaration import Exercise, exercises_of
@@ -89,7 +90,8 @@ def gradable(submission: Submission) -> tuple[NotebookNode, str]:
     ]
     for cell in cells:
         cell.metadata.pop("nbgrader", None)
-    places = {exercise.id: _place(cells, exercise) for exercise in exercises}
+    ours = {cell.source.strip() for cell in course_cells(submission.number)}
+    places = {exercise.id: _place(cells, exercise, ours) for exercise in exercises}
     result = []
     for cell in cells:
         result.append(cell)
@@ -128,13 +130,16 @@ def _read(file: Path) -> NotebookNode:
     return new_notebook(cells=cells)
 
 
-def _place(cells: list[NotebookNode], exercise: Exercise) -> NotebookNode | None:
-    """The last cell that checks the exercise, else the last that defines its answer."""
+def _place(cells: list[NotebookNode], exercise: Exercise, ours: set[str]) -> NotebookNode | None:
+    """The last cell that checks the exercise, else the learner's last that defines its answer.
+
+    ours: the course's own cells, in which the answer's name may stand for something else.
+    """
     code = [cell for cell in cells if cell.cell_type == "code"]
     for cell in reversed(code):
         if exercise.id in CHECKED.findall(cell.source):
             return cell
     for cell in reversed(code):
-        if exercise.answer in names_given(cell.source):
+        if cell.source.strip() not in ours and exercise.answer in names_given(cell.source):
             return cell
     return None

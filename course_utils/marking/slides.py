@@ -8,6 +8,7 @@ A cell with slides of its own in its metadata (``slideshow``), or tagged ``no-sl
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import sys
@@ -25,6 +26,7 @@ from course_utils.paths import repository_root
 
 LONGEST_CODE_LINES = 12
 LONGEST_OUTPUT_LINES = 14
+_PICTURES = {"text/html", "image/png", "image/svg+xml"}
 _HEADING = re.compile(r"^(#{1,4}) .*$", re.MULTILINE)
 # Of the npm packages in deploy/: what lies beside the pages.
 _BESIDE = {
@@ -54,8 +56,20 @@ window.MathJax = {
 </script>
 <script src="mathjax/tex-svg.js"></script>
 {%- endblock -%}
+{%- block html_head_css -%}
+<style>
+.reveal :is(h1, h2, h3, h4) { text-transform: none !important; }
+.reveal figure img { max-height: 500px; width: auto; }
+</style>
+{%- endblock -%}
 """
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_HOW_HARD = re.compile(r"\*Difficulty [^*]*\*")
+# What speaks to whoever sits before the notebook: how an exercise stands, whose function ran, and
+# what a widget does in code.
+_TO_THE_LEARNER = re.compile(r"[○✓✗] ")
+_OPTION = re.compile(r"  \(\d+\) ")
+_IN_CODE = re.compile(r"\n?^In code: .*", re.MULTILINE)
 
 
 def marked(notebook: NotebookNode) -> NotebookNode:
@@ -82,6 +96,8 @@ def _text(source: str) -> list[NotebookNode]:
         return [_cell(source, "notes")] if source else []
     before, after = source[: heading.start()].strip(), source[heading.end() :].strip()
     first, _, rest = after.partition("\n\n")
+    if _HOW_HARD.fullmatch(first):  # an exercise's: what it asks comes after that
+        first, _, rest = rest.partition("\n\n")
     kind = "slide" if len(heading[1]) <= 2 else "subslide"
     cells = [_cell(before, "notes")] if before else []
     cells.append(_cell(f"{heading[0]}\n\n{first}".strip(), kind))
@@ -93,12 +109,12 @@ def _cell(source: str, kind: str) -> NotebookNode:
 
 
 def _code(cell: NotebookNode) -> list[NotebookNode]:
-    outputs = [_without_widget(output) for output in cell.outputs]
-    outputs = [output for output in outputs if output is not None]
-    shown = any(
-        {"text/html", "image/png", "image/svg+xml"} & set(o.get("data", {})) for o in outputs
-    )
     asks = "predict(" in cell.source
+    outputs = [_for_the_room(output) for output in cell.outputs]
+    outputs = [output for output in outputs if output is not None]
+    shown = any(_PICTURES & set(o.get("data", {})) for o in outputs)
+    if shown:  # beside a picture, what a widget says in words is too much
+        outputs = [o for o in outputs if "data" not in o or _PICTURES & set(o.data)]
     printed = "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
     short = (
         len(cell.source.splitlines()) <= LONGEST_CODE_LINES
@@ -113,12 +129,29 @@ def _code(cell: NotebookNode) -> list[NotebookNode]:
     return [slide]
 
 
-def _without_widget(output: NotebookNode) -> NotebookNode | None:
-    """No kernel stands behind a slide: what a widget says in words is shown instead."""
-    if output.output_type not in ("display_data", "execute_result") or _WIDGET not in output.data:
+def _for_the_room(output: NotebookNode) -> NotebookNode | None:
+    """The output as it stands on a slide, None for what says nothing there.
+
+    No kernel stands behind a slide: what a widget says in words is shown instead.
+    """
+    if output.output_type not in ("display_data", "execute_result"):
         return output
-    data = {kind: value for kind, value in output.data.items() if kind != _WIDGET}
-    return NotebookNode({**output, "data": data}) if data else None
+    data = NotebookNode(output.data)
+    words = data.get("text/plain", "")
+    if _TO_THE_LEARNER.match(words):
+        return None
+    if data.pop(_WIDGET, None) is not None:
+        words = _IN_CODE.sub("", words).strip()
+        data = NotebookNode({"text/plain": words} if words else {})
+        if words.startswith("Prediction: "):
+            data["text/html"] = _question(words)
+    return NotebookNode({**output, "data": data}) if any(data.values()) else None
+
+
+def _question(words: str) -> str:
+    """A prediction's words, "Prediction: What?  (1) this  (2) that", as a question and its list."""
+    question, *options = (html.escape(part) for part in _OPTION.split(words))
+    return f"<p>{question}</p><ol>{''.join(f'<li>{option}</li>' for option in options)}</ol>"
 
 
 def write(notebooks: list[Path], folder: Path) -> list[Path]:
@@ -139,7 +172,10 @@ def write(notebooks: list[Path], folder: Path) -> list[Path]:
     config.SlidesExporter.reveal_url_prefix = "reveal.js"
     config.SlidesExporter.require_js_url = "require.js"
     config.SlidesExporter.jquery_url = "jquery.min.js"
+    config.SlidesExporter.reveal_theme = "white"  # its fonts lie beside it too
     config.SlidesExporter.reveal_scroll = True
+    config.SlidesExporter.exclude_input_prompt = True
+    config.SlidesExporter.exclude_output_prompt = True
     config.TagRemovePreprocessor.remove_input_tags = {"hide-code"}
     config.SlidesExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]
     exporter, pages = SlidesExporter(config=config, raw_template=_TEMPLATE), []

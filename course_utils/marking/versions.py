@@ -34,6 +34,11 @@ def course_notebook(number: str) -> Path:
     return found[0]
 
 
+def course_cells(number: str) -> list[NotebookNode]:
+    """The cells of notebook ``"03"`` as the course has them."""
+    return nbformat.read(course_notebook(number), as_version=4).cells
+
+
 def teacher_version(number: str, seed: int) -> NotebookNode:
     """The notebook with solutions and marking cells, in nbgrader's format; outputs are left out.
 

@@ -6,6 +6,8 @@ import re
 import nbformat
 import pytest
 
+from course_utils.marking.collecting import find_submissions, gradable
+from course_utils.marking.versions import CHECKED, course_cells
 from course_utils.teaching.exercises.declaration import exercises_of
 from tests.marking import submissions
 
@@ -101,6 +103,20 @@ def test_a_torn_file_and_a_missing_one_are_rows_with_a_remark(graded):
 def test_an_answer_is_found_in_a_notebook_that_another_editor_wrote(graded):
     _, marks, _ = graded
     assert points(marks, "other editor")["00.minutes"] == 2.0
+
+
+@pytest.mark.parametrize("number", ["00", *NUMBERS])
+def test_a_cell_of_the_course_is_taken_for_nobodys_answer(tmp_path, number):
+    """Whoever has deleted an answer gave none, though the course uses its name elsewhere."""
+    notebook = nbformat.v4.new_notebook(cells=course_cells(number))
+    asked = {name for cell in notebook.cells for name in CHECKED.findall(cell.source)}
+    notebook.cells = [cell for cell in notebook.cells if not CHECKED.findall(cell.source)]
+    (tmp_path / "ada").mkdir()
+    nbformat.write(notebook, tmp_path / "ada" / f"{number}_mine.ipynb")
+    (submission,) = find_submissions(tmp_path, number)
+    cells, _ = gradable(submission)
+    missing = [cell for cell in cells.cells if cell.source.startswith("# An answer to")]
+    assert len(missing) == len(asked & {exercise.id for exercise in exercises_of(number)}) > 0
 
 
 def test_each_learner_gets_feedback_to_read(graded):

@@ -1,5 +1,6 @@
 """Slides hold the headings, figures and predictions of a notebook, and none of its solutions."""
 
+import json
 import re
 
 import nbformat
@@ -34,6 +35,10 @@ def test_a_notebook_becomes_slides(path):
     kept = sum("image/png" in o.get("data", {}) for c in made.cells for o in c.get("outputs", []))
     assert kept == pictures
     text = "\n".join(cell.source for cell in made.cells)
+    shown = json.dumps([cell.get("outputs", []) for cell in made.cells], ensure_ascii=False)
+    assert "Waiting for you" not in shown and "In code: " not in shown
+    predictions = sum("predict(" in cell.source for cell in made.cells)
+    assert shown.count("<p>Prediction: ") >= predictions
     assert "<summary>Solution</summary>" not in text
     assert all(
         len(cell.source.splitlines()) <= slides.LONGEST_CODE_LINES
