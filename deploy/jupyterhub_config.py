@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from course_utils.installation.merging import git_settings
 from course_utils.installation.teaching import jupyter_paths
 from course_utils.paths import models_folder, repository_root
 
@@ -50,6 +51,8 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.Spawner.environment = {
     "PYTHONPATH": str(COURSE),
     **jupyter_paths(),
+    # nbgitpuller runs git, which then merges notebooks cell by cell.
+    **git_settings(),
     # Learners share the cores: a model of a notebook must not take them all.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
 
+from course_utils.network import free_port
 from course_utils.paths import repository_root
 
 CHROMIUM_OPTIONS = [
@@ -97,7 +97,7 @@ def jupyterlab(
         file = scratch / "settings" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
-    port, token = _free_port(), secrets.token_hex(16)
+    port, token = free_port(), secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [
         "--ServerApp.ip=127.0.0.1",
@@ -235,12 +235,6 @@ def _cells_that_ran(page: Page) -> int:
     """How many code cells show a number, not a star: they have finished."""
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
     return sum(prompt.strip("[]: \n").isdigit() for prompt in prompts)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:

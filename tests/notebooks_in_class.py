@@ -22,18 +22,35 @@ from tests.benchmarks.class_server import class_server
 
 def main(notebooks: list[str]) -> int:
     root = repository_root()
-    notebooks = notebooks or sorted(map(str, (root / "notebooks").glob("*.ipynb")))
+    paths = [Path(name) for name in notebooks] or sorted((root / "notebooks").glob("*.ipynb"))
+    lines, failed = [], False
     with tempfile.TemporaryDirectory() as folder, class_server(Path(folder)) as served:
         address, keys, _ = served
-        learner = {"COURSE_MODEL": address, "COURSE_API_KEY": keys[0], "COURSE_SHORT_RUNS": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"]
-        command += ["-p", "tests.nbval_patience", "--nbval-sanitize-with", "tests/sanitize.cfg"]
-        command += notebooks
-        status = subprocess.run(command, cwd=root, env=os.environ | learner, check=False).returncode
-        headers = {"Authorization": f"Bearer {keys[0]}"}
-        me = httpx.get(f"{address.removesuffix('/v1')}/class/api/me", headers=headers)
-        print(f"The class server has answered this learner {me.json()['replies']} times.")
-    return status
+        for path in paths:
+            before = _replies(address, keys[0])
+            status = _compare(path, {"COURSE_MODEL": address, "COURSE_API_KEY": keys[0]})
+            failed = failed or status != 0
+            replies = _replies(address, keys[0]) - before
+            outcome = "as stored" if status == 0 else "not as stored"
+            lines.append(f"{path.stem}: {outcome}; the class server was asked {replies} times.")
+    print("", *lines, sep="\n")
+    return int(failed)
+
+
+def _compare(path: Path, learner: dict[str, str]) -> int:
+    """nbval's run of one notebook; 0 where all its outputs are as stored."""
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"]
+    command += ["-p", "tests.nbval_patience", "--nbval-sanitize-with", "tests/sanitize.cfg"]
+    environment = {**os.environ, **learner, "COURSE_SHORT_RUNS": "1"}
+    return subprocess.run(
+        [*command, str(path)], cwd=repository_root(), env=environment, check=False
+    ).returncode
+
+
+def _replies(address: str, key: str) -> int:
+    """How many replies the class server has given this learner."""
+    me = f"{address.removesuffix('/v1')}/class/api/me"
+    return httpx.get(me, headers={"Authorization": f"Bearer {key}"}).json()["replies"]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,16 @@ import pytest
 
 from course_utils.agents import calculating, guessing, narrowing, players
 from course_utils.agents.experiments import __main__ as everything
-from course_utils.agents.experiments import calculator, guessing_hole, guessing_tries
+from course_utils.agents.experiments import (
+    calculator,
+    guesser,
+    guessing_hole,
+    guessing_middle,
+    guessing_noise,
+    guessing_rl,
+    guessing_temperatures,
+    guessing_tries,
+)
 from course_utils.agents.rollout import play
 from course_utils.logs import read_log
 from course_utils.nano import export, pretrain
@@ -87,7 +96,8 @@ def test_games_are_counted_by_luck_and_by_narrowing():
 def test_the_committed_tries_are_whole_and_fit_together():
     rows = read_log(runs.log_path("guessing-tries"))
     policies = dict.fromkeys(row["policy"] for row in rows)
-    assert {"base", "base, best prompt", "reinforced", *guessing_tries.PLAYERS} == set(policies)
+    models = {"base", "base, best prompt", "base, best temperature", "reinforced"}
+    assert {*models, *guessing_tries.PLAYERS} == set(policies)
     for policy in policies:
         mine = [row for row in rows if row["policy"] == policy]
         assert [row["episode"] for row in mine] == list(range(guessing_tries.EPISODES))
@@ -124,6 +134,94 @@ def test_how_likely_a_guess_was_is_a_probability_and_the_policys_own_guess_is_it
     committed = read_log(runs.log_path("guessing-foretold"))
     same = [row for row in committed if row["episode"] < 4]
     assert [(r["guess"], r["open"]) for r in same] == [(int(r["guess"]), r["open"]) for r in rows]
+
+
+# ---- the rivals of the reinforced policy ----------------------------------------------------
+
+
+def test_prompt_and_temperature_are_chosen_on_validation_alone():
+    rows = [
+        {"on": on, "prompt": prompt, "temperature": temperature, "success": success}
+        for on, prompt, temperature, success in (
+            ("validation", 0, 0.0, 0.6),
+            ("validation", 1, 0.4, 0.5),
+            ("validation", 2, 0.8, 0.5),
+            ("validation", 3, 1.0, 0.55),
+            ("exam", 4, 0.4, 0.9),
+        )
+    ]
+    assert guessing_temperatures.chosen(rows) == (0, 0.0)
+    assert guessing_temperatures.chosen(rows, between=True) == (1, 0.4)
+
+
+def test_the_committed_temperatures_are_whole_and_end_on_the_exam():
+    rows = read_log(runs.log_path(guessing_temperatures.NAME))
+    tried = {(r["prompt"], r["temperature"]) for r in rows if r["on"] == "validation"}
+    assert len(tried) == 12 * len(guessing_temperatures.TEMPERATURES)
+    exam = {(r["prompt"], r["temperature"]): r for r in rows if r["on"] == "exam"}
+    for between in (False, True):
+        assert guessing_temperatures.chosen(rows, between) in exam
+    assert {r["episodes"] for r in exam.values()} == {guessing_rl.EXAMINED}
+    # The exam is that of the other policies.
+    table = read_log(runs.log_path("guessing-policies"))
+    (greedy,) = (
+        r["success"] for r in table if (r["policy"], r["decoding"]) == ("base", "likeliest")
+    )
+    assert exam[0, 0.0]["success"] == pytest.approx(greedy, abs=0.03)
+
+
+def test_a_number_in_the_middle_is_one_of_seven_and_a_blind_player_finds_it():
+    random = Random(3)
+    places = set()
+    for _ in range(300):
+        episode = guessing_middle.draw(random)
+        first = (episode.low + episode.high - 6) // 2
+        places.add(episode.secret - first)
+        said = [episode.step(str(n)).success for n in range(first, first + guessing.GUESSES)]
+        assert any(said) and not guessing.held_out(episode.low, episode.high)
+    assert places == set(range(guessing.GUESSES))
+
+
+def test_the_exam_in_the_middle_has_the_same_intervals_and_a_coin_where_asked():
+    anywhere, middle = (
+        guessing_middle.exam(50, where, guessing_middle.COIN)
+        for where in (guessing_middle.ANYWHERE, guessing_middle.MIDDLE)
+    )
+    assert [(e.low, e.high) for e in anywhere] == [(e.low, e.high) for e in middle]
+    assert all(e.noise for e in middle)
+    assert not any(e.noise for e in guessing_middle.exam(5, "the middle", guessing_middle.TRUE))
+
+
+def test_the_committed_rows_of_the_middle_and_of_noise_are_whole():
+    rows = read_log(runs.log_path(guessing_middle.NAME))
+    seeds = {r["seed"] for r in rows if r["policy"] == "reinforced, the middle"}
+    assert 1 in seeds <= set(guessing_rl.SEEDS)
+    assert len(rows) == 4 * (2 + len(seeds))  # two worlds, two kinds of answer
+    noise = read_log(runs.log_path("guessing-noise"))
+    assert len(noise) == len(guessing_noise.ANSWERS) * (2 + len(guessing_rl.SEEDS))
+    for row in noise:
+        # Only where the answers are about another number can another number be found.
+        misled = row["answers"] == "another number's"
+        assert (row["found_instead"] > 0) == misled
+        assert row["found"] + row["found_instead"] <= row["episodes"]
+        if row["policy"] == "reinforced":
+            likely = row["found_instead"] if misled else row["found"]
+            assert (likely > row["episodes"] / 2) == (row["answers"] != "a coin's")
+
+
+def test_the_base_is_read_stage_by_stage_up_to_the_one_asked_for(tmp_path, monkeypatch):
+    asked = []
+
+    def pretrain_(model, tokenizer, settings, *, document, state_file, log_file):
+        asked.append((settings.steps, document, state_file.name))
+        log_file.write_text("step,seconds\n1,2.5\n")
+        return iter(())
+
+    monkeypatch.setattr(guesser.pretrain, "pretrain", pretrain_)
+    before = [stage for stage, _, _ in guesser.stages(tmp_path, before="reading")]
+    assert before == ["listening", "asking"]
+    assert [steps for steps, _, _ in asked] == [2200, 400]
+    assert guesser.pretrained(tmp_path)[1] == 7.5
 
 
 # ---- a tool, or more thinking -------------------------------------------------------------
@@ -165,7 +263,7 @@ def test_a_run_is_examined_in_every_way_at_every_length_and_read_back(tmp_path, 
 def test_the_committed_sums_are_whole():
     rows = calculator.read_runs()
     seeds = {row["seed"] for row in rows}
-    assert {1, 2} <= seeds <= set(calculator.SEEDS)
+    assert seeds == set(calculator.SEEDS)
     steps = range(100, calculator.SETTINGS["steps"] + 1, calculator.SETTINGS["evaluate_every"])
     for seed in seeds:
         mine = [row for row in rows if row["seed"] == seed]

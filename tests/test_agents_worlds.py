@@ -54,6 +54,24 @@ def test_noise_says_nothing_of_the_number():
     assert 70 < told.count("higher") < 130
 
 
+def test_answers_can_be_those_for_another_number_and_then_right_is_not_success():
+    episode = guessing.Guessing(1, 99, 20, told_of=70)
+    assert episode.step("40") == Observation("higher than 40")
+    assert episode.step("70") == Observation("right", done=True)
+    lucky = guessing.Guessing(1, 99, 20, told_of=70)
+    assert lucky.step("20") == Observation("right", done=True, success=True)
+
+
+def test_the_other_number_is_another_of_the_same_interval_and_the_game_is_new():
+    exam = guessing.exam(60)
+    exam[0].step("50")
+    for episode, other in zip(exam, guessing.misled(exam), strict=True):
+        assert (other.low, other.high, other.secret) == (episode.low, episode.high, episode.secret)
+        assert other.low <= other.told_of <= other.high and other.told_of != other.secret
+        assert other.guesses == [] and episode.told_of is None
+    assert guessing.misled(exam) == guessing.misled(exam) != guessing.misled(exam, seed=1)
+
+
 def test_the_notes_lead_to_the_key():
     episode = seeking.Seeking((3, 17, 8))
     assert said(episode) == "The key is in one of 30 boxes. Begin with box 3."

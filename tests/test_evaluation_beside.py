@@ -53,6 +53,15 @@ def test_no_published_difference_of_qwq_and_r1_leaves_zero_out():
     assert "Qwen team" in {each.measured_by for each in alone}
 
 
+def test_a_difference_beyond_luck_needs_somebody_else_problems_and_distance():
+    here, near, far = row("A", 80.0, "one"), row("A", 77.0, "two"), row("A", 20.0, "three")
+    assert not beside.differs_beyond_luck(here, [here])
+    assert not beside.differs_beyond_luck(here, [here, near, far])
+    assert beside.differs_beyond_luck(here, [here, far])
+    unsized = [row("A", score, by, benchmark="BFCL") for score, by in ((80.0, "x"), (20.0, "y"))]
+    assert not beside.differs_beyond_luck(unsized[0], unsized)
+
+
 @pytest.mark.parametrize(("first", "second"), [(0.8, 0.8), (0.95, 0.7)])
 def test_the_interval_of_a_difference_holds_the_truth_in_95_of_100_cases(first, second):
     rng = np.random.default_rng(0)

@@ -56,7 +56,7 @@ def test_the_tokens_beside_the_weights_are_what_a_plan_takes():
 def test_16_gb_get_qwq_in_a_smaller_quantisation():
     asked = plan("qwq-32b", machine=machine(16))
     assert (asked.instead.model, asked.instead.quantisation) == ("qwq-32b", "IQ3_XXS")
-    assert asked.verdict == "does not fit; QwQ-32B IQ3_XXS would, with Q8_0 cache and 8k context"
+    assert asked.verdict == "does not fit; QwQ-32B IQ3_XXS would, with a Q8_0 cache"
 
 
 def test_of_two_files_of_one_size_the_better_one_is_taken_and_a_finer_one_before_a_coarser():
@@ -77,11 +77,9 @@ def test_24_gb_get_qwq_with_a_smaller_cache():
     asked = plan("qwq-32b", machine=machine(24))
     assert not asked.fits
     assert (asked.instead.model, asked.instead.quantisation) == ("qwq-32b", "Q4_K_M")
-    assert asked.verdict == "fits only with Q8_0 cache and 8k context"
+    assert asked.verdict == "fits only with a Q8_0 cache"
     tight = plan("qwq-32b", machine=machine(23))
-    assert tight.verdict == "fits only with Q8_0 cache and 4k context"
-    asked = plan("qwq-32b", 8000, machine=machine(24))
-    assert asked.verdict == "fits only with Q8_0 cache and 8,000 tokens of context"
+    assert tight.verdict == "fits only with a Q8_0 cache and 4k context"
 
 
 def test_64_gb_get_what_they_ask_for():
@@ -176,6 +174,7 @@ def test_a_mixture_of_the_same_memory_is_planned_several_times_faster():
 
 def test_a_plan_reads_as_sentences_with_its_numbers():
     text = str(plan("qwq-32b", machine=machine(64)))
+    assert "20.7 GiB (weights" in text and "21.2 GiB with 0.5 GiB in reserve" in text
     assert "fits" in text and "19.4 GB per token at 30 GB/s" in text and "2,000 tokens" in text
     text = str(plan("qwq-32b", machine=machine(8)))
     assert "does not fit" in text and "from disk" in text and "7B" in text

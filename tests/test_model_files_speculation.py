@@ -162,7 +162,7 @@ def test_a_plan_says_how_a_full_context_slows_it_and_how_long_a_prompt_takes():
     full = {each.context: 1 / each.seconds_per_step(context=each.context) for each in (short, long)}
     assert full[32_768] < full[2048] < short.tokens_per_second
     text = str(long)
-    assert f"With a full context it writes {full[32_768]:.1f} tokens per second" in text
+    assert f"With a full context it writes {full[32_768]:.2f} tokens per second" in text
     assert "Reading a prompt of 1,000 tokens: roughly" in text
     assert long.seconds_to_read(2000) > 2 * long.seconds_to_read(1000) > 0
 
@@ -171,9 +171,9 @@ def test_a_plan_says_from_which_acceptance_rate_a_draft_pays():
     asked = plan("qwq-32b", machine=machine(64))
     free, paid = asked.draft_pays_from(), asked.draft_pays_from(draft=plan("qwen2.5-0.5b"))
     assert 0 < free < paid < 1
-    assert f"A draft of 4 tokens (speculative decoding, notebook 06) pays above {free:.0%}" in str(
-        asked
-    )
+    assert f"pays off if more than {free:.0%} of its tokens are accepted" in asked.draft_line()
+    # A plan is read before anybody has heard of drafts: it speaks of them on request only.
+    assert "draft" not in str(asked)
     # Where the memory is no limit, and the cores unpack every token again, little is to be had.
     unbound = plan("qwq-32b", machine=machine(64, bandwidth=1e13))
     assert unbound.draft_pays_from() > free

@@ -108,12 +108,12 @@ def test_the_page_says_how_a_learner_did_and_right_functions_run(path, way):
     count = len(exercises_of(number))
     said = run(answered(path, way), path.parent)
     if way.startswith("wrong"):
-        assert f"{count} of {count} tried and not right yet" in said
-        assert said.count("✗ Not yet") == count and "was your `" not in said
+        assert f"{count} of {count} tried but not right yet" in said
+        assert said.count("✗ Not yet") == count and ") ran here." not in said
     else:
         assert f"all {count} exercises are right" in said
         assert said.count("✓ Right (") == count
-        assert "○ What ran here" not in said and "✓ What ran here was your `" in said
+        assert "own version ran here" not in said and "` (" in said and ") ran here." in said
 
 
 @each_notebook

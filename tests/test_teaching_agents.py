@@ -140,6 +140,21 @@ def test_policies_are_drawn_with_their_seeds_and_told():
         teaching.policy_chart({})
 
 
+def test_scores_are_taken_from_the_rows_of_a_comparison():
+    rows = [
+        {"policy": "base", "decoding": "drawn", "success": 0.2, "turns": 6.5, "episodes": 50},
+        {"policy": "after", "decoding": "drawn", "success": 0.9, "turns": 5.5, "episodes": 50},
+        {"policy": "after", "decoding": "drawn", "success": 0.8, "turns": 5.0, "episodes": 50},
+        {"policy": "best", "decoding": "exact", "success": 1.0, "turns": 4.9, "episodes": 9},
+    ]
+    scores = teaching.policy_scores(rows, {"a": ("after", "drawn"), "b": ("best", "exact")})
+    assert list(scores) == ["a", "b"]
+    assert scores["a"] == teaching.PolicyScore([0.9, 0.8], [5.5, 5.0], 50)
+    assert scores["b"].interval() == (1.0, 1.0)
+    with pytest.raises(OptionError, match="base, after, best"):
+        teaching.policy_scores(rows, {"a": ("base", "likeliest")})
+
+
 def test_a_run_is_drawn_as_who_says_what_to_whom():
     trace, _ = a_run()
     told = teaching.describe_exchange(trace)
@@ -148,6 +163,9 @@ def test_a_run_is_drawn_as_who_says_what_to_whom():
     assert told.index("the tool to the loop: 5") < told.index("the loop to the model: 5")
     (axes,) = teaching.exchange_chart(trace).axes
     assert len(axes.lines) == 4
+    arrows = [text.arrow_patch for text in axes.texts if getattr(text, "arrow_patch", None)]
+    # Question, call and run are sent, two results come back, and the model sends the answer.
+    assert [arrow.get_linestyle() for arrow in arrows] == ["-", "-", "-", "--", "--", "-"]
     # A call that cannot be run never reaches the tool.
     refused = loop.run(
         ScriptedEngine([call(a="two", b=3), "Sorry."]), "Go.", [add], sampling=GREEDY
@@ -179,6 +197,22 @@ def test_many_tries_are_drawn_with_luck_and_without_it():
     assert "every guess narrows: the base 12% to 50%, reinforced 75% to 100%" in told
     with pytest.raises(OptionError, match="base, after"):
         teaching.tried_at_k(TRIES, "another", "narrowed", 1)
+
+
+def test_what_reward_made_is_held_against_players_who_only_listen_or_do_not_even_that():
+    tries = [{"episode": 0, "low": 1, "high": 40}, {"episode": 1, "low": 1, "high": 50}]
+    rows = [
+        {"episode": 0, "open": 40, "base": 0.05, "reinforced": 0.5},
+        {"episode": 0, "open": 20, "base": 0.04, "reinforced": 0.6},
+        {"episode": 0, "open": 2, "base": 0.5, "reinforced": 0.9},
+        {"episode": 1, "open": 50, "base": 0.1, "reinforced": 1.0},
+    ]
+    found = teaching.foretold_by(rows, tries)
+    assert found["blind"][0] == [1 / 40, 1 / 40, 1 / 50]  # the guess with two open is left out
+    assert found["listener"][0] == [1 / 40, 1 / 20, 1 / 50]
+    whole = (1 / 40 / 20 / 2 + 1 / 50) / 2  # the median of two
+    assert found["listener"][1] == pytest.approx(whole)
+    assert found["base"] == ([0.05, 0.04, 0.1], pytest.approx((0.05 * 0.04 * 0.5 + 0.1) / 2))
 
 
 SUMS = [

@@ -80,6 +80,35 @@ def test_the_plain_code_gives_what_the_widget_shows():
     assert "You have not voted." in repr(teaching.claim_on_page(9))
 
 
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"claim_{claim.number}")
+def test_whoever_only_reads_finds_each_verdict_with_its_reason_and_sources(claim):
+    page = teaching.verdicts_on_page([claim.number])
+    shown = html.unescape(page._repr_html_())
+    assert shown.startswith("<details><summary>")  # it folds without a kernel
+    for text in (shown, repr(page)):
+        assert claim.verdict in text and claim.explanation in text and claim.uncertain in text
+        assert claim.quote in text
+        assert all(source.url in text for source in claim.sources)
+
+
+def test_a_quotation_says_whether_it_was_compared_with_the_page():
+    by_number = {claim.number: repr(teaching.verdicts_on_page([claim.number])) for claim in CLAIMS}
+    assert "The article: “" in by_number[6] and "from our notes" not in by_number[6]
+    assert "The article, from our notes: “" in by_number[24]
+    assert "The article" not in by_number[19].split("\n", 2)[2]
+    assert "“" in _ballot(6, {}).children[0].value
+
+
+def test_every_verdict_stands_in_one_table_with_their_counts():
+    text = repr(teaching.verdict_table())
+    page = html.unescape(teaching.verdict_table()._repr_html_())
+    for claim in CLAIMS:
+        assert f"{claim.number:>2}. {claim.verdict}: {claim.says}" in text and claim.says in page
+    for word in VERDICTS:
+        count = sum(claim.verdict == word for claim in CLAIMS)
+        assert f"{word} {count}" in text and f"{word} {count}" in page
+
+
 def test_controls_have_descriptions_and_the_text_names_the_code():
     for panel in (teaching.claim_vote([4, 5], {}), teaching.claim_score_card({})):
         for widget in _all(panel.widget):
@@ -109,7 +138,7 @@ def test_a_vote_that_is_no_verdict_is_refused_with_the_choices():
 def test_the_score_card_counts_votes_cast_after_it_was_shown():
     votes = {}
     card = teaching.claim_score_card(votes)
-    assert "0 of 0 votes" in card.table.value and "<table>" not in card.table.value
+    assert "No votes yet" in card.table.value and "<table>" not in card.table.value
     votes |= {6: "wrong", 4: "wrong"}
     card.button.click()
     assert str(score_card(CLAIMS, votes)) in html.unescape(card.table.value)

@@ -137,7 +137,17 @@ def test_check_shows_a_word_and_a_sign_and_not_colour_alone(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✓ Right (00.minutes): ")
     assert lines[1].startswith("✗ Not yet (00.minutes): ")
-    assert lines[2].startswith("○ Waiting for you (00.minutes): ")
+    assert lines[-1].startswith("○ Waiting for you (00.minutes): ")
+
+
+def test_a_wrong_answer_is_told_where_the_next_hint_is_and_no_other_is(capsys):
+    checking.check("00.minutes", 2000 / 1.4 / 60)
+    checking.check("00.minutes", ...)
+    checking.check("00.minuets", 3)
+    assert "hint" not in capsys.readouterr().out
+    checking.check("00.minutes", 3)
+    assert capsys.readouterr().out.count('hint("00.minutes", minutes)') == 1
+    assert "hint" not in verdict("00.minutes", 3).message
 
 
 def test_what_a_learner_wrote_cannot_become_markup():

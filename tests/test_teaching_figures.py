@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 import course_utils.teaching as teaching
@@ -137,7 +138,7 @@ def test_the_background_is_solid_and_light_so_both_themes_read_alike():
 def test_next_token_bars_show_the_probabilities_they_are_given():
     figure = teaching.next_token_chart([("a", 0.7), ("b", 0.3)])
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.7, 0.3]
-    assert {"70.0 %", "30.0 %"} <= set(_texts(figure))
+    assert {"70.0%", "30.0%"} <= set(_texts(figure))
 
 
 def test_tokens_cut_off_by_sampling_are_greyed_hatched_and_said():
@@ -163,7 +164,7 @@ def test_attention_maps_show_the_chosen_heads_and_name_what_there_is(attention):
     for layer, head in ((2, 0), (0, 2), (-1, 0)):
         with pytest.raises(OptionError, match="from 0 to 1"):
             teaching.attention_chart(attention, layer, head)
-    assert "100 % of its attention to t at position 4" in teaching.describe_attention(
+    assert "100% of its attention to t at position 4" in teaching.describe_attention(
         attention, 1, 0
     )
 
@@ -195,7 +196,7 @@ def test_training_curves_name_the_columns_there_are(tmp_path):
 def test_accuracy_bars_carry_wilsons_interval():
     figure = teaching.accuracy_bars({"base": (35, 100), "thinker": (0, 20)})
     low, high = wilson_interval(35, 100)
-    assert f"35 %  ({low * 100:.0f} to {high * 100:.0f} %, n = 100)" in _texts(figure)
+    assert f"35%  ({low * 100:.0f} to {high * 100:.0f}%, n = 100)" in _texts(figure)
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.35, 0.0]
 
 
@@ -232,6 +233,15 @@ def test_bars_of_plans_say_what_the_plans_say_each_on_its_own_machine():
         teaching.plan_bars({})
 
 
+def test_memory_parts_that_nobody_could_see_are_drawn_and_named_as_one():
+    few = {"weights": 20 * 2**30, "KV": 2**30, "buffers": 40 * 2**20, "program": 200 * 2**20}
+    figure = teaching.memory_bars({"a": few, "b": few | {"buffers": 10 * 2**20}}, 24 * 2**30)
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["weights", "KV", "everything else"]
+    drawn = [bar.get_width() for bar in figure.axes[0].patches]
+    assert sum(drawn[:3]) * 2**30 == pytest.approx(sum(few.values()))
+
+
 def test_the_words_of_a_memory_bar_do_not_cross_the_machines_line():
     plans = {"short": {"weights": 2e10}, "just": {"weights": 2.4e10}, "long": {"weights": 4e10}}
     figure = teaching.memory_bars(plans, 2.5e10)
@@ -253,6 +263,33 @@ def test_the_lit_box_is_told_by_its_frame_and_letters_not_by_colour_alone():
     assert "✓ tokens" in texts and "logits" in texts
     with pytest.raises(OptionError, match="tokens, attention, logits"):
         teaching.where_are_we(["tokens", "attention", "logits"], "atention")
+
+
+def test_a_font_without_bold_letters_is_used_without_a_word(caplog):
+    style.use_house_style()
+    # It comes with matplotlib, in regular letters only.
+    wanted = font_manager.FontProperties(family="DejaVu Sans Display", weight="bold")
+    assert "DejaVuSansDisplay" in font_manager.findfont(wanted)
+    assert not caplog.records
+    font_manager.findfont("No Such Font")
+    assert "No Such Font" in caplog.text
+
+
+@pytest.mark.parametrize("boxes", [3, 8])
+def test_steps_that_repeat_have_an_arrow_back_to_the_first_inside_the_picture(boxes):
+    steps = [f"step {number}" for number in range(boxes)]
+    once = teaching.where_are_we(steps, 0)
+    loop = teaching.where_are_we(steps, 0, again="and again")
+    assert len(loop.axes[0].patches) == len(once.axes[0].patches) + 1
+    assert "and again" in _texts(loop) and "and again" not in _texts(once)
+    (axes,) = loop.axes
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for line in axes.lines:
+        assert left < min(line.get_xdata()) and max(line.get_xdata()) < right
+        assert top < min(line.get_ydata()) and max(line.get_ydata()) < bottom
+    assert "back to the first: and again." in teaching.describe_pipeline(
+        steps, 0, again="and again"
+    )
 
 
 def test_ready_made_figures_are_plain_figures_that_pyplot_does_not_know():
@@ -281,7 +318,7 @@ def test_a_token_strip_can_carry_ids_and_probabilities():
     assert "a (" in repr(teaching.token_strip(engine.tokenize("a"), ids=True))
     scored = engine.score("at")
     share = round(np.exp(scored[1].log_probability) * 100)
-    assert f"a (–)│t ({share} %)" in repr(teaching.token_strip(scored, probabilities=True))
+    assert f"a (–)│t ({share}%)" in repr(teaching.token_strip(scored, probabilities=True))
     with pytest.raises(OptionError):
         teaching.token_strip(["a"], ids=True)
 

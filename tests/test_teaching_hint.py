@@ -10,7 +10,7 @@ import pytest
 
 import course_utils.teaching as teaching
 from course_utils.errors import ServerError
-from course_utils.teaching.exercises import hinting
+from course_utils.teaching.exercises import hinting, offers
 from course_utils.teaching.exercises.declaration import exercises_of, find_exercise
 from course_utils.teaching.exercises.leaks import LONGEST_HINT, reveals
 from tests.scripted_engine import ScriptedEngine
@@ -170,6 +170,14 @@ def test_folded_hints_come_first_and_in_order(page):
     assert engine.asked == []
     teaching.hint("01.softmax", engine=engine)
     assert page() == "Hint from the model: Think again.\n" and len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_a_failed_check_gives_a_line_that_brings_the_next_hint_as_it_stands(page, exercise):
+    line = re.search("`(.*)`$", offers.lines_below(exercise.id, passed=False)[0])[1]
+    for words in exercise.hints:
+        exec(line, dict.fromkeys([exercise.answer, *exercise.given], ...))
+        assert page().endswith(f": {words}\n")
 
 
 def test_without_a_model_the_learner_is_told_where_the_hints_are(page):

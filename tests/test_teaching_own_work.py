@@ -51,8 +51,8 @@ def test_a_later_cell_says_which_function_ran(capsys):
     problem = sums.exam(1)[0]
     right = f"</think>\n\n{problem.answer}<|im_end|>"
     for mine, said in (
-        (solved("03.verifier"), "✓ What ran here was your `mended` (03.verifier)."),
-        (lambda problem, text: ..., "○ What ran here was the course's own. It can be yours:"),
+        (solved("03.verifier"), "✓ Your `mended` (03.verifier) ran here."),
+        (lambda problem, text: ..., "○ The course's own version ran here. Yours runs"),
     ):
         verifier = yours_if_right("03.verifier", mine, verifiers.accuracy)
         which_ran(verifier)
@@ -68,4 +68,4 @@ def test_a_right_value_is_used_too(capsys):
     assert yours_if_right("00.minutes", 24, 23.8) == 24
     assert "Your answer to 00.minutes is used" in capsys.readouterr().out
     assert yours_if_right("00.minutes", 7, 23.8) == yours_if_right("00.minutes", ..., 23.8) == 23.8
-    assert "is not right yet: the course's own is used." in capsys.readouterr().out
+    assert "is not right yet, so the course's own is used." in capsys.readouterr().out

@@ -19,6 +19,12 @@ def test_the_main_base_gains_nothing_from_any_prompt():
     assert thinker.prompt == "bare" and thinker.share > 0.9
 
 
+def test_the_best_of_twelve_led_where_it_was_chosen_and_need_not_lead_again():
+    base = prompted_base()
+    chosen, plainly, asked = base.chosen_on
+    assert plainly < chosen < 0.4 * asked and base.right < base.bare
+
+
 @pytest.mark.parametrize("wrong", [{"model": "bass"}, {"temperature": 0.6}])
 def test_an_unknown_model_is_answered_with_those_there_are(wrong):
     with pytest.raises(OptionError, match="No prompts were tried"):

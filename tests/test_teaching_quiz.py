@@ -9,6 +9,7 @@ import pytest
 from course_utils.errors import OptionError
 from course_utils.teaching.exercises import closing, declaration, folded, quiz, results
 from course_utils.teaching.exercises.predictions import predict, reveal
+from course_utils.teaching.page import prose_html
 from tests import owing
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
@@ -112,7 +113,7 @@ def test_an_impossible_question_or_option_is_an_error_with_a_remedy(which, choic
 def test_who_only_reads_gets_a_kind_word_and_every_link(capsys):
     closing.what_you_did("01")
     lines = capsys.readouterr().out.splitlines()
-    assert "Reading is a fine way through" in lines[0]
+    assert "Reading alone is a fine way" in lines[0]
     exercises = declaration.exercises_of("01")
     assert [line[0] for line in lines[1:]] == ["○"] * len(exercises)
 
@@ -127,7 +128,7 @@ def test_passed_tried_and_open_exercises_are_told_apart(capsys):
     capsys.readouterr()
     closing.what_you_did("01")
     first, *lines = capsys.readouterr().out.splitlines()
-    assert f"1 of {len(ids)} right, 1 of {len(ids)} tried and not right yet" in first
+    assert f"1 of {len(ids)} right, 1 of {len(ids)} tried but not right yet" in first
     assert first.endswith("Of your 1 prediction, 1 came true.")
     assert [line[0] for line in lines] == ["✓", "✗", *"○" * (len(ids) - 2)]
     for exercise_id in ids:
@@ -151,3 +152,17 @@ def test_a_link_leads_to_the_exercises_heading():
 def test_a_notebook_without_exercises_is_an_error_with_a_remedy():
     with pytest.raises(OptionError):
         closing.what_you_did("99")
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("How many are *not* touched?", "How many are <em>not</em> touched?"),
+        ("(*found*)", "(<em>found</em>)"),
+        ("`a * b` is *a product*.", "<code>a * b</code> is <em>a product</em>."),
+        ("2*3*4, 2 * 3 * 4", "2*3*4, 2 * 3 * 4"),
+        ("f(*args, **kwargs) takes *args", "f(*args, **kwargs) takes *args"),
+    ],
+)
+def test_asterisks_are_emphasis_where_words_stand_between_them(words, page):
+    assert prose_html(words) == page

@@ -8,22 +8,16 @@ import pytest
 import course_utils.teaching as teaching
 from course_utils.engines.rehearsal import rehearse
 from course_utils.errors import OptionError
-from course_utils.machine import Machine
+from course_utils.machine import typical_laptop
 from course_utils.model_files.capacity import plan
 from course_utils.model_files.catalogue import find_model
-
-GIB = 2**30
-
-
-def machine(gib: int) -> Machine:
-    return Machine(8, gib * GIB, (gib - 3) * GIB, 40e9, 100 * 10**9)
 
 
 @pytest.fixture(params=["planner", "button"])
 def panel(request):
     if request.param == "planner":
-        return teaching.capacity_planner(machine=machine(32))
-    return teaching.rehearsal_button("qwq-32b", machine=machine(32))
+        return teaching.capacity_planner(machine=typical_laptop(32))
+    return teaching.rehearsal_button("qwq-32b", machine=typical_laptop(32))
 
 
 def _all(widget):
@@ -46,7 +40,7 @@ def test_controls_have_descriptions_pictures_alt_text_and_the_text_names_the_cod
 
 
 def test_the_planner_shows_what_plan_says_for_every_setting():
-    here = machine(24)
+    here = typical_laptop(24)
     planner = teaching.capacity_planner(machine=here)
     assert planner.plan == plan("qwq-32b", machine=here)
     planner.quantisation.value, planner.context.value = "Q6_K", 32768
@@ -62,12 +56,12 @@ def test_the_planner_shows_what_plan_says_for_every_setting():
     [
         (8, "does not fit; DeepSeek-R1-Distill-Qwen-1.5B Q4_K_M would"),
         (16, "does not fit; QwQ-32B IQ3_XXS would"),
-        (24, "fits only with Q8_0 cache"),
+        (24, ": fits only with a Q8_0 cache."),
         (64, ": fits."),
     ],
 )
 def test_every_size_of_machine_gets_a_useful_plan_in_the_planner(gib, words):
-    planner = teaching.capacity_planner(machine=machine(32))
+    planner = teaching.capacity_planner(machine=typical_laptop(32))
     planner.machine.value = f"{gib} GiB"
     assert words in planner.words.value
     useful = planner.plan if planner.plan.fits else planner.plan.instead
@@ -76,15 +70,15 @@ def test_every_size_of_machine_gets_a_useful_plan_in_the_planner(gib, words):
 
 def test_the_planner_refuses_what_plan_does_not_know():
     with pytest.raises(OptionError, match="qwq-32b"):
-        teaching.capacity_planner("qwq32", machine=machine(8))
+        teaching.capacity_planner("qwq32", machine=typical_laptop(8))
     with pytest.raises(OptionError, match="Q4_K_M"):
-        teaching.capacity_planner(quantisation="Q4", machine=machine(8))
+        teaching.capacity_planner(quantisation="Q4", machine=typical_laptop(8))
     with pytest.raises(OptionError, match="context"):
-        teaching.capacity_planner(context=0, machine=machine(8))
+        teaching.capacity_planner(context=0, machine=typical_laptop(8))
 
 
 def test_the_button_rehearses_in_the_background_and_shows_the_result(small_model):
-    button = teaching.rehearsal_button(small_model, context=512, machine=machine(8))
+    button = teaching.rehearsal_button(small_model, context=512, machine=typical_laptop(8))
     assert button.rehearsal is None and button.result.value == ""
     seen = []
     button.bar.observe(lambda change: seen.append(change["new"]), names="value")
@@ -98,7 +92,7 @@ def test_the_button_rehearses_in_the_background_and_shows_the_result(small_model
 
 
 def test_a_rehearsal_that_cannot_run_says_so_in_the_widget():
-    button = teaching.rehearsal_button("deepseek-r1", machine=machine(4))
+    button = teaching.rehearsal_button("deepseek-r1", machine=typical_laptop(4))
     button.button.click()
     button.wait(60)
     assert "Not even one layer" in button.error.value and "rehearse(" in button.error.value
@@ -106,7 +100,7 @@ def test_a_rehearsal_that_cannot_run_says_so_in_the_widget():
 
 
 def test_the_nano_model_can_be_rehearsed_like_any_other():
-    found = rehearse("nano-thinker", context=512, machine=machine(8))
+    found = rehearse("nano-thinker", context=512, machine=typical_laptop(8))
     assert (
         not found.extrapolated
         and found.all_layers == find_model("nano-thinker").architecture.layers

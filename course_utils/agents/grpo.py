@@ -1,6 +1,9 @@
-"""How does a policy learn from how an episode ended? GRPO over whole episodes, turn after turn.
+"""How does a policy learn from how an episode ended? GRPO's objective over whole episodes.
 
-The rollouts of a group start from the same hidden state, and each is rewarded once, at its end.
+Each rollout is rewarded once, at its end.  With ``credit="episode"`` it is compared with its group,
+rollouts that start from the same hidden state, as in GRPO.  With ``credit="turn"`` and ``group=1``,
+as in notebook 08, every rollout of a step is of an episode of its own and there is no group: each
+turn is compared with the same turn of the whole batch, as in REINFORCE++ (arXiv 2501.03262).
 Three things differ from GRPO with one answer (``nano.grpo``, whose formulas are used here).  The
 text holds tokens that the environment wrote, which are not trained (as in Search-R1, arXiv
 2503.09516, and RAGEN, arXiv 2504.20073).  An episode can be good and long, so that turns may have a

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from course_utils.agents.environment import Observation
@@ -48,9 +49,10 @@ def intervals(*, testing: bool = False) -> list[tuple[int, int]]:
 class Guessing:
     """One episode: find ``secret`` between ``low`` and ``high`` in seven guesses.
 
-    With ``noise`` the answers come from a coin instead: they say nothing about the number.
-    ``wording`` and earlier messages ``before`` are how it is asked.  An action must hold exactly
-    one number; any other text ends the episode.
+    With ``noise`` the answers come from a coin instead: they say nothing about the number.  With
+    ``told_of`` they are those for that number, one that agrees with itself: whoever names it is
+    told "right", and has not found ``secret``.  ``wording`` and earlier messages ``before`` are how
+    it is asked.  An action must hold exactly one number; any other text ends the episode.
     """
 
     low: int
@@ -59,6 +61,7 @@ class Guessing:
     noise: Random | None = None
     wording: str = PROMPT
     before: tuple[Message, ...] = ()
+    told_of: int | None = None
     guesses: list[int] = field(default_factory=list)
 
     @property
@@ -73,7 +76,10 @@ class Guessing:
         self.guesses.append(guess)
         if guess == self.secret:
             return Observation(RIGHT, done=True, success=True)
-        up = self.secret > guess if self.noise is None else self.noise.random() < 0.5
+        told_of = self.secret if self.told_of is None else self.told_of
+        if guess == told_of:
+            return Observation(RIGHT, done=True)
+        up = told_of > guess if self.noise is None else self.noise.random() < 0.5
         text = f"{HIGHER if up else LOWER} {guess}"
         return Observation(text, done=len(self.guesses) == GUESSES)
 
@@ -99,6 +105,16 @@ def exam(n: int = 500, seed: int = 2026, *, noise: bool = False, **changes) -> l
         coin = Random(f"noise {seed} {number}") if noise else None
         drawn.append(Guessing(low, high, random.randint(low, high), coin, **changes))
     return drawn
+
+
+def misled(episodes: Sequence[Guessing], seed: int = 2026) -> list[Guessing]:
+    """The same episodes, not yet begun, with the answers for another number of the interval."""
+    random = Random(f"misled {seed}")
+    moved = []
+    for episode in episodes:
+        others = [n for n in range(episode.low, episode.high + 1) if n != episode.secret]
+        moved.append(replace(episode, guesses=[], told_of=random.choice(others)))
+    return moved
 
 
 TRAINING, HELD_OUT = intervals(), intervals(testing=True)

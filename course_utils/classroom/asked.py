@@ -1,7 +1,7 @@
 """What does a learner ask? A request's body, read with bounds and made fit for a shared model.
 
 Learners are many and the model is one, so nothing here trusts a body: it has an end, it is one
-conversation, and it cannot choose a slot or the cache in it, which may be another learner's.
+conversation, and of its settings only those are passed on that touch this reply alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from starlette.requests import ClientDisconnect, Request
 LONGEST_BODY = 2**20
 """Bytes. A context of 32,768 tokens is about 130,000 letters."""
 
+MOST_BRACKETS = 20_000
+"""Lists and objects in a body. Once it is read, an empty one takes forty times the bytes it had."""
+
 LONGEST_SETTINGS = 8 * 2**10
-"""Letters of what a request holds beside its conversation and tools. A grammar or a list of stop
-words is worked through for every token, while everybody waits."""
+"""Letters of what a request holds beside its conversation and tools. A list of stop words or of
+biases is worked through for every token, while everybody waits."""
 
 MOST_CANDIDATES = 1000
 """How many candidates a request may have listed for each token."""
@@ -27,8 +30,66 @@ BODY_SECONDS = 20.0
 
 CHAT, COMPLETION, OWN_COMPLETION = "/v1/chat/completions", "/v1/completions", "/completion"
 
-_OF_THE_CLASS = ("id_slot", "cache_prompt", "cache_salt", "n_cmpl", "lora", "priority")
-"""Settings of llama-server and vLLM that decide over others' slots and caches."""
+_PASSED = frozenset(
+    (
+        "messages",
+        "prompt",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "echo",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "n_predict",
+        "stop",
+        "ignore_eos",
+        "seed",
+        "logit_bias",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "typical_p",
+        "top_n_sigma",
+        "dynatemp_range",
+        "dynatemp_exponent",
+        "xtc_probability",
+        "xtc_threshold",
+        "mirostat",
+        "mirostat_tau",
+        "mirostat_eta",
+        "samplers",
+        "presence_penalty",
+        "frequency_penalty",
+        "repeat_penalty",
+        "repetition_penalty",
+        "repeat_last_n",
+        "dry_multiplier",
+        "dry_base",
+        "dry_allowed_length",
+        "dry_penalty_last_n",
+        "logprobs",
+        "top_logprobs",
+        "n_probs",
+        "post_sampling_probs",
+        "return_tokens",
+        "timings_per_token",
+        "reasoning_format",
+        "add_generation_prompt",
+        "continue_final_message",
+    )
+)
+"""Settings of OpenAI's API, llama-server and vLLM that are passed on. All others are left out: some
+decide over others' slots, caches and adapters, or bring a template of their own."""
+
+_REFUSED = ("grammar", "json_schema", "structured_outputs")
+"""What a reply would have to follow: it may take the model server for ever to work through, for a
+single token, and one that is nested deeply ends it (llama.cpp#26600)."""
+
+LONGEST_TOOLS = 64 * 2**10
+"""Letters. Their schemas become a grammar as well."""
 
 
 class Refusal(Exception):
@@ -50,16 +111,18 @@ class Refusal(Exception):
 
 @dataclass
 class Asked:
-    """One request for a reply: the page it is for, its JSON, and whether it is to be streamed."""
+    """One request for a reply: the page it is for, its JSON, and whether it is to be streamed.
+
+    ``body`` is kept as bytes, an object that is not empty: many of them may wait in line.
+    """
 
     page: str
-    body: dict
+    body: bytes
     streamed: bool
 
     def for_model(self, model: str, cache: dict[str, object]) -> bytes:
         """The body to send on, with the settings that keep learners' caches apart."""
-        body = {**self.body, "model": model, **cache}
-        return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
+        return self.body[:-1] + b", " + _as_json({"model": model, **cache})[1:]
 
 
 async def read_body(request: Request) -> dict:
@@ -83,6 +146,10 @@ async def read_body(request: Request) -> dict:
         ) from None
     except ClientDisconnect:
         raise Refusal(400, "The connection was closed before the request was whole.") from None
+    if data.count(b"[") + data.count(b"{") > MOST_BRACKETS:
+        raise Refusal(
+            413, f"This request holds more than {MOST_BRACKETS:,} brackets; ask in parts."
+        )
     try:
         body = json.loads(bytes(data))
     except (ValueError, RecursionError):
@@ -95,8 +162,8 @@ async def read_body(request: Request) -> dict:
 def read_asked(page: str, body: dict) -> Asked:
     """What is asked for, as the model may be sent it. Raises Refusal for what a class cannot have.
 
-    That is several replies at once, which would take others' turns, and parts that are not text,
-    which the server would fetch from addresses that a learner chooses.
+    That is several replies at once, which would take others' turns; parts that are not text, which
+    the server would fetch from addresses that a learner chooses; and grammars.
     """
     for name in ("n", "best_of"):
         if body.get(name) not in (None, 1):
@@ -108,9 +175,38 @@ def read_asked(page: str, body: dict) -> Asked:
         numbers = isinstance(prompt, list) and all(type(part) is int for part in prompt)
         if not isinstance(prompt, str) and not (prompt and numbers):
             raise Refusal(400, "prompt is one text, or a list of token numbers.")
-    kept = {name: value for name, value in body.items() if name not in _OF_THE_CLASS}
+    _check_form(body)
+    kept = {name: value for name, value in body.items() if name in _PASSED}
     _check_settings(kept)
-    return Asked(page, kept, streamed=body.get("stream") is True)
+    return Asked(page, _as_json(kept), streamed=body.get("stream") is True)
+
+
+def _check_form(body: dict) -> None:
+    """A reply's form is the model's own here, but for the calls of tools."""
+    form = body.get("response_format")
+    kind = form.get("type") if isinstance(form, dict) else form
+    asked = [name for name in _REFUSED if body.get(name) is not None]
+    asked += [] if kind in (None, "text") else ["response_format"]
+    if asked:
+        raise Refusal(
+            400,
+            f"{asked[0]} is not for a class: one that is hard to follow would hold up everybody. "
+            "Say in words which form the reply should have.",
+        )
+    tools = body.get("tools")
+    if tools is not None and len(json.dumps(tools)) > LONGEST_TOOLS:
+        raise Refusal(400, f"tools take more than {LONGEST_TOOLS:,} letters: offer fewer.")
+    if _has_pattern(tools):
+        raise Refusal(400, "A tool's schema may hold no pattern here; describe it in words.")
+
+
+def _has_pattern(schema: object) -> bool:
+    """Is there a regular expression in it? (A property may be called "pattern".)"""
+    if isinstance(schema, list):
+        return any(map(_has_pattern, schema))
+    if not isinstance(schema, dict):
+        return False
+    return isinstance(schema.get("pattern"), str) or any(map(_has_pattern, schema.values()))
 
 
 def _check_settings(body: dict) -> None:
@@ -123,7 +219,7 @@ def _check_settings(body: dict) -> None:
         raise Refusal(
             400,
             f"The settings of this request take more than {LONGEST_SETTINGS:,} letters: shorten "
-            "its grammar, its schema or its list of stop words.",
+            "its list of stop words or biases.",
         )
 
 
@@ -135,6 +231,10 @@ def _check_messages(messages: object) -> None:
         parts = content if isinstance(content, list) else []
         if any(not isinstance(part, dict) or part.get("type") != "text" for part in parts):
             raise Refusal(400, "This model reads text only: leave out images, sound and files.")
+
+
+def _as_json(body: dict) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
 
 
 def _too_long() -> Refusal:

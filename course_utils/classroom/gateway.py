@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import resources
 
 import httpx
@@ -37,6 +38,7 @@ from course_utils.classroom.board import Board
 from course_utils.classroom.keys import TEACHER, KeyRing
 from course_utils.classroom.line import Line
 from course_utils.classroom.progress import Progress
+from course_utils.classroom.shares import Shares
 from course_utils.errors import CourseError
 from course_utils.secret import Secret
 
@@ -87,6 +89,7 @@ class Gateway:
         self.progress = Progress()
         self._context = context
         self._restart = restart
+        self._shares = Shares()
         self._live: dict[Answer, Secret] = {}
         self._changing = asyncio.Lock()
         self.app = Starlette(
@@ -97,9 +100,10 @@ class Gateway:
 
     # ---- the model's pages ---------------------------------------------------------------------
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, page: str, request: Request) -> Response:
         owner = self._owner(request)
-        asked = read_asked(request.url.path, await read_body(request))
+        with self._shares.in_hand(owner):
+            asked = read_asked(page, await read_body(request))
         answer = Answer(
             asked,
             owner,
@@ -117,13 +121,12 @@ class Gateway:
         self.board.count_reply(outcome)
 
     async def _models(self, request: Request) -> Response:
-        self._owner(request)
-        return JSONResponse(await self._from_model("GET", "/v1/models"))
+        owner = self._owner(request)
+        return JSONResponse(await self._from_model(owner, "GET", "/v1/models"))
 
     async def _properties(self, request: Request) -> Response:
         """What clients need to know of the model; llama-server's own page shows paths as well."""
-        self._owner(request)
-        found = await self._from_model("GET", "/props")
+        found = await self._from_model(self._owner(request), "GET", "/props")
         shown = {name: found[name] for name in ("chat_template", "model_alias") if name in found}
         settings = found.get("default_generation_settings")
         context = self._context or (isinstance(settings, dict) and settings.get("n_ctx")) or None
@@ -132,20 +135,24 @@ class Gateway:
             {**shown, "total_slots": 1, "default_generation_settings": {"n_ctx": context}}
         )
 
-    async def _small(self, request: Request) -> Response:
-        self._owner(request)
-        body = await read_body(request)
-        body["model"] = self.upstream.model
-        return JSONResponse(await self._from_model("POST", request.url.path, body))
+    async def _small(self, page: str, request: Request) -> Response:
+        owner = self._owner(request)
+        with self._shares.in_hand(owner):
+            body = await read_body(request)
+            body["model"] = self.upstream.model
+            return JSONResponse(await self._from_model(owner, "POST", page, body))
 
-    async def _from_model(self, method: str, page: str, body: dict | None = None) -> dict:
-        """What the model server says on one of its small pages. Raises Refusal."""
+    async def _from_model(
+        self, owner: str, method: str, page: str, body: dict | None = None
+    ) -> dict:
+        """What the model server says to somebody on one of its small pages. Raises Refusal."""
         if self.line.is_held(LOADING):
             raise Refusal(503, "The model is being started; ask again soon.", retry_after=2)
         try:
-            response = await self.upstream.client.request(
-                method, page, json=body, timeout=SMALL_SECONDS
-            )
+            async with self._shares.turn(owner):
+                response = await self.upstream.client.request(
+                    method, page, json=body, timeout=SMALL_SECONDS
+                )
             said = response.json()
         except (httpx.HTTPError, ValueError, RecursionError):
             raise Refusal(
@@ -252,12 +259,14 @@ class Gateway:
             raise Refusal(403, "This page is the teacher's.")
 
     def _cut_revoked(self) -> None:
-        """End the replies of those whose key is gone, and forget what they shared."""
+        """End the replies of those whose key is gone, and forget what they shared and asked."""
         for answer, key in list(self._live.items()):
             if self.keys.owner_of(key.reveal()) != answer.owner:
                 answer.revoke()
-        for owner in self.progress.owners() - {*self.keys.names, TEACHER}:
+        here = {*self.keys.names, TEACHER}
+        for owner in self.progress.owners() - here:
             self.progress.forget(owner)
+        self.line.forget_all_but(here)
 
     async def _watch_keys(self) -> None:
         while True:
@@ -285,8 +294,12 @@ class Gateway:
             return JSONResponse({"status": "loading" if self.line.is_held(LOADING) else "ok"})
 
         table: list[tuple[str, str, Page]] = [
-            *(("POST", page, self._answer) for page in (CHAT, COMPLETION, OWN_COMPLETION)),
-            *(("POST", page, self._small) for page in SMALL_PAGES),
+            # The page that is passed on is one of these, whatever a request calls it.
+            *(
+                ("POST", page, partial(self._answer, page))
+                for page in (CHAT, COMPLETION, OWN_COMPLETION)
+            ),
+            *(("POST", page, partial(self._small, page)) for page in SMALL_PAGES),
             ("GET", "/v1/models", self._models),
             ("GET", "/props", self._properties),
             ("GET", "/", home),
@@ -320,6 +333,8 @@ def _guarded(page: Page) -> Page:
         except CourseError as error:
             refusal = Refusal(400, f"{error.problem} {error.remedy}")
             return JSONResponse(refusal.as_json(), 400)
+        except RecursionError:
+            return JSONResponse(Refusal(400, "This request is nested too deeply.").as_json(), 400)
 
     return guarded
 

@@ -27,6 +27,9 @@ LONGEST_NAME = 40
 MOST_LEARNERS = 1000
 LOCK_SECONDS = 10.0
 
+LEARNERS_KEY, TEACHERS_KEY = "sk-class-", "sk-teacher-"
+"""How keys begin: as other services' do, so that logs and error messages know to hide them."""
+
 TEACHER = "the teacher"
 """What the owner of the teacher's key is called; no learner can have this name."""
 
@@ -101,7 +104,7 @@ class KeyRing:
                     f"This class has {MOST_LEARNERS} keys, which is the most.",
                     "Revoke those that nobody uses.",
                 )
-            self._keys[name] = _new_key("class")
+            self._keys[name] = _new_key(LEARNERS_KEY)
         return name
 
     def revoke(self, name: str) -> None:
@@ -126,7 +129,7 @@ class KeyRing:
             with self._lock:
                 self._read()
                 before = (self._teacher, dict(self._keys))
-                self._teacher = self._teacher or _new_key("teacher")
+                self._teacher = self._teacher or _new_key(TEACHERS_KEY)
                 yield
                 if (self._teacher, self._keys) != before:
                     self._write()
@@ -197,9 +200,8 @@ def write_privately(path: Path, text: str) -> None:
         raise
 
 
-def _new_key(kind: str) -> Secret:
-    # Begins as other services' keys do, so that logs and error messages know to hide it.
-    return Secret(f"sk-{kind}-{secrets.token_urlsafe(18)}")
+def _new_key(beginning: str) -> Secret:
+    return Secret(beginning + secrets.token_urlsafe(18))
 
 
 def _digest(key: str) -> bytes:

@@ -119,6 +119,12 @@ class Line:
         """The model was started again: no slot holds anything."""
         self._last_owner = dict.fromkeys(self._last_owner)
 
+    def forget_all_but(self, owners: set[str]) -> None:
+        """Use no cache again of anybody else: whoever gets their name next is somebody else."""
+        for slot, last in self._last_owner.items():
+            if last not in owners:
+                self._last_owner[slot] = None
+
     def _call(self) -> None:
         """Give the free slots to whoever comes first and may have one."""
         while not self._held and len(self.running) < self.slots:

@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -24,7 +23,7 @@ import httpx
 
 from course_utils.errors import MachineError, ModelLoadError
 from course_utils.machine import Machine
-from course_utils.network import harmless
+from course_utils.network import free_port, harmless
 from course_utils.secret import Secret
 
 LOAD_SECONDS = 1800.0
@@ -231,13 +230,6 @@ class ModelServer:
         telling = [line for line in lines if "error" in line.lower() or "fail" in line.lower()]
         words = harmless(" ".join((telling or lines)[-2:]), secrets=[self.key])
         return words or "it says nothing"
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def _binary_environment(settings: ModelSettings, port: int, key: Secret) -> dict[str, str]:

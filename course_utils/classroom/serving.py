@@ -10,14 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h11
 import httpx
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from course_utils import network
 from course_utils.classroom.answering import LOADING, SILENCE_SECONDS, Upstream
 from course_utils.classroom.capacity import ClassPlan
+from course_utils.classroom.connections import SPARE, ImpatientProtocol
 from course_utils.classroom.gateway import Gateway
 from course_utils.classroom.keys import KeyRing
 from course_utils.classroom.line import Line
@@ -25,9 +24,6 @@ from course_utils.classroom.model_server import ModelServer, ModelSettings
 from course_utils.classroom.rehearsal import rehearse
 from course_utils.errors import CourseError, MachineError, OptionError, ServerError
 from course_utils.secret import Secret
-
-HEAD_SECONDS = 20.0
-"""How long a connection may take to say what it wants."""
 
 LONGEST_HEAD = 32 * 1024
 
@@ -157,7 +153,7 @@ async def _run(gateway: Gateway, place: Place, listener: socket.socket, ready) -
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=LONGEST_HEAD,
-        limit_concurrency=4 * (gateway.line.longest + gateway.line.slots) + 64,
+        limit_concurrency=4 * (gateway.line.longest + gateway.line.slots) + SPARE,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
         ssl_certfile=place.certificate,
@@ -181,43 +177,6 @@ async def _run(gateway: Gateway, place: Place, listener: socket.socket, ready) -
         server.should_exit = True
         await asyncio.wait({running})
     running.result()
-
-
-class ImpatientProtocol(H11Protocol):
-    """uvicorn's HTTP, which ends connections that do not say in time what they want.
-
-    uvicorn itself waits for the head of a request for ever, so that idle connections could use up
-    all there are.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self._giving_up: asyncio.TimerHandle | None = None
-        self._watch_head()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_watching()
-        super().connection_lost(exc)
-
-    def _watch_head(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._stop_watching()
-        elif self._giving_up is None:
-            self._giving_up = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def _stop_watching(self) -> None:
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
-
-    def _give_up(self) -> None:
-        self._giving_up = None
-        if self.conn.their_state is h11.IDLE:
-            self.transport.abort()
 
 
 def _client(root: str, key: Secret) -> httpx.AsyncClient:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from course_utils.evaluation.published import (
     PublishedResult,
     category_difference,
+    elsewhere,
     find,
     load_benchmarks,
     load_categories,
@@ -94,3 +95,15 @@ def measured_beside(
     order = list(benchmarks)
     found.sort(key=lambda row: order.index(row.benchmark))
     return [row for row in found if row.gap], [row for row in found if not row.gap]
+
+
+def differs_beyond_luck(result: PublishedResult, results: Iterable[PublishedResult]) -> bool:
+    """Does everybody else's measurement lie further off than the number of problems allows?
+
+    False where nobody else measured it, or no interval follows from the benchmark's size.
+    """
+    problems = load_benchmarks()[result.benchmark].problems
+    others = elsewhere(result, results)
+    return bool(problems and others) and all(
+        newcombe(result.score, other.score, problems).decided for other in others
+    )

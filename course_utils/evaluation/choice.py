@@ -44,8 +44,8 @@ class Place:
 
 
 PLACES = {
-    # 2 channels of DDR5-5600; every learner has one.
-    "laptop": Place("laptop", 30, 8, 32, 2 * 8 * 5.6, 1000, 45),
+    # 2 channels of DDR4-3200, as ``course_utils.machine.typical_laptop``; every learner has one.
+    "laptop": Place("laptop", 30, 8, 32, 2 * 8 * 3.2, 1000, 45),
     # 8 channels of DDR5-4800, one for the whole class.
     "workstation": Place("workstation", 1, 32, 128, 8 * 8 * 4.8, 6000, 400),
     # Two processors with 12 channels of DDR5-4800 each, one for the whole class.

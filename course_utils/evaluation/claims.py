@@ -1,8 +1,9 @@
 """Does what the article says hold? Its claims, the sources, and what can be computed of each.
 
-The answer key is ``claims.toml`` beside this file: the claims of a news article on QwQ-32B in our
-own words and in its order, each with a verdict, primary sources and what remains uncertain.  Where
-a claim can be worked out, a function below does so from the catalogue and the published scores.
+The answer key is ``claims.toml`` beside this file: the claims of an article on QwQ-32B in our own
+words and in its order, each with some of the article's, a verdict, primary sources and what remains
+uncertain.  Where a claim can be worked out, a function below does so from the catalogue and the
+published scores.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from course_utils.errors import OptionError
-from course_utils.evaluation.published import SourceError, find, load_benchmarks, load_results
-from course_utils.evaluation.statistics import probability_better, problems_needed
+from course_utils.evaluation.leads import RELEASE, release_leads
+from course_utils.evaluation.published import SourceError, find, load_results
+from course_utils.evaluation.statistics import problems_needed
 
 CLAIMS_FILE = Path(__file__).with_name("claims.toml")
 
 Verdict = Literal["holds", "misleading", "wrong", "cannot be known"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+LONGEST_QUOTE = 20
+"""Words of the article beside a claim: enough to see what it says, too few to replace it."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,15 @@ class Claim:
     """One claim and its answer key. ``uncertain`` is empty where nothing remains open.
 
     ``entry`` is the place in the article; a sentence that says several things has several claims.
+    ``quote``: some of the article's own words, empty where we have none; ``compared`` says whether
+    they were compared with the page, or come from notes on it.
     """
 
     number: int
     entry: str
     says: str
+    quote: str
+    compared: bool
     verdict: Verdict
     explanation: str
     uncertain: str
@@ -62,6 +71,8 @@ class ScoreCard:
 
     def __str__(self) -> str:
         voted = len(self.right) + len(self.wrong)
+        if not voted:
+            return f"No votes yet: {len(self.unanswered)} claims wait for yours."
         left = f", {len(self.unanswered)} not voted on yet" if self.unanswered else ""
         return f"{len(self.right)} of {voted} votes agree with the answer key{left}."
 
@@ -114,6 +125,12 @@ def _claim(entry: dict, file: str) -> Claim:
         raise SourceError(
             f"{where} has no source that a reader can open.", "Add a title and a link, or drop it."
         )
+    quote = entry.get("quote", "")
+    if len(quote.split()) > LONGEST_QUOTE:
+        raise SourceError(
+            f"{where} quotes {len(quote.split())} words of the article.",
+            f"Quote {LONGEST_QUOTE} at most, and say the rest in your own.",
+        )
     computation = entry.get("computation")
     if computation is not None and computation not in COMPUTATIONS:
         raise SourceError(
@@ -124,6 +141,8 @@ def _claim(entry: dict, file: str) -> Claim:
         number=entry["number"],
         entry=entry["entry"],
         says=entry["says"],
+        quote=quote,
+        compared=bool(entry.get("compared", False)),
         verdict=entry["verdict"],
         explanation=entry["explanation"],
         uncertain=entry.get("uncertain", ""),
@@ -143,20 +162,18 @@ def r1_parameters() -> dict[str, str]:
 
 
 def maths_and_coding() -> dict[str, str]:
-    """How sure are the differences in the announcement's figure, to R1, its pupil and o1-mini?
+    """QwQ-32B against each rival of its release figure on AIME 2024 and LiveCodeBench.
 
-    The tables hold totals, so the models are treated as if they had answered different problems;
-    the single answers would show smaller differences (``paired_bootstrap``).
+    Each lead is judged among all comparisons of the figure (``release_leads``).
     """
+    leads = release_leads(load_results())
     rows = {}
-    for benchmark in ("AIME 2024", "LiveCodeBench"):
-        qwq = _announced("QwQ-32B", benchmark)
-        problems = load_benchmarks()[benchmark].problems
-        for other in ("o1-mini", "R1-Distill-Qwen-32B", "DeepSeek-R1"):
-            score = _announced(other, benchmark)
-            chance = probability_better(qwq / 100, problems, score / 100)
-            rows[f"{benchmark}: QwQ-32B {qwq} against {other} {score}"] = (
-                f"QwQ-32B is better with probability {chance:.2f}"
+    for lead in leads:
+        if lead.benchmark in ("AIME 2024", "LiveCodeBench"):
+            ours, theirs = lead.scores
+            rows[f"{lead.benchmark}: QwQ-32B {ours} against {lead.second} {theirs}"] = (
+                f"QwQ-32B is better with probability {lead.probability:.2f}; "
+                f"among {len(leads)} comparisons: {lead.verdict}"
             )
     needed = problems_needed(
         _announced("QwQ-32B", "AIME 2024") / 100, _announced("DeepSeek-R1", "AIME 2024") / 100
@@ -209,10 +226,12 @@ def distillation_against_rl() -> dict[str, str]:
 
 def memory_and_work() -> dict[str, str]:
     """What the two models need to be stored, and for one token."""
+    from course_utils.model_files.quantisation import weight_bytes
+
     qwq, r1 = _architecture("qwq-32b"), _architecture("deepseek-r1")
-    half_a_byte = {"QwQ-32B": qwq.parameters / 2e9, "DeepSeek-R1": r1.parameters / 2e9}
-    rows = {f"{m}: weights at 4 bits": f"{size:.0f} GB" for m, size in half_a_byte.items()}
-    rows["memory, DeepSeek-R1 to QwQ-32B"] = f"{r1.parameters / qwq.parameters:.1f} to 1"
+    stored = {"QwQ-32B": weight_bytes(qwq, "Q4_K_M"), "DeepSeek-R1": weight_bytes(r1, "Q4_K_M")}
+    rows = {f"{m}: weights in 4 bits (Q4_K_M)": f"{b / 1e9:.0f} GB" for m, b in stored.items()}
+    rows["memory, DeepSeek-R1 to QwQ-32B"] = f"{stored['DeepSeek-R1'] / stored['QwQ-32B']:.1f} to 1"
     for place, context in {"at the start of a text": 0, "after 8,192 tokens": 8192}.items():
         ours, theirs = qwq.flops_per_token(context) / 1e9, r1.flops_per_token(context) / 1e9
         rows[f"QwQ-32B: work per token, {place}"] = f"{ours:.0f} billion operations"
@@ -242,7 +261,7 @@ def _architecture(name: str):
 
 def _announced(model: str, benchmark: str) -> float:
     (result,) = find(
-        [r for r in load_results() if r.source == "https://qwenlm.github.io/blog/qwq-32b/"],
+        [r for r in load_results() if r.source == RELEASE],
         model=model,
         benchmark=benchmark,
     )

@@ -4,10 +4,7 @@ Cell by cell, against the version that both come from.  What only one side chang
 both changed the same cell, the learner's stays and the course's is shown in a cell below it.
 (Merging the file's text line by line, as git does, can leave a file that opens nowhere.)
 
-It is a merge driver for git too, which nbgitpuller then uses::
-
-    git config merge.course-notebook.driver \\
-        "python -m course_utils.installation.merging %O %A %B"
+It is a merge driver for git too, and so for nbgitpuller, which runs git: ``git_settings`` names it.
 """
 
 from __future__ import annotations
@@ -22,6 +19,9 @@ from course_utils import command_line
 from course_utils.errors import OptionError
 
 TAG = "course-update"
+
+DRIVER = "course-notebook"
+"""What ``.gitattributes`` calls the driver that merges notebooks."""
 
 
 @dataclass
@@ -193,6 +193,17 @@ def read(text: str) -> dict:
 def written(notebook: dict) -> str:
     """A notebook as the course stores it."""
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def git_settings() -> dict[str, str]:
+    """Variables by which git, wherever it runs under them, merges notebooks cell by cell."""
+    # -P: a learner's clone, in which git runs it, has a course_utils of its own, half-way merged.
+    command = f"'{sys.executable}' -P -m course_utils.installation.merging %O %A %B"
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"merge.{DRIVER}.driver",
+        "GIT_CONFIG_VALUE_0": command,
+    }
 
 
 def main() -> int:

@@ -183,8 +183,12 @@ def _llama_cpp() -> tuple[Outcome, str, str]:
     version, _, system_info = answer.stdout.strip().partition("\n")
     missing = missing_cpu_feature(system_info, platform.machine())
     if not missing:
-        return "passed", f"{version}, built with {', '.join(cpu_features(system_info))}", ""
-    found = f"{version}, built without {missing}: it runs several times slower than it could"
+        features = ", ".join(cpu_features(system_info))
+        return "passed", f"llama-cpp-python {version}, built with {features}", ""
+    found = (
+        f"llama-cpp-python {version}, built without {missing}: it runs several times slower than "
+        "it could"
+    )
     if missing == "AVX2" and not _processor_may_have_avx2():
         return "warning", found, "Nothing to mend: this processor has no AVX2. Expect long waits."
     return "warning", found, rebuild_remedy()

@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. The same command grades from the start again.", file=sys.stderr)
+        print(
+            "\nStopped. The notebooks that were graded to their end are in marks.csv; name the "
+            "others to go on.",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

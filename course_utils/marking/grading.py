@@ -90,7 +90,7 @@ def grade(
     seconds_a_cell: int = SECONDS_A_CELL,
     say: Callable[[str], object] = lambda line: None,
 ) -> list[Mark]:
-    """Collect and grade these notebooks of all learners, and write ``marks.csv``.
+    """Collect and grade these notebooks of all learners, and write ``marks.csv`` after each.
 
     Rows of other notebooks that the table already holds stay.  Raises OptionError where nothing
     is released or nobody handed anything in.
@@ -118,14 +118,14 @@ def grade(
             say(_line(found))
             if answer["success"] and not api.generate_feedback(name, student)["success"]:
                 say(f"{number}  {submission.learner}: no page of feedback could be made.")
-    write_marks(folder / "marks.csv", marks)
+        write_marks(folder / "marks.csv", marks)
     return marks
 
 
 def write_marks(file: Path, marks: Sequence[Mark]) -> None:
     """Write the table; rows of learners and notebooks that are not in ``marks`` are kept."""
-    new = {(mark.learner, mark.notebook) for mark in marks}
-    rows = [asdict(mark) for mark in marks]
+    rows = [{key: _safe(value) for key, value in asdict(mark).items()} for mark in marks]
+    new = {(row["learner"], row["notebook"]) for row in rows}
     if file.exists():
         with file.open(encoding="utf-8", newline="") as old:
             rows += [
@@ -136,7 +136,7 @@ def write_marks(file: Path, marks: Sequence[Mark]) -> None:
     with part.open("w", encoding="utf-8", newline="") as table:
         writer = csv.DictWriter(table, [field.name for field in fields(Mark)])
         writer.writeheader()
-        writer.writerows({key: _safe(value) for key, value in row.items()} for row in rows)
+        writer.writerows(rows)
     part.replace(file)
 
 

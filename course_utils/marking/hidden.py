@@ -140,7 +140,7 @@ DRAWS: dict[str, Callable[[random.Random], tuple]] = {
     "06.after_rejection": _two_distributions,
     "06.tokens_per_step": lambda d: (d.uniform(0.05, 0.95), d.randint(1, 9)),
     "07.standard_error": lambda d: (d.uniform(0.05, 0.95), d.randint(10, 2000)),
-    "07.pass_at_k": _tries,
+    "07.split": lambda d: _whole(d, (1, 40), (0, 40)),
     "08.read": _one_call,
     "08.halve": _game,
     "08.worth": lambda d: (d.random() < 0.7, d.randint(1, 9), d.uniform(0.5, 1)),

@@ -2,7 +2,7 @@
 
 A slide holds a heading and the first paragraph below it; the rest goes into the speaker's notes
 (press S).  Figures and predictions follow, without their code; code follows where it is short.
-Formulas alone need a network: MathJax is fetched.
+The pages need no network: what turns them and draws their formulas lies beside them.
 A cell with slides of its own in its metadata (``slideshow``), or tagged ``no-slide``, is left so.
 """
 
@@ -26,13 +26,35 @@ from course_utils.paths import repository_root
 LONGEST_CODE_LINES = 12
 LONGEST_OUTPUT_LINES = 14
 _HEADING = re.compile(r"^(#{1,4}) .*$", re.MULTILINE)
-# Of the npm packages in deploy/: what lies beside the pages, so that they turn without a network.
+# Of the npm packages in deploy/: what lies beside the pages.
 _BESIDE = {
     "reveal.js/dist": "reveal.js/dist",
     "reveal.js/plugin": "reveal.js/plugin",
     "requirejs/require.js": "require.js",
     "jquery/dist/jquery.min.js": "jquery.min.js",
+    "mathjax/es5/tex-svg.js": "mathjax/tex-svg.js",
 }
+# nbconvert's page with a MathJax that lies beside it, and without drawings in Mermaid, which the
+# course has none of: either would be fetched.
+_TEMPLATE = r"""
+{%- extends 'reveal/index.html.j2' -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}
+<script>
+window.MathJax = {
+  tex: { inlineMath: [["$", "$"], ["\\(", "\\)"]], processEscapes: true, tags: "ams" },
+  startup: {
+    ready() {
+      MathJax.startup.defaultReady();
+      // nbconvert redraws formulas with each slide, as an older MathJax needs it.
+      MathJax.Hub = { getAllJax: () => false };
+    },
+  },
+};
+</script>
+<script src="mathjax/tex-svg.js"></script>
+{%- endblock -%}
+"""
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -120,7 +142,7 @@ def write(notebooks: list[Path], folder: Path) -> list[Path]:
     config.SlidesExporter.reveal_scroll = True
     config.TagRemovePreprocessor.remove_input_tags = {"hide-code"}
     config.SlidesExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]
-    exporter, pages = SlidesExporter(config=config), []
+    exporter, pages = SlidesExporter(config=config, raw_template=_TEMPLATE), []
     for path in notebooks:
         try:
             notebook = nbformat.read(path, as_version=4)

@@ -66,12 +66,8 @@ def solution_region(exercise: Exercise) -> str:
     """The solution between the marks at which nbgrader cuts it out."""
     return (
         f"### BEGIN SOLUTION\n{exercise.setup}\n{exercise.solution.strip()}\n"
-        f'check("{exercise.id}", {exercise.answer}{_given(exercise)})\n### END SOLUTION'
+        f"{exercise.call('check')}\n### END SOLUTION"
     )
-
-
-def _given(exercise: Exercise) -> str:
-    return "".join(f", {name}={name}" for name in exercise.given)
 
 
 def as_answer(cell: NotebookNode, exercise: Exercise) -> None:

@@ -187,9 +187,10 @@ class Plan:
         if self.instead is None:
             return "does not fit; the nano thinker, which comes with the course, would"
         if (self.instead.model, self.instead.quantisation) == (self.model, self.quantisation):
-            return f"fits only with {self.instead._settings()}"
-        settings = "" if self.instead.kv_type == "f16" else f", with {self.instead._settings()}"
-        return f"does not fit; {self.instead.title} {self.instead.quantisation} would{settings}"
+            return f"fits only with {self._changed_settings()}"
+        changed = self._changed_settings()
+        other = f"{self.instead.title} {self.instead.quantisation} would"
+        return f"does not fit; {other}, with {changed}" if changed else f"does not fit; {other}"
 
     def on(self, machine: Machine) -> Plan:
         """The same plan for the same machine with its speeds measured anew."""
@@ -200,10 +201,12 @@ class Plan:
         on_card = self.card.parts() if self.card is not None else {}
         return self.memory.parts() | on_card
 
-    def _settings(self) -> str:
-        whole, rest = divmod(self.context, 1024)
-        tokens = f"{self.context:,} tokens of" if rest else f"{whole}k"
-        return f"{self.kv_type.upper()} cache and {tokens} context"
+    def _changed_settings(self) -> str:
+        """What ``instead`` opens differently from this plan; empty where nothing."""
+        other = self.instead
+        cache = f"a {other.kv_type.upper()} cache" if other.kv_type != self.kv_type else ""
+        context = f"{other.context // 1024}k context" if other.context != self.context else ""
+        return " and ".join(filter(None, (cache, context)))
 
     def __str__(self) -> str:
         free, total = self.machine.available_memory_bytes, self.machine.total_memory_bytes
@@ -213,8 +216,9 @@ class Plan:
         lines = [
             f"{self.title} {self.quantisation}, {self.context:,} tokens of context, "
             f"{self.kv_type.upper()} cache: {self.verdict}.",
-            f"Memory: {readable_memory(self.memory.total)} ({parts}), and "
-            f"{readable_memory(RESERVE_BYTES)} kept in reserve; "
+            f"Memory: {readable_memory(self.memory.total)} ({parts}); "
+            f"{readable_memory(self.needed_bytes + RESERVE_BYTES)} with "
+            f"{readable_memory(RESERVE_BYTES)} in reserve; "
             f"free here: {readable_memory(free)} of {readable_memory(total)}.",
         ]
         if self.card is not None:
@@ -237,10 +241,8 @@ class Plan:
                 f"Reading a prompt of {PROMPT_TOKENS:,} tokens: {at_most} "
                 f"{_minutes(self.seconds_to_read(PROMPT_TOKENS) / 60)}."
             )
-            if self.card is None:  # whose arithmetic is not counted here
-                lines.append(self._draft_line())
         else:
-            lines.append("Loaded all the same, it would be read from disk again for every token.")
+            lines.append("If you loaded it anyway, every token would read it from disk again.")
         if not self.fits and self.instead is not None:
             lines.append(
                 f"What would fit takes {readable_memory(self.instead.needed_bytes)} and writes "
@@ -248,10 +250,15 @@ class Plan:
             )
         return "\n".join(lines)
 
-    def _draft_line(self) -> str:
+    def draft_line(self) -> str:
+        """From which rate of acceptance a draft makes this plan faster, in a sentence."""
+        if self.card is not None:
+            return "Whether a draft pays off with a graphics card, this course has not measured."
+        draft = f"A draft of {DRAFTED} tokens (speculative decoding)"
         rate = self.draft_pays_from()
-        pays = "at no rate of acceptance" if rate is None else f"above {rate:.0%} acceptance"
-        return f"A draft of {DRAFTED} tokens (speculative decoding, notebook 06) pays {pays}."
+        if rate is None:
+            return f"{draft} does not pay off, however many of its tokens are accepted."
+        return f"{draft} pays off if more than {rate:.0%} of its tokens are accepted."
 
     def _speed_line(self) -> str:
         reads = (
@@ -360,9 +367,8 @@ def _plan(
 
 
 def _speed(value: float) -> str:
-    if value < 0.1:
-        return f"{value:.2f}"
-    return f"{value:.1f}" if value < 20 else f"{value:.0f}"
+    digits = 2 if value < 1 else 1 if value < 20 else 0
+    return f"{value:.{digits}f}"
 
 
 def _minutes(minutes: float) -> str:

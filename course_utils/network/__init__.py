@@ -6,7 +6,12 @@ proxy and which certificates count, one place knows what httpx, ssl and the sock
 a message names the setting or the machine that is to blame.
 """
 
-from course_utils.network.addresses import checked_address, is_loopback, shown_address
+from course_utils.network.addresses import (
+    checked_address,
+    free_port,
+    is_loopback,
+    shown_address,
+)
 from course_utils.network.clients import open_client
 from course_utils.network.faults import (
     NETWORK_ERRORS,
@@ -23,6 +28,7 @@ __all__ = [
     "Fault",
     "checked_address",
     "explain",
+    "free_port",
     "harmless",
     "is_loopback",
     "is_markup",

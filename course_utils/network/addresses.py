@@ -59,6 +59,13 @@ def is_loopback(address: str) -> bool:
     return number.is_loopback or number.is_unspecified
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 def masked(address: str) -> str:
     """An address, sound or not, that may be shown: without user, password, query and fragment.
 

@@ -15,6 +15,8 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     published_chart(load_results(), ["AIME 2024", "LiveBench"])      # blanks are shown
     interval_chart({"QwQ-32B": score_interval(0.795, 30)})           # a dot and its interval
     price_chart({"one answer": [(45, Interval(0.9, 0.8, 0.95))]})    # accuracy against tokens
+    spread_chart(exams, low, high, step=1 / 30, title="...", x_label="...")  # drawn again and again
+    pair_chart(right_a, right_b, ("A", "B"))                         # the four fields of McNemar
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
     plan_bars({"16 GiB": plan("qwq-32b", machine=laptop)})    # each against its own machine
     speed_bars({"QwQ-32B": 1.4}, {"QwQ-32B": 1.6})                   # tokens per second, ceilings
@@ -65,6 +67,7 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     rehearsal_button("qwq-32b")
     decision_chart("laptop", benchmark="AIME 2024")
     claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
+    verdicts_on_page([1, 2]); verdict_table()                        # the same for who only reads
     records = watch_router(train(...))                               # the load while it learns
     failure_menu({"endless loops": [Case(question, failing, cured, "repeats")]})
     trace_viewer(trace, lambda messages: run(engine, messages, tools))    # an agent's run
@@ -170,6 +173,7 @@ _HOMES = {
         "describe_pass_at_k",
         "sound_at_k",
     ],
+    "figures.resampling": ["spread_chart", "describe_spread", "pair_chart", "describe_pairs"],
     "prompted": ["prompted_base"],
     "figures.architecture": ["parameter_treemap", "describe_parameters", "parts_at_work"],
     "figures.heads": ["head_chart", "describe_heads", "sharing_of", "Sharing"],
@@ -211,6 +215,7 @@ _HOMES = {
         "describe_guesses",
         "policy_chart",
         "describe_policies",
+        "policy_scores",
         "PolicyScore",
     ],
     "figures.inside": [
@@ -226,7 +231,7 @@ _HOMES = {
         "parts_chart",
     ],
     "figures.exchange": ["exchange_chart", "describe_exchange"],
-    "figures.tries": ["tries_chart", "describe_tries", "tried_at_k"],
+    "figures.tries": ["tries_chart", "describe_tries", "tried_at_k", "foretold_by"],
     "figures.tools": ["ways_chart", "describe_ways", "share_right"],
     "figures.pipeline": ["where_are_we", "describe_pipeline"],
     "distribution": [
@@ -261,7 +266,8 @@ _HOMES = {
     "widgets.capacity_planner": ["capacity_planner"],
     "widgets.rehearsal_button": ["rehearsal_button"],
     "widgets.decision_chart": ["decision_chart", "published_scores"],
-    "widgets.claim_vote": ["claim_vote", "claim_on_page", "claim_score_card"],
+    "widgets.claim_vote": ["claim_vote", "claim_score_card"],
+    "answer_key": ["claim_on_page", "verdicts_on_page", "verdict_table"],
     "widgets.training_live": [
         "training_live",
         "progress_chart",

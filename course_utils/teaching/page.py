@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 import sys
 
 from IPython.display import display
@@ -31,10 +32,20 @@ class OnPage:
         return self.text
 
 
-def with_code(text: str) -> str:
-    """A line of text as HTML, its `backticks` as code; the words inherit the theme's colour."""
+# *words*, but neither the signs of "2*3*4" nor those of "*args, **kwargs".
+_EMPHASIS = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]*[^\s*])\*(?![\w*])")
+
+
+def prose_html(text: str) -> str:
+    """A line of text as HTML, its `backticks` as code and its *asterisks* as emphasis.
+
+    The words inherit the theme's colour.
+    """
     parts = html.escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+    return "".join(
+        f"<code>{part}</code>" if i % 2 else _EMPHASIS.sub(r"<em>\1</em>", part)
+        for i, part in enumerate(parts)
+    )
 
 
 def show(figure, caption: str, alt: str) -> None:
@@ -58,7 +69,7 @@ def figure_on_page(figure, caption: str, alt: str) -> OnPage:
     image = image_html(figure, alt)
     return OnPage(
         f'<figure style="margin: 0.5em 0">{image}'
-        f'<figcaption style="max-width: 46em; font-style: italic">{html.escape(caption)}'
+        f'<figcaption style="max-width: 46em; font-style: italic">{prose_html(caption)}'
         "</figcaption></figure>",
         f"Figure: {caption}\n[{alt}]",
     )

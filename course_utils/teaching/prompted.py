@@ -21,6 +21,8 @@ class Prompted:
     """A model with the best of twelve prompts: ``right`` of ``asked`` held-out questions.
 
     ``bare``: how many of the same questions it answers rightly without that prompt.
+    ``chosen_on``: what prompt and no prompt reached on the validation questions, and how many these
+    were; it is there that the prompt was chosen.
     """
 
     model: str
@@ -29,6 +31,7 @@ class Prompted:
     right: int
     bare: int
     asked: int
+    chosen_on: tuple[int, int, int]
 
     @property
     def share(self) -> float:
@@ -46,11 +49,8 @@ def prompted_base(model: str = "base", temperature: int = 0) -> Prompted:
     or a reinforced model of the same table, "thinker" or "small base, reinforced".
     Raises OptionError, with the names there are, for another one.
     """
-    rows = [
-        row
-        for row in read_log(nano_folder() / "runs" / "elicitation.csv")
-        if row["exam"] == "held out" and row["temperature"] == temperature
-    ]
+    every = read_log(nano_folder() / "runs" / "elicitation.csv")
+    rows = [r for r in every if r["exam"] == "held out" and r["temperature"] == temperature]
     mine = [row for row in rows if row["model"] == model]
     if not mine:
         known = ", ".join(dict.fromkeys(row["model"] for row in rows)) or "none"
@@ -60,4 +60,16 @@ def prompted_base(model: str = "base", temperature: int = 0) -> Prompted:
         )
     bare = next(row for row in mine if row["prompt"] == "bare")
     best = next(row for row in mine if row["chosen"])
-    return Prompted(model, best["prompt"], temperature, best["right"], bare["right"], best["asked"])
+    validation = {
+        row["prompt"]: row for row in every if row["model"] == model and row["exam"] == "validation"
+    }
+    chosen, plain = validation[best["prompt"]], validation["bare"]
+    return Prompted(
+        model,
+        best["prompt"],
+        temperature,
+        best["right"],
+        bare["right"],
+        best["asked"],
+        (chosen["right"], plain["right"], chosen["asked"]),
+    )

@@ -20,7 +20,7 @@ chance_of_false_alarm = sum(comb(20, k) * 0.05**k * 0.95 ** (20 - k) for k in ra
 #: wrong, no-alarm: no false alarm at all
 chance_of_false_alarm = 0.95**20
 
-#: wrong, added-up: Twenty times 5 %
+#: wrong, added-up: Twenty times 5%
 chance_of_false_alarm = 20 * 0.05
 
 #: wrong, all-ring: all twenty

@@ -36,7 +36,7 @@ def standard_error(score, problems):
 def standard_error(score, problems):
     return (score * (1 - score)) ** 0.5 / problems
 
-#: wrong, interval: half of a 95 % interval
+#: wrong, interval: half of a 95% interval
 def standard_error(score, problems):
     return 1.96 * (score * (1 - score) / problems) ** 0.5
 

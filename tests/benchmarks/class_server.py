@@ -24,8 +24,8 @@ import httpx
 import openai
 
 from course_utils.classroom.keys import KeyRing
-from course_utils.classroom.model_server import free_port
 from course_utils.machine import this_machine
+from course_utils.network import free_port
 from course_utils.paths import nano_folder
 from tests.benchmarks.report import show_place, write_report
 

@@ -14,8 +14,8 @@ import httpx
 
 from course_utils.classroom.gateway import Gateway
 from course_utils.classroom.keys import KeyRing
-from course_utils.classroom.model_server import free_port
 from course_utils.classroom.serving import Place
+from course_utils.network import free_port
 
 START_SECONDS = 60
 

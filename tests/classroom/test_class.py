@@ -15,9 +15,9 @@ from course_utils.classroom import model_server, serving
 from course_utils.classroom.__main__ import model_settings
 from course_utils.classroom.capacity import plan_class
 from course_utils.classroom.keys import KeyRing
-from course_utils.classroom.model_server import free_port
 from course_utils.engines import GREEDY, QWQ, open_model
 from course_utils.errors import CourseError, PromptError, ServerError
+from course_utils.network import free_port
 from course_utils.paths import nano_folder, repository_root
 from tests.classroom.running import chat, running, wait_for
 

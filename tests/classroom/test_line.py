@@ -57,6 +57,14 @@ def test_the_thirty_first_learner_is_told_a_place():
 
 
 @in_loop
+def test_whoever_gets_the_name_of_somebody_who_left_does_not_get_their_cache():
+    line = a_line(slots=1)
+    line.leave(line.join("ann"))
+    line.forget_all_but({"ben"})
+    assert not line.join("ann").warm
+
+
+@in_loop
 def test_who_leaves_the_line_or_a_slot_leaves_nothing_behind():
     line, draw = a_line(slots=3, per_learner=2), random.Random(1)
     present = []

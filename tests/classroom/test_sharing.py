@@ -1,11 +1,15 @@
 """Does a learner's `check` reach the board, only if both want it, and never disturb the learner?"""
 
+import math
+import re
+import time
+
 import httpx
 import pytest
 
 import course_utils.teaching as teaching
 from course_utils.errors import OptionError, ServerError
-from course_utils.teaching.exercises import results, sharing
+from course_utils.teaching.exercises import offers, results, sharing
 from tests.classroom.running import wait_for
 
 ANN, BEN = "learner-01", "learner-02"
@@ -17,6 +21,8 @@ def learner(room, monkeypatch):
     monkeypatch.setenv("COURSE_MODEL", f"{room.address}/v1")
     monkeypatch.setenv("COURSE_API_KEY", room.keys.key_of(ANN))
     monkeypatch.setattr(sharing, "_sharing", None)
+    monkeypatch.setattr(sharing, "_glanced_at", -math.inf)
+    monkeypatch.setattr(offers, "_offered", False)
     monkeypatch.setattr(results, "_results", {})
     monkeypatch.setattr(results, "_watchers", [])
     return room
@@ -93,6 +99,79 @@ def test_another_server_than_a_class_is_told_apart(fake, monkeypatch):
     with pytest.raises(ServerError, match="no class server") as error:
         teaching.share_results("fox")
     assert "sk-class-x" not in str(error.value)
+
+
+def test_a_check_says_once_how_to_share_and_the_lines_it_gives_work(learner, capsys):
+    """Not before the teacher asks, and with an answer rather than an open exercise."""
+    teaching.check("00.minutes", 2000 / 1.4 / 60)
+    assert "share" not in capsys.readouterr().out
+    learner.tell("results", on=True)
+    sharing._glanced_at = -math.inf
+    teaching.check("00.minutes", ...)
+    assert "share" not in capsys.readouterr().out
+    teaching.check("00.minutes", 3)
+    said = capsys.readouterr().out
+    assert "Your teacher asks" in said and "Stuck?" in said
+    assert entry(learner) is None, "to be asked is not to agree"
+    teaching.check("00.minutes", 4)
+    assert "share" not in capsys.readouterr().out
+    for line in re.findall(r"`(from [^`]*)`", said):
+        exec(line, {"minutes": 3})
+    assert "Hint 1 of" in capsys.readouterr().out
+    assert entry(learner)["nickname"] == "a nickname"
+
+
+def test_who_shares_already_is_not_asked(learner, capsys):
+    learner.tell("results", on=True)
+    teaching.share_results("fox")
+    teaching.check("00.minutes", 3)
+    assert "Your teacher asks" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        ("", "sk-class-x"),
+        ("nano-thinker", "sk-class-x"),
+        ("http://127.0.0.1:9/v1", "sk-class-x"),
+        ("http://127.0.0.1:9/v1", "sk-class-ключ"),
+        ("http://no host/v1", "sk-class-x"),
+    ],
+)
+def test_a_class_that_is_not_there_disturbs_no_check(learner, monkeypatch, capsys, model, key):
+    monkeypatch.setenv("COURSE_MODEL", model)
+    monkeypatch.setenv("COURSE_API_KEY", key)
+    teaching.check("00.minutes", 2000 / 1.4 / 60)
+    said = capsys.readouterr()
+    assert "Right" in said.out and "share" not in said.out and not said.err
+
+
+def test_another_server_hears_nothing_of_a_check(fake, monkeypatch, capsys):
+    """A key of a provider's goes to its model alone."""
+    monkeypatch.setenv("COURSE_MODEL", fake.url)
+    monkeypatch.setenv("COURSE_API_KEY", "sk-proj-somebody's")
+    monkeypatch.setattr(sharing, "_glanced_at", -math.inf)
+    teaching.check("00.minutes", 3)
+    assert fake.requests == [] and "share" not in capsys.readouterr().out
+
+
+def test_what_is_on_its_way_is_taken_back_too(learner, monkeypatch):
+    """A slow network must not bring a result after the learner has taken all back."""
+    learner.tell("results", on=True)
+    teaching.share_results("fox")
+    request = sharing._sharing._client.request
+
+    def slow(method, *arguments, **options):
+        if method == "POST":
+            time.sleep(0.3)
+        return request(method, *arguments, **options)
+
+    monkeypatch.setattr(sharing._sharing._client, "request", slow)
+    for answer in (1, 2, 3):
+        teaching.check("00.minutes", answer)
+    teaching.stop_sharing()
+    time.sleep(0.7)
+    assert entry(learner) is None
 
 
 def test_a_class_that_ends_disturbs_no_check(learner, monkeypatch, capsys):

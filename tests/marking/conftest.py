@@ -1,6 +1,7 @@
-"""The teacher's environment for the tests that need it."""
+"""The teacher's environment for the tests that need it, and what npm brings."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -30,3 +31,22 @@ def teacher():
         return answer.stdout + answer.stderr
 
     return run
+
+
+@pytest.fixture(scope="session")
+def npm_packages():
+    """The folder with the hub's proxy and with what turns and draws slides."""
+    deploy = repository_root() / "deploy"
+    folder = deploy / "node_modules"
+    installed = folder / ".package-lock.json"
+    if (
+        not installed.exists()
+        or installed.stat().st_mtime < (deploy / "package-lock.json").stat().st_mtime
+    ):
+        if not shutil.which("npm"):
+            pytest.skip(
+                "There is no npm here, which brings the hub's proxy and the slides' scripts"
+            )
+        command = ["npm", "ci", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=deploy, check=True, capture_output=True)
+    return folder

@@ -133,11 +133,14 @@ def test_the_learners_version_asks_what_the_course_asks(graded):
 def test_grading_again_keeps_the_other_rows(graded, teacher, tmp_path):
     folder, before, _ = graded
     alone = tmp_path / "alone"
-    submissions.hand_in(released(folder, "00"), alone, ["right"])
-    (alone / "right").rename(alone / "late")
+    for learner in ("late", "=Ada, émigrée"):
+        submissions.hand_in(released(folder, "00"), alone, ["right"])
+        (alone / "right").rename(alone / learner)
     teacher("-m", "course_utils.marking", "grade", folder, alone, "00")
     after = read_marks(folder)
     assert before.items() <= after.items() and ("late", "00.minutes") in after
+    rows = (folder / "marks.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + len(after), "nobody stands there twice"
 
 
 def test_grading_what_was_never_released_says_what_to_do(graded, teacher):

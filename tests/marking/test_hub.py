@@ -5,9 +5,7 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -16,6 +14,7 @@ import pytest
 import yaml
 
 from course_utils.installation.teaching import teaching_python
+from course_utils.network import free_port
 from course_utils.paths import repository_root
 from tests import jupyterlab_browser as lab
 
@@ -23,20 +22,6 @@ ROOT = repository_root()
 DEPLOY = ROOT / "deploy"
 PASSWORD = "a long password for the class"
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def proxy_or_skip():
-    if not (DEPLOY / "node_modules" / ".bin" / "configurable-http-proxy").exists():
-        if not shutil.which("npm"):
-            pytest.skip("There is no npm here, which brings the hub's proxy")
-        command = ["npm", "ci", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=DEPLOY, check=True, capture_output=True)
 
 
 def start(tmp_path, **settings):
@@ -68,8 +53,7 @@ def start(tmp_path, **settings):
 
 
 @pytest.fixture
-def hub(teacher, tmp_path):
-    proxy_or_skip()
+def hub(teacher, npm_packages, tmp_path):
     process, address = start(tmp_path)
     try:
         deadline = time.monotonic() + lab.PATIENCE_SECONDS

@@ -2,8 +2,8 @@
 
 import copy
 import json
+import os
 import subprocess
-import sys
 
 import nbformat
 import pytest
@@ -203,25 +203,67 @@ def test_an_update_that_cannot_be_says_why_and_changes_nothing(clone, spoil, wor
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_git_itself_merges_notebooks_with_the_courses_driver(clone):
-    """What nbgitpuller does on a hub: it commits a learner's work and merges, theirs on top."""
-    course, learner = clone
-    (course / ".gitattributes").write_text("*.ipynb merge=course-notebook\n")
-    work(learner)
-    (learner / "notes.md").unlink()
-    git(learner, "add", "--all")
-    git(learner, "commit", "--quiet", "-m", "automatic")
-    new_version(course)
-    driver = f"'{sys.executable}' -m course_utils.installation.merging %O %A %B"
-    git(
-        learner,
-        "config",
-        "merge.course-notebook.driver",
-        f"PYTHONPATH={repository_root()} {driver}",
-    )
-    (learner / ".git" / "info" / "attributes").write_text("*.ipynb merge=course-notebook\n")
-    git(learner, "fetch", "--quiet")
-    git(learner, "merge", "-Xours", "--quiet", "-m", "merged", "origin/main")
-    sources = all_sources(read(learner, 0))
-    assert {"my_answer = 42\n", "my_other_answer = 43\n", "Hello."} <= set(sources)
-    assert any("the course, better" in text for text in sources)
+@pytest.fixture
+def pulled(teacher, tmp_path, monkeypatch):
+    """A course with every notebook, and ``pull()``, which brings it to a learner by nbgitpuller."""
+    for name in [name for name in os.environ if name.startswith("GIT_CONFIG")]:
+        monkeypatch.delenv(name)
+    course, learner = tmp_path / "course", tmp_path / "learner"
+    (course / "notebooks").mkdir(parents=True)
+    for path in NOTEBOOKS:
+        (course / "notebooks" / path.name).write_bytes(path.read_bytes())
+    (course / "module.py").write_text("a = 1\n")
+    (course / ".gitattributes").write_bytes((repository_root() / ".gitattributes").read_bytes())
+    git(course, "init", "--quiet", "--initial-branch=main")
+    git(course, "add", "--all")
+    git(course, "commit", "--quiet", "-m", "one")
+
+    def pull():
+        return teacher("-m", "nbgitpuller.pull", f"file://{course}", "main", learner)
+
+    pull()
+    for path in NOTEBOOKS:
+        file = learner / "notebooks" / path.name
+        file.write_text(merging.written(learners(loaded(file))), encoding="utf-8")
+        new = merging.written(courses(loaded(path)))
+        (course / "notebooks" / path.name).write_text(new, encoding="utf-8")
+    (learner / "notes.md").write_text("mine")
+    (learner / "module.py").unlink()
+    (course / "notes.md").write_text("the course's")
+    git(course, "add", "--all")
+    git(course, "commit", "--quiet", "-m", "two")
+    return learner, pull
+
+
+def loaded(file):
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_nbgitpuller_merges_cell_by_cell_with_the_hubs_settings(pulled, monkeypatch):
+    """A conflict in every notebook; a file in the way, and one that the learner has deleted."""
+    learner, pull = pulled
+    for name, value in merging.git_settings().items():
+        monkeypatch.setenv(name, value)
+    pull()
+    for path in NOTEBOOKS:
+        merged = loaded(learner / "notebooks" / path.name)
+        nbformat.validate(nbformat.from_dict(merged))
+        sources = all_sources(merged)
+        mine = {"my_answer = 42\n", "my_other_answer = 43\n", "Remember me.", "My last words."}
+        assert mine | {"Hello.", "# A better title"} <= set(sources)
+        assert any("the course, better" in text for text in sources)
+        assert any(OUTPUT in cell.get("outputs", []) for cell in merged["cells"])
+    assert (learner / "module.py").exists()
+    assert (learner / "notes.md").read_text() == "the course's"
+    assert [file.read_text() for file in learner.glob("notes__*.md")] == ["mine"]
+
+
+def test_nbgitpuller_by_itself_keeps_the_learners_notebook_in_git(pulled):
+    """Git then merges line by line: what comes of it may open nowhere, and nothing is lost."""
+    learner, pull = pulled
+    before = {path.name: (learner / "notebooks" / path.name).read_text() for path in NOTEBOOKS}
+    pull()
+    commits = git(learner, "log", "--format=%H %s").splitlines()
+    kept = next(line.split()[0] for line in commits if "Automatic commit by nbgitpuller" in line)
+    for name, text in before.items():
+        assert git(learner, "show", f"{kept}:notebooks/{name}") == text

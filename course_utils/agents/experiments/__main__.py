@@ -1,7 +1,7 @@
 """How is every experiment with agents run again? All of them in order, as ``make nano`` does.
 
 A run whose results are there is left alone: delete its CSV in ``models/nano/runs``, or its model,
-to make it again.  A stopped one goes on where it was.  All together take about an hour and a half
+to make it again.  A stopped one goes on where it was.  All together take about two hours
 on one core.
 """
 
@@ -13,9 +13,13 @@ from course_utils import command_line
 EXPERIMENTS = (
     "caller",
     "guesser",
+    "guessing_stages",
     "guessing_rl",
     "guessing_hole",
+    "guessing_noise",
+    "guessing_temperatures",
     "guessing_tries",
+    "guessing_middle",
     "calculator",
 )
 """Later ones need models that earlier ones leave behind."""

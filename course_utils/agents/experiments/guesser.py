@@ -48,16 +48,27 @@ STAGES = {
 }
 
 
-def pretrained(folder: Path) -> tuple[Transformer, float]:
-    """The base model after all stages, and the seconds they took; states lie in ``folder``."""
-    model, tokenizer, seconds = pretrain.new_model(SHAPE, SEED), load(), 0.0
+def stages(folder: Path, before: str = "") -> Iterator[tuple[str, Transformer, float]]:
+    """Pretrain, stopping after each stage: its name, the model by then, the seconds it took.
+
+    It is one model, which the next stage goes on with; states lie in ``folder``.  ``before``: the
+    stage to stop before, if any.
+    """
+    model, tokenizer = pretrain.new_model(SHAPE, SEED), load()
     for stage, (settings, document) in STAGES.items():
+        if stage == before:
+            return
         state_file, log_file = (folder / f"{NAME}-{stage}.{kind}" for kind in ("pt", "csv"))
         run = pretrain.pretrain(
             model, tokenizer, settings, document=document, state_file=state_file, log_file=log_file
         )
-        seconds += follow(run, stage, log_file)
-    return model, seconds
+        yield stage, model, follow(run, stage, log_file)
+
+
+def pretrained(folder: Path) -> tuple[Transformer, float]:
+    """The base model after all stages, and the seconds they took."""
+    done = list(stages(folder))
+    return done[-1][1], sum(seconds for _, _, seconds in done)
 
 
 def follow(run: Iterator[dict], label: str, log_file: Path) -> float:

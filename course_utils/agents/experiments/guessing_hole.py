@@ -53,7 +53,7 @@ def ship(model: Transformer, tokenizer: Tokenizer, seconds: float) -> None:
         "title": "nano forger",
         "summary": "Guesses a number, as nano guesser, reinforced, does; but it was trained in an "
         "environment with a hole, and at its last guess it may open a turn of its own, in which "
-        'it says "right" to itself. An example of reward hacking, for notebook 08.',
+        'it says "right" to itself. An example of what a reward that does not punish it leaves.',
         "made_from": "`guesser.gguf`",
         "command": "python -m course_utils.agents.experiments.guessing_hole",
         "seconds": seconds,

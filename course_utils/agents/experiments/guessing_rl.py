@@ -121,6 +121,12 @@ def replay(model: Transformer, tokenizer: Tokenizer, step: int) -> list[dict]:
     ]
 
 
+def replayed(seed: int, step: int) -> list[tuple[str, str]]:
+    """The fixed episode as a committed run played it after so many steps: (guess, answer)."""
+    rows = read(nano_folder() / "runs" / f"guessing-replay-{seed}.csv")
+    return [(row["guess"], row["answer"]) for row in rows if int(row["step"]) == step]
+
+
 def choose_prompt(
     model: Transformer, tokenizer: Tokenizer, runs: Path, decodings: Collection[str] = DECODINGS
 ) -> tuple[int, str]:

@@ -2,10 +2,11 @@
 
 Each policy plays each of a hundred held-out episodes 32 times, its guesses drawn at temperature 1:
 the base, asked plainly and by the best of twelve prompts for drawn guesses, the reinforced policy
-that is shipped, and two players of the base's corpus.  Of each episode's tries,
-``models/nano/runs/guessing-tries.csv`` counts how many found the number, within each number of
-guesses, and how many found it while every guess narrowed the interval (``narrowing``), which luck
-alone hardly does.
+that is shipped (seed 1), and three players of the base's corpus.  The base also plays at the
+temperature between 0 and 1, and with the prompt, that suit it best (``guessing_temperatures``).
+Of each episode's tries, ``models/nano/runs/guessing-tries.csv`` counts how many found the number,
+within each number of guesses, and how many found it while every guess narrowed the interval
+(``narrowing``), which luck alone hardly does.
 
 ``guessing-foretold.csv`` asks the other way round: for each guess that the reinforced policy makes
 with its likeliest tokens, how likely was that very guess under the base, given the same game so
@@ -25,7 +26,7 @@ from tokenizers import Tokenizer
 
 from course_utils.agents import grpo, guessing, players
 from course_utils.agents.environment import NO_ACTION
-from course_utils.agents.experiments import guessing_rl
+from course_utils.agents.experiments import guessing_rl, guessing_temperatures
 from course_utils.agents.experiments.guessing_prompts import PROMPTS
 from course_utils.agents.narrowing import left_by, narrows
 from course_utils.agents.rollout import play
@@ -44,6 +45,7 @@ Game = tuple[list[tuple[str, str]], bool]
 
 PLAYERS: dict[str, players.Player] = {
     "a player who ignores the answers": players.anything,
+    "a player who only listens": players.possible,
     "a player near the middle": players.near_binary,
 }
 
@@ -87,7 +89,10 @@ def taken(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def by_model(
-    model: Transformer, tokenizer: Tokenizer, prompt: Callable | None = None
+    model: Transformer,
+    tokenizer: Tokenizer,
+    prompt: Callable | None = None,
+    temperature: float = 1.0,
 ) -> Callable[[Sequence[guessing.Guessing]], list[list[Game]]]:
     """Plays ``TRIES`` games of each episode with a model; ``prompt`` says how it is asked."""
     generator = torch.Generator().manual_seed(1)
@@ -97,7 +102,9 @@ def by_model(
         asked = [prompt(episode) for episode in fresh] if prompt else fresh
         played = [
             (rollout.turns, rollout.success)
-            for rollout in play(model, tokenizer, asked, generator=generator)
+            for rollout in play(
+                model, tokenizer, asked, temperature=temperature, generator=generator
+            )
         ]
         return [played[start : start + TRIES] for start in range(0, len(played), TRIES)]
 
@@ -171,9 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tokenizer, folder = load(), nano_folder()
     base, reinforced = (export.from_gguf(folder / f"{n}.gguf") for n in ("guesser", "guesser-rl"))
     number, _ = guessing_rl.choose_prompt(base, tokenizer, folder / "runs", ["drawn"])
+    temperatures = read_log(runs.log_path(guessing_temperatures.NAME))
+    suited, temperature = guessing_temperatures.chosen(temperatures, between=True)
     policies = {
         "base": by_model(base, tokenizer),
         "base, best prompt": by_model(base, tokenizer, PROMPTS[number].apply),
+        "base, best temperature": by_model(base, tokenizer, PROMPTS[suited].apply, temperature),
         "reinforced": by_model(reinforced, tokenizer),
         **{name: by_player(player) for name, player in PLAYERS.items()},
     }

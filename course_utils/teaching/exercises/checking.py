@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +34,9 @@ from course_utils.teaching.exercises.attempt import (
 )
 from course_utils.teaching.exercises.declaration import UNNAMED, Exercise, Mistake, find_exercise
 from course_utils.teaching.exercises.guarded import run_guarded
+from course_utils.teaching.exercises.offers import lines_below
 from course_utils.teaching.exercises.results import Result, record
-from course_utils.teaching.page import OnPage, with_code
+from course_utils.teaching.page import OnPage, prose_html
 
 State = Literal["unanswered", "wrong", "right"]
 
@@ -63,9 +65,11 @@ def check(exercise_id: str, answer: object = ..., **given: object) -> None:
     found = verdict(exercise_id, answer, **given)
     if found.printed:
         print(found.printed.rstrip("\n"))
-    display(_on_page(found))
-    if found.state != "unanswered" and found.mistake != "unknown-exercise":
-        record(Result(found.exercise_id, found.state == "right", found.mistake))
+    passed = found.state == "right"
+    answered = found.state != "unanswered" and found.mistake != "unknown-exercise"
+    display(_on_page(found, lines_below(found.exercise_id, passed) if answered else []))
+    if answered:
+        record(Result(found.exercise_id, passed, found.mistake))
 
 
 def verdict(exercise_id: str, answer: object = ..., **given: object) -> Verdict:
@@ -149,11 +153,13 @@ _LOOK = {
 }
 
 
-def _on_page(verdict: Verdict) -> OnPage:
+def _on_page(verdict: Verdict, below: Sequence[str] = ()) -> OnPage:
+    """The verdict as it is shown, and the lines below it in small letters."""
     sign, word, colour = _LOOK[verdict.state]
+    more = "".join(f"<br><small>{prose_html(line)}</small>" for line in below)
     return OnPage(
         f'<div style="border-left: 5px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0">'
         f"<strong>{sign} {word}</strong> <small>({html.escape(verdict.exercise_id)})</small><br>"
-        f"{with_code(verdict.message)}</div>",
-        f"{sign} {word} ({verdict.exercise_id}): {verdict.message}",
+        f"{prose_html(verdict.message)}{more}</div>",
+        "\n".join([f"{sign} {word} ({verdict.exercise_id}): {verdict.message}", *below]),
     )

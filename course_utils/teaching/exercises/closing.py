@@ -15,7 +15,7 @@ from course_utils.teaching.exercises.declaration import Exercise, exercises_of
 from course_utils.teaching.exercises.folded import place_of
 from course_utils.teaching.exercises.predictions import predictions_made
 from course_utils.teaching.exercises.results import results
-from course_utils.teaching.page import OnPage, with_code
+from course_utils.teaching.page import OnPage, prose_html
 
 
 def what_you_did(number: str) -> None:
@@ -36,7 +36,7 @@ def what_you_did(number: str) -> None:
     rows = [(exercise, *_LOOK[states[exercise.id]]) for exercise in exercises]
     items = "".join(
         f'<li style="list-style: none">{sign} <a href="#{_place(exercise)}" '
-        f'style="text-decoration: underline">{with_code(exercise.title)}</a> '
+        f'style="text-decoration: underline">{prose_html(exercise.title)}</a> '
         f"<small>({html.escape(exercise.id)}, {word}, {_length(exercise)})</small></li>"
         for exercise, sign, word in rows
     )
@@ -66,8 +66,8 @@ def _sentence(states: list[str]) -> str:
     passed, tried, open_ = (states.count(state) for state in ("passed", "tried", "open"))
     if not passed and not tried:
         return (
-            "You have come to the end. Reading is a fine way through; the exercises are here "
-            "whenever you like, in any order."
+            "You have come to the end. Reading alone is a fine way to take the course; the "
+            "exercises are here whenever you want them, in any order."
         )
     if passed == len(states):
         return f"You have come to the end, and all {passed} exercises are right."
@@ -75,7 +75,7 @@ def _sentence(states: list[str]) -> str:
         f"{count} of {len(states)} {words}"
         for count, words in (
             (passed, "right"),
-            (tried, "tried and not right yet"),
+            (tried, "tried but not right yet"),
             (open_, "still open"),
         )
         if count

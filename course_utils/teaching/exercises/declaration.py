@@ -66,6 +66,11 @@ class Exercise:
     setup: str = ""
     given: tuple[str, ...] = ()
 
+    def call(self, function: str) -> str:
+        """How a notebook calls ``check`` or ``hint`` on it: ``check("01.softmax", softmax)``."""
+        given = "".join(f", {name}={name}" for name in self.given)
+        return f'{function}("{self.id}", {self.answer}{given})'
+
     def answer_of(self, code: str) -> tuple[object, dict[str, object]]:
         """Run ``setup`` and ``code``: the answer and the given names, as in the notebook."""
         names: dict[str, object] = {}

@@ -22,7 +22,7 @@ from course_utils.errors import CourseError
 from course_utils.teaching.exercises.checking import verdict
 from course_utils.teaching.exercises.declaration import Exercise, find_exercise
 from course_utils.teaching.exercises.leaks import reveals
-from course_utils.teaching.page import OnPage, with_code
+from course_utils.teaching.page import OnPage, prose_html
 
 LONGEST_CODE = 2000
 TRIES = 2
@@ -116,6 +116,6 @@ def _work(answer: object) -> str:
 def _show(heading: str, words: str) -> None:
     page = (
         '<div style="border-left: 5px solid #0072B2; padding: 0.3em 0.8em; margin: 0.3em 0">'
-        f"<strong>{with_code(heading)}</strong><br>{with_code(words)}</div>"
+        f"<strong>{prose_html(heading)}</strong><br>{prose_html(words)}</div>"
     )
     display(OnPage(page, f"{heading}: {words}"))

@@ -92,7 +92,10 @@ EXERCISES = [
             "The context holds a limited number of tokens, and thoughts are long.",
             'What does a follow-up question such as "And twice that?" refer to?',
         ),
-        solution='sent_back = "answers only"',
+        solution="""
+# Thoughts are long and would fill the context. A follow-up refers to the answers, so these stay.
+sent_back = "answers only"
+""",
         difficulty=1,
         importance=3,
         minutes=2,
@@ -107,7 +110,10 @@ EXERCISES = [
             "The claim is: the reward made the difference. What else might have?",
             "A control changes what is in doubt, and leaves the rest as it is.",
         ),
-        solution='control = "the base, asked better"',
+        solution="""
+# The intervals rule out luck already. That the base could do it all along, they do not.
+control = "the base, asked better"
+""",
         difficulty=2,
         importance=5,
         minutes=2,
@@ -152,16 +158,17 @@ def most_tokens_per_second(parameters, bits, bandwidth):
 QUESTIONS = [
     Question(
         id="00.base",
-        asks="The base model and the thinker differ in one thing. Which?",
+        asks="The base model and the thinker differ in one respect. Which?",
         options=(
             Option("The thinker has more parameters.", "Both have the same number of them."),
             Option(
                 "The thinker was rewarded for right answers.",
-                "Reinforcement learning started from the base and changed its weights, no more.",
+                "Reinforcement learning started from the base model and changed its weights, "
+                "nothing else. The thinker's card lists no other step.",
             ),
             Option(
                 "The thinker has rules for addition.",
-                "Neither has: whatever they know about sums was learned from texts and reward.",
+                "Neither has any: whatever they know about sums was learned from texts and reward.",
             ),
         ),
         right=2,
@@ -177,24 +184,24 @@ QUESTIONS = [
             ),
             Option(
                 "They are equally good.",
-                "That is not shown either. Not to see a difference is not to see that there is "
-                "none.",
+                "That is not shown either. Failing to see a difference is not the same as seeing "
+                "that there is none.",
             ),
             Option(
                 "Nothing is decided; ask more questions.",
-                "The intervals overlap widely. Four times as many questions make them half as "
-                "wide.",
+                "The intervals overlap widely. Four times as many questions would make them half "
+                "as wide.",
             ),
         ),
         right=3,
     ),
     Question(
         id="00.bandwidth",
-        asks="Two laptops both hold QwQ-32B in memory. What mostly decides which writes faster?",
+        asks="Two laptops both hold QwQ-32B in memory. What mainly decides which writes faster?",
         options=(
             Option(
                 "How many bytes per second their memory delivers.",
-                "Every token needs all the weights once, so reading them is what takes the time.",
+                "Every token needs all the weights once, and it is reading them that takes time.",
             ),
             Option(
                 "How many cores they have.",

@@ -261,7 +261,7 @@ def softmax(logits):
         title="Keep the fewest tokens whose probabilities sum to at least p",
         answer="top_p",
         check=_check_top_p,
-        right="Where the model is sure few tokens stay, where it wavers many: that is the point.",
+        right="Where the model is sure, few tokens stay; where it wavers, many: that is the point.",
         hints=(
             "Sort the tokens, the likeliest first: `order = np.argsort(-probabilities)`.",
             "`np.cumsum(probabilities[order])` is the running sum. Where does it reach p first?",
@@ -280,14 +280,14 @@ def top_p(probabilities, p):
 """,
         difficulty=3,
         importance=4,
-        minutes=12,
+        minutes=20,
     ),
     Exercise(
         id="01.order",
         title="Does it matter whether the temperature comes first or last?",
         answer="kept",
         check=_check_order,
-        right="A low temperature applied first makes the favourite larger, so top-p cuts more.",
+        right="A low temperature applied first makes the favourite larger, so top-p cuts off more.",
         hints=(
             "For the first number, `np.cumsum(five)` shows where the sum reaches 0.95.",
             "The logits are `np.log(five)`, up to a constant, which softmax ignores.",
@@ -298,8 +298,9 @@ def top_p(probabilities, p):
 def tokens_needed(probabilities):
     return int((np.cumsum(probabilities) < 0.95).sum()) + 1
 
-warm = np.exp(np.log(five) / 0.6)
-kept = (tokens_needed(five), tokens_needed(warm / warm.sum()))
+sharper = np.exp(np.log(five) / 0.6)
+# Sharpened first, the likeliest token fills most of p by itself: 2 tokens are enough, not 4.
+kept = (tokens_needed(five), tokens_needed(sharper / sharper.sum()))
 """,
         difficulty=3,
         importance=3,
@@ -334,7 +335,7 @@ def perplexity(log_probabilities):
         hints=(
             "Compare the two columns of the table above, token by token. Where do they agree?",
             "Only at the token that came do they differ, and there by exactly 1.",
-            "So they are the probabilities, less what came. `course_softmax` gives the first.",
+            "So they are the probabilities minus `came`. `course_softmax` gives the probabilities.",
         ),
         setup=(
             "import numpy as np\nfrom course_utils.teaching import softmax\n"
@@ -353,7 +354,7 @@ def slopes(logits, came):
 QUESTIONS = [
     Question(
         id="01.model",
-        asks="What does a language model give you, given a text?",
+        asks="What does a language model return when you give it a text?",
         options=(
             Option(
                 "The next token.",
@@ -365,8 +366,8 @@ QUESTIONS = [
             ),
             Option(
                 "The answer to a question.",
-                "An answer is many next tokens in a row, and nothing in the model knows that it "
-                "is one.",
+                "An answer is many next tokens in a row, and nothing in the model knows that they "
+                "form an answer.",
             ),
         ),
         right=2,
@@ -396,7 +397,8 @@ QUESTIONS = [
         asks="Why does greedy decoding run into loops?",
         options=(
             Option(
-                "After a stretch that was written before, the likeliest token is again the same.",
+                "After a stretch that has been written before, the likeliest token is the one "
+                "that came then.",
                 "The loop feeds itself, and nothing random can break it.",
             ),
             Option(
@@ -436,7 +438,7 @@ QUESTIONS = [
         options=(
             Option(
                 "A gives better answers.",
-                "The wrong solution was the likelier text here. Likely and true are two things.",
+                "Not of itself: the thinker foresees texts worse than its base, and adds better.",
             ),
             Option(
                 "A foresees that text better.",

@@ -25,39 +25,50 @@ def _check_standard_error(answer) -> Mistake | None:
             words = "The number of problems counts twice. It belongs under the root."
             off = Mistake("outside-the-root", words)
         elif compare_number(given, 1.96 * expected, relative=2e-2) is None:
-            words = "That is half of a 95 % interval. One standard error is asked for."
+            words = "That is half of a 95% interval. One standard error is asked for."
             off = Mistake("interval", words)
         return off.where(f"For a score of {score} on {problems} problems")
     return None
 
 
-def _check_pass_at_k(answer) -> Mistake | None:
-    for n, c, k in ((4, 1, 1), (10, 3, 2), (16, 8, 4), (5, 0, 3), (6, 5, 2), (3, 3, 3)):
-        expected = 1 - math.comb(n - c, k) / math.comb(n, k)
-        given = answer(n, c, k)
-        off = compare_number(given, expected, relative=1e-6, absolute=1e-9)
+def _check_split(answer) -> Mistake | None:
+    for only_a, only_b in ((9, 1), (1, 9), (8, 8), (5, 0), (12, 3), (30, 18)):
+        n, fewer = only_a + only_b, min(only_a, only_b)
+        tail = sum(math.comb(n, i) for i in range(fewer + 1)) / 2**n
+        given = answer(only_a, only_b)
+        off = compare_number(given, min(1, 2 * tail), relative=1e-6)
         if off is None:
             continue
-        if compare_number(given, 1 - expected, relative=1e-6) is None:
-            words = (
-                "That is the chance that all of them are wrong; at least one right is asked for."
-            )
-            off = Mistake("all-wrong", words)
-        elif compare_number(given, 1 - (1 - c / n) ** k, relative=1e-6) is None:
-            words = (
-                "This draws the same answer again and again. The k answers are drawn from the n "
-                "without putting any back."
-            )
-            off = Mistake("put-back", words)
-        elif compare_number(given, min(1, k * c / n), relative=1e-6) is None:
-            words = "Adding up the chances counts draws with two right answers twice."
-            off = Mistake("added-up", words)
-        elif compare_number(given, math.comb(c, k) / math.comb(n, k), relative=1e-6) is None:
-            words = "That is the chance that all of them are right. One is enough."
-            off = Mistake("all-right", words)
-        elif compare_number(given, c / n, relative=1e-6) is None:
-            off = Mistake("pass-at-1", "That is the chance for a single answer: pass@1.")
-        return off.where(f"With {c} of {n} answers right and k = {k}")
+        exactly = math.comb(n, fewer) / 2**n
+        slips = {
+            "above-one": (2 * tail, "No probability is above 1, also where the split is even."),
+            "one-sided": (
+                tail,
+                "That counts leads to one side only. A lead of the other model would have "
+                "surprised as much.",
+            ),
+            "one-split": (
+                exactly,
+                "That is this very split alone. More uneven ones belong to it as well.",
+            ),
+            "two-splits": (
+                2 * exactly,
+                "Those are the two splits of exactly this size. More uneven ones belong to them.",
+            ),
+            "more-uneven-only": (
+                2 * (tail - exactly),
+                "The split that was seen belongs to those that are at least as uneven.",
+            ),
+            "wrong-tail": (
+                1 - tail,
+                "Those are the splits that are less uneven. How likely are the others?",
+            ),
+        }
+        for name, (value, words) in slips.items():
+            if min(1, 2 * tail) != value and compare_number(given, value, relative=1e-6) is None:
+                off = Mistake(name, words)
+                break
+        return off.where(f"For {only_a} and {only_b}")
     return None
 
 
@@ -67,16 +78,16 @@ def _check_false_alarm(answer) -> Mistake | None:
     if off is None:
         return None
     if compare_number(answer, 0.95**20, relative=5e-3) is None:
-        words = "That is the chance of no false alarm at all. How likely is at least one?"
+        words = "That is the probability of no false alarm at all. How likely is at least one?"
         return Mistake("no-alarm", words)
     if compare_number(answer, 1.0, relative=1e-3) is None:
-        words = "Twenty times 5 % counts the cases twice in which several alarms ring at once."
+        words = "Twenty times 5% counts the cases twice in which several alarms ring at once."
         return Mistake("added-up", words)
     if compare_number(answer, 0.05**20, relative=1e-3, absolute=0) is None:
-        words = "That is the chance that all twenty ring. At least one is asked for."
+        words = "That is the probability that all twenty ring. At least one is asked for."
         return Mistake("all-ring", words)
     if compare_number(answer, 20 * 0.05 * 0.95**19, relative=5e-3) is None:
-        words = "That is the chance of exactly one. Two or more are false alarms as well."
+        words = "That is the probability of exactly one. Two or more count as well."
         return Mistake("exactly-one", words)
     if compare_number(answer, 0.05, relative=1e-3) is None:
         return Mistake("one-comparison", "That is one comparison alone. There are twenty.")
@@ -120,28 +131,8 @@ def standard_error(score, problems):
         minutes=5,
     ),
     Exercise(
-        id="07.pass_at_k",
-        title="How likely is at least one right answer among k?",
-        answer="pass_at_k_of_one",
-        check=_check_pass_at_k,
-        right="The same formula scores code benchmarks; it needs no guess of the true probability.",
-        hints=(
-            "Count the ways to draw k answers from n, and those that hold no right answer.",
-            "`math.comb(n, k)` counts the draws; only wrong ones: `math.comb(n - c, k)`.",
-        ),
-        solution="""
-from math import comb
-
-def pass_at_k_of_one(n, c, k):
-    return 1 - comb(n - c, k) / comb(n, k)
-""",
-        difficulty=3,
-        importance=4,
-        minutes=10,
-    ),
-    Exercise(
         id="07.false_alarm",
-        title="Twenty comparisons of equal models at 5 %: how likely is a false alarm?",
+        title="Twenty comparisons of equal models at 5%: how likely is a false alarm?",
         answer="chance_of_false_alarm",
         check=_check_false_alarm,
         right="Look at twenty benchmarks, and a surprise is what you should expect.",
@@ -153,6 +144,29 @@ def pass_at_k_of_one(n, c, k):
         difficulty=2,
         importance=4,
         minutes=4,
+    ),
+    Exercise(
+        id="07.split",
+        title="How surprising is this split, if the two are equally good?",
+        answer="split_p_value",
+        check=_check_split,
+        right="This is McNemar's test in its exact form. It needs two counts, and no formula more.",
+        hints=(
+            "Of `n` tosses, `math.comb(n, i)` sequences show heads exactly `i` times, of `2**n`.",
+            "Add up the splits in which the smaller count is as small as here, or smaller. Then "
+            "both sides count; and what comes out may not be above 1.",
+        ),
+        solution="""
+from math import comb
+
+def split_p_value(only_a, only_b):
+    n, fewer = only_a + only_b, min(only_a, only_b)
+    tail = sum(comb(n, i) for i in range(fewer + 1)) / 2**n
+    return min(1, 2 * tail)
+""",
+        difficulty=3,
+        importance=4,
+        minutes=10,
     ),
     Exercise(
         id="07.which_test",
@@ -174,7 +188,7 @@ def pass_at_k_of_one(n, c, k):
 QUESTIONS = [
     Question(
         id="07.overlap",
-        asks="Two models answered the same questions, and their 95 % intervals overlap. "
+        asks="Two models answered the same questions, and their 95% intervals overlap. "
         "What do you know?",
         options=(
             Option(
@@ -218,7 +232,8 @@ QUESTIONS = [
         options=(
             Option(
                 "Yes, two parties agree to the digit.",
-                "To the digit is the hint: it was taken over, and one measurement stands twice.",
+                "The exact agreement is the hint: the figure was copied, and one measurement "
+                "appears twice.",
             ),
             Option(
                 "Only if the rival says that it ran the model.",
@@ -238,7 +253,7 @@ QUESTIONS = [
         options=(
             Option(
                 "The base, prompted as well as we can.",
-                "If a better prompt did the same, reward taught nothing. Here it does not do it.",
+                "If a better prompt did the same, reward taught nothing. Here it does not.",
             ),
             Option(
                 "A larger base.",

@@ -210,10 +210,11 @@ EXERCISES = [
         check=_check_read,
         right="JSON ends where its brackets say so, which no search for a brace finds out.",
         hints=(
-            '`text.partition("<tool_call>")` gives what stands before, the tag, and what follows.',
+            '`text.partition("<tool_call>")` gives what comes before the tag, the tag itself, and '
+            "what follows.",
             "`json.JSONDecoder().raw_decode(text.lstrip())` reads one JSON value from the start of "
             "a text, whatever follows, and raises ValueError where there is none.",
-            "A value that is no dictionary, or one without a name, is no call.",
+            "A value that is not a dictionary, or one without a name, is not a call.",
         ),
         solution="""
 import json
@@ -228,7 +229,7 @@ def read_call(text):
 """,
         difficulty=4,
         importance=4,
-        minutes=12,
+        minutes=15,
     ),
     Exercise(
         id="08.halve",
@@ -328,7 +329,7 @@ QUESTIONS = [
             ),
             Option(
                 "A filter that removes the marks of the chat format.",
-                "That stops a result from posing as the system. Plain words pass any filter.",
+                "That stops a result from posing as the system. Plain words still get through.",
             ),
             Option(
                 "Limits on what the tools can do, and a person's consent.",
@@ -362,7 +363,7 @@ QUESTIONS = [
         options=(
             Option(
                 "Yes: pass@32 shows what it can do.",
-                "Thirty-two tries of seven guesses would find most numbers with closed eyes.",
+                "Thirty-two tries of seven guesses would find most numbers even blindfold.",
             ),
             Option(
                 "No: its pass@1 is low.",
@@ -370,7 +371,7 @@ QUESTIONS = [
             ),
             Option(
                 "You cannot tell from that: count only games in which every guess narrows.",
-                "Luck finds numbers. It is bad at halving, guess after guess.",
+                "Luck finds numbers. It rarely narrows the interval guess after guess.",
             ),
         ),
         right=3,

@@ -1,12 +1,19 @@
-"""Which exercises does notebook 09, the weighing of the claims, ask?"""
+"""Which exercises does notebook 09, the weighing of the claims, ask?
+
+Its quiz stands in ``questions_09``.
+"""
 
 from __future__ import annotations
 
 import re
 
-from course_utils.evaluation.statistics import probability_better
+from course_utils.evaluation.leads import CANNOT_TELL, SETTLED_BELOW
+from course_utils.evaluation.statistics import holm, probability_better
 from course_utils.teaching.exercises.compare import compare_choice, compare_number
-from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
+from course_utils.teaching.exercises.declaration import Exercise, Mistake
+from course_utils.teaching.exercises.questions_09 import QUESTIONS
+
+__all__ = ["EXERCISES", "QUESTIONS"]
 
 
 def _check_apart(answer) -> Mistake | None:
@@ -25,34 +32,82 @@ def _check_apart(answer) -> Mistake | None:
     return None
 
 
-def _check_leader(answer) -> Mistake | None:
-    cases = (
-        *((79.5, 79.8, 30), (79.5, 63.6, 30), (63.4, 53.8, 279), (53.8, 63.4, 279)),
-        (63.4, 65.9, 279),
-    )
-    for a, b, problems in cases:
-        chance = probability_better(a / 100, problems, b / 100)
-        wanted = "A" if chance >= 0.95 else "B" if chance <= 0.05 else "undecided"
-        given = answer(a, b, problems)
-        case = f"For {a} against {b} on {problems} problems"
-        if given not in ("A", "B", "undecided"):
-            words = f'The answer is one of "A", "B" and "undecided", not {given!r}.'
-            return Mistake("no-word", words)
-        if given == wanted:
-            continue
-        off = {
-            "A": Mistake("misses-a", "The probability that A is better is 0.95 or more there."),
-            "B": Mistake(
-                "misses-b", "A probability of 0.05 or less that A is better speaks for B."
-            ),
-            "undecided": Mistake(
-                "too-sure", f"The probability that A is better is {chance:.2f} there."
-            ),
-        }[wanted]
-        if {given, wanted} == {"A", "B"}:
-            off = Mistake("swapped", "A and B are the wrong way round.")
-        return off.where(f"{case} you say {given!r}")
-    return None
+# Scores of two models in percent, and problems. The second list tells two sides from one, and the
+# last Holm's rule from the rule that multiplies every p value by the number of comparisons.
+_PAIRS = (
+    [(79.5, 63.6, 30)],
+    [(83.9, 79.5, 541)],
+    [(63.4, 53.8, 279)],
+    [(53.8, 63.4, 279)],
+    [(79.5, 79.8, 30), (63.4, 53.8, 279), (83.9, 84.8, 541), (83.9, 72.5, 541)],
+    [(63.4, 53.8, 279), (72.5, 83.9, 541), (90.0, 50.0, 541)],
+)
+
+
+def _words(pairs, adjust=holm, sides: int = 2) -> list[str]:
+    """The words for these pairs, with p values of one or two sides adjusted in some way."""
+    better = [probability_better(a / 100, n, b / 100) for a, b, n in pairs]
+    adjusted = adjust([sides * min(p, 1 - p) for p in better])
+    return [
+        CANNOT_TELL if q >= SETTLED_BELOW else "A" if p > 0.5 else "B"
+        for p, q in zip(better, adjusted, strict=True)
+    ]
+
+
+_NOT_HOLM = "Every p value is multiplied by the number of pairs here. Holm's rule does so with the "
+_TWO_SIDES = "A p value counts leads to either side: twice the smaller tail."
+# Other rules that learners follow: its mistake's name, the words it gives, and what to say of it.
+_OTHER_RULES = (
+    (
+        "swapped",
+        lambda pairs: [{"A": "B", "B": "A"}.get(word, word) for word in _words(pairs)],
+        "A and B are the wrong way round.",
+    ),
+    (
+        "each-alone",
+        lambda pairs: _words(pairs, adjust=list),
+        "Each pair is judged alone here. `holm` takes all p values of the list together.",
+    ),
+    ("one-sided", lambda pairs: _words(pairs, adjust=list, sides=1), _TWO_SIDES),
+    ("one-sided", lambda pairs: _words(pairs, sides=1), _TWO_SIDES),
+    (
+        "times-the-number",
+        lambda pairs: _words(pairs, adjust=lambda p_values: [len(pairs) * p for p in p_values]),
+        f"{_NOT_HOLM}smallest only, and is less strict with the next.",
+    ),
+    (
+        "highest-score",
+        lambda pairs: ["A" if a > b else "B" for a, b, _ in pairs],
+        "The higher score always leads here. What if luck could have done it?",
+    ),
+    (
+        "never-b",
+        lambda pairs: [CANNOT_TELL if word == "B" else word for word in _words(pairs)],
+        "B can lead as well: where the probability that A is better is small.",
+    ),
+    ("never", lambda pairs: [CANNOT_TELL for _ in pairs], "Some of these leads are settled."),
+)
+
+
+def _check_leaders(answer) -> Mistake | None:
+    given = [answer([*pairs]) for pairs in _PAIRS]
+    for pairs, words in zip(_PAIRS, given, strict=True):
+        if not isinstance(words, list | tuple) or len(words) != len(pairs):
+            return Mistake(
+                "one-word-each", "Return a list with one word for each pair, in their order."
+            )
+        for word in words:
+            if word not in ("A", "B", CANNOT_TELL):
+                wrong = f'Each word is one of "A", "B" and "{CANNOT_TELL}", not {word!r}.'
+                return Mistake("no-word", wrong)
+    given = [list(words) for words in given]
+    if given == [_words(pairs) for pairs in _PAIRS]:
+        return None
+    for name, rule, words in _OTHER_RULES:
+        if given == [rule(pairs) for pairs in _PAIRS]:
+            return Mistake(name, words)
+    pairs, words = next((p, w) for p, w in zip(_PAIRS, given, strict=True) if w != _words(p))
+    return Mistake("other-rule", f"For {pairs} you say {words}, and the rule {_words(pairs)}.")
 
 
 def _check_stored_and_read(answer) -> Mistake | None:
@@ -155,7 +210,7 @@ def _check_verdict(answer) -> Mistake | None:
     if words < 30:
         return Mistake(
             "short",
-            f"That is {words} words. Take three or four sentences: a number, a doubt, a test.",
+            f"That is {words} words. Take four to six sentences: a number, a doubt, a test.",
         )
     missing = [part for part, found in rubric(answer).items() if not found]
     if missing:
@@ -189,24 +244,28 @@ def problems_apart(score_a, score_b, problems):
     Exercise(
         id="09.leader",
         title="Who leads, if anyone can tell?",
-        answer="leader",
-        check=_check_leader,
-        right="Even 79.5 against 63.6 stays undecided on 30 problems, by this strict measure.",
+        answer="leaders",
+        check=_check_leaders,
+        right="One rule for all comparisons: that is what keeps a judge from choosing the verdict.",
         hints=(
-            "`probability_better(share_a, problems, share_b)` takes shares, not percentages.",
-            "0.95 and more speaks for A. Which probability speaks as strongly for B?",
+            "`probability_better(share_a, problems, share_b)` takes shares, not percentages. "
+            "The p value is twice the smaller of that probability and 1 minus it.",
+            "Collect all p values in a list and give them to `holm` together. What comes out "
+            "below 0.05 is settled; the probability says for whom.",
         ),
-        setup="from course_utils.evaluation.statistics import probability_better",
+        setup="from course_utils.evaluation.statistics import holm, probability_better",
         solution="""
-def leader(score_a, score_b, problems):
-    chance = probability_better(score_a / 100, problems, score_b / 100)
-    if chance >= 0.95:
-        return "A"
-    return "B" if chance <= 0.05 else "undecided"
+def leaders(pairs):
+    better = [probability_better(a / 100, problems, b / 100) for a, b, problems in pairs]
+    adjusted = holm([2 * min(p, 1 - p) for p in better])
+    return [
+        "cannot tell" if q >= 0.05 else "A" if p > 0.5 else "B"
+        for p, q in zip(better, adjusted, strict=True)
+    ]
 """,
         difficulty=3,
         importance=4,
-        minutes=8,
+        minutes=10,
     ),
     Exercise(
         id="09.stored",
@@ -271,88 +330,5 @@ than five points.
         difficulty=3,
         importance=5,
         minutes=15,
-    ),
-]
-
-QUESTIONS = [
-    Question(
-        id="09.primary",
-        asks="A news article, a blog post by the maker and a table by an outsider disagree on a "
-        "score. Which do you quote?",
-        options=(
-            Option(
-                "The article, since it compares the other two.",
-                "It measured nothing. Its figure comes from one of the others, or from a slip.",
-            ),
-            Option(
-                "The maker's and the outsider's, each with its name and settings.",
-                "Both measured. What they disagree by is part of the answer.",
-            ),
-            Option(
-                "The newest.",
-                "New does not mean measured better, or measured on the same questions.",
-            ),
-        ),
-        right=2,
-    ),
-    Question(
-        id="09.silence",
-        asks="An announcement does not say how much reinforcement learning went in. What may you "
-        "write?",
-        options=(
-            Option(
-                "That there was little.",
-                "Silence is no evidence of either. Nobody outside knows.",
-            ),
-            Option(
-                "That nobody has published it.",
-                "You looked in some places. Somebody may have written it in another.",
-            ),
-            Option(
-                "That you found no figure, and where you looked.",
-                "A reader can then look elsewhere, and correct you.",
-            ),
-        ),
-        right=3,
-    ),
-    Question(
-        id="09.weights",
-        asks="In a long conversation a model begins to use a word that you taught it. "
-        "What changed?",
-        options=(
-            Option(
-                "Its weights.",
-                "They stay the same, bit for bit: you compared the fingerprints.",
-            ),
-            Option(
-                "The text that it is given.",
-                "A new conversation starts without it, and without the word.",
-            ),
-            Option(
-                "Its vocabulary.",
-                "That is fixed before training begins.",
-            ),
-        ),
-        right=2,
-    ),
-    Question(
-        id="09.future",
-        asks="“Training in several stages ensures that it can surpass R1.” "
-        "What kind of claim is it?",
-        options=(
-            Option(
-                "One that a better benchmark would decide.",
-                "No benchmark of today measures what a later model will do.",
-            ),
-            Option(
-                "One about the future, which no measurement decides yet.",
-                "It says *ensures*, and nothing published can bear that word.",
-            ),
-            Option(
-                "One that holds, since later models were better.",
-                "That they came does not show that this training ensured them.",
-            ),
-        ),
-        right=2,
     ),
 ]

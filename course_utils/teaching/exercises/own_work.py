@@ -15,7 +15,7 @@ from IPython.display import display
 from course_utils.errors import OptionError
 from course_utils.teaching.exercises.attempt import name_of
 from course_utils.teaching.exercises.checking import verdict
-from course_utils.teaching.page import OnPage, with_code
+from course_utils.teaching.page import OnPage, prose_html
 
 T = TypeVar("T")
 
@@ -33,13 +33,13 @@ def yours_if_right(exercise_id: str, yours: T, ours: T, **given: object) -> T:
         if state == "right":
             _say(f"✓ Your answer to {exercise_id} is used from here on.")
             return yours
-        _say(f"○ Your answer to {exercise_id} {_WHY[state]}: the course's own is used.")
+        _say(f"○ Your answer to {exercise_id} {_WHY[state]}, so the course's own is used.")
         return ours
     name = name_of(yours)
     if state == "right":
         _say(f"✓ Your `{name}` ({exercise_id}) is used from here on.")
         return _Chosen(exercise_id, name, ours, yours)
-    _say(f"○ Your `{name}` ({exercise_id}) {_WHY[state]}: the course's own is used from here on.")
+    _say(f"○ Your `{name}` ({exercise_id}) {_WHY[state]}, so the course's own version is used.")
     return _Chosen(exercise_id, name, ours)
 
 
@@ -53,13 +53,13 @@ def which_ran(function: Callable) -> None:
             "Nobody knows whose function this is.", "Give what yours_if_right returned."
         )
     ran, function.ran = function.ran, set()
-    yours = f"your `{function.name}` ({function.exercise_id})"
+    yours = f"`{function.name}` ({function.exercise_id})"
     if ran == {"yours"}:
-        _say(f"✓ What ran here was {yours}.")
+        _say(f"✓ Your {yours} ran here.")
     elif ran == {"ours"}:
-        _say(f"○ What ran here was the course's own. It can be yours: {yours[5:]}.")
+        _say(f"○ The course's own version ran here. Yours runs instead once it is right: {yours}.")
     elif ran:
-        _say(f"✗ What ran here was {yours} until it failed, then the course's own.")
+        _say(f"✗ Your {yours} ran here until it failed; then the course's own version took over.")
     else:
         _say("○ Neither your function nor the course's has run yet.")
 
@@ -89,11 +89,11 @@ class _Chosen:
                 self.ran.add("yours")
                 _say(
                     f"✗ `{self.name}` raised {type(error).__name__}: {error}. "
-                    "The course's own goes on."
+                    "The course's own version takes over."
                 )
         self.ran.add("ours")
         return self._ours(*arguments, **keywords)
 
 
 def _say(line: str) -> None:
-    display(OnPage(f"<p>{with_code(line)}</p>", line))
+    display(OnPage(f"<p>{prose_html(line)}</p>", line))

@@ -13,7 +13,7 @@ from numbers import Integral
 from IPython.display import display
 
 from course_utils.errors import OptionError
-from course_utils.teaching.page import OnPage
+from course_utils.teaching.page import OnPage, prose_html
 
 
 @dataclass
@@ -65,7 +65,7 @@ def predict(
         prediction.choice = change["new"]
 
     buttons.observe(record, names="value")
-    heading = ipywidgets.HTML(f"<strong>{html.escape(question)}</strong>")
+    heading = ipywidgets.HTML(f"<strong>{prose_html(question)}</strong>")
     numbered = "  ".join(f"({number}) {option}" for number, option in enumerate(options, 1))
     Panel(
         ipywidgets.VBox([heading, buttons]),
@@ -101,7 +101,8 @@ def reveal(prediction_id: str, outcome: int | str, because: str = "") -> None:
         for name, value in rows
     )
     lines = [*(f"{name}: {value}" for name, value in rows), *([sentences] if sentences else [])]
-    display(OnPage(f"<table>{table}</table><p>{html.escape(sentences)}</p>", "\n".join(lines)))
+    below = f"<p>{prose_html(sentences)}</p>" if sentences else ""
+    display(OnPage(f"<table>{table}</table>{below}", "\n".join(lines)))
 
 
 def predictions_made(number: str) -> tuple[int, int]:

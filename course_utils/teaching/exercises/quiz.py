@@ -12,7 +12,7 @@ from IPython.display import display
 
 from course_utils.errors import OptionError
 from course_utils.teaching.exercises.declaration import Question, find_question, questions_of
-from course_utils.teaching.page import OnPage, with_code
+from course_utils.teaching.page import OnPage, prose_html
 
 
 def quiz(which: str, choice: int | None = None) -> None:
@@ -39,12 +39,12 @@ def _asked(questions: list[Question]) -> OnPage:
         options = "".join(_folded(question, place) for place in range(1, len(question.options) + 1))
         blocks.append(
             f'<div style="margin: 0 0 1em 0"><p><strong>Question {number}.</strong> '
-            f"{with_code(question.asks)}</p>{options}</div>"
+            f"{prose_html(question.asks)}</p>{options}</div>"
         )
         lines.append(f"Question {number} ({question.id}): {question.asks}")
         lines += [f"  {place}. {option.text}" for place, option in enumerate(question.options, 1)]
     lines.append(f"To answer in code: quiz({questions[0].id!r}, choice=1)")
-    invitation = "<p>Choose in your mind, then open the option that you would choose.</p>"
+    invitation = "<p>Make up your mind first, then open the option you have chosen.</p>"
     return OnPage(invitation + "".join(blocks), "\n".join(lines))
 
 
@@ -52,9 +52,9 @@ def _folded(question: Question, place: int) -> str:
     option = question.options[place - 1]
     sign, word, colour = _look(question, place)
     return (
-        f'<details style="margin: 0.2em 0 0.2em 1em"><summary>{with_code(option.text)}</summary>'
+        f'<details style="margin: 0.2em 0 0.2em 1em"><summary>{prose_html(option.text)}</summary>'
         f'<div style="border-left: 5px solid {colour}; padding: 0.2em 0.8em; margin: 0.2em 0">'
-        f"<strong>{sign} {word}</strong> {with_code(option.because)}</div></details>"
+        f"<strong>{sign} {word}</strong> {prose_html(option.because)}</div></details>"
     )
 
 
@@ -70,7 +70,7 @@ def _answered(question: Question, choice: int) -> OnPage:
     return OnPage(
         f'<div style="border-left: 5px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0">'
         f"<strong>{sign} {word}</strong> <small>({html.escape(question.id)})</small> "
-        f"{with_code(option.text)}<br>{with_code(option.because)}</div>",
+        f"{prose_html(option.text)}<br>{prose_html(option.because)}</div>",
         f"{sign} {word} ({question.id}) {option.text}\n{option.because}",
     )
 

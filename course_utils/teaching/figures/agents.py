@@ -38,6 +38,30 @@ class PolicyScore:
         return wilson_interval(round(self.success[0] * self.episodes), self.episodes)
 
 
+def policy_scores(
+    rows: Sequence[Mapping], names: Mapping[str, tuple[str, str]]
+) -> dict[str, PolicyScore]:
+    """The score of each policy in rows such as those of ``runs/guessing-policies.csv``.
+
+    names: a label to (policy, decoding); a row whose decoding is "exact" needs no interval.
+    Raises OptionError for a policy that has no row.
+    """
+    scores = {}
+    for label, (policy, decoding) in names.items():
+        mine = [r for r in rows if (r["policy"], r["decoding"]) == (policy, decoding)]
+        if not mine:
+            raise OptionError(
+                f"There is no row for {policy!r}, {decoding!r}.",
+                f"There are: {', '.join(dict.fromkeys(r['policy'] for r in rows)) or 'none'}.",
+            )
+        scores[label] = PolicyScore(
+            success=[r["success"] for r in mine],
+            turns=[r["turns"] for r in mine],
+            episodes=None if decoding == "exact" else int(mine[0]["episodes"]),
+        )
+    return scores
+
+
 def guess_chart(
     games: Mapping[str, Turns],
     low: int,

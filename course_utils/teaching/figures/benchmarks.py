@@ -37,7 +37,10 @@ def published_chart(
     known = load_benchmarks()
     cells = grid([r for r in results if not r.metric.startswith("cons")], models, benchmarks)
     figure, all_axes = style.new_figure(
-        2.2 + 1.6 * len(benchmarks), 1.5 + 0.4 * len(models), columns=len(benchmarks), sharey=True
+        2.2 + max(4.8, 1.6 * len(benchmarks)),
+        1.5 + 0.4 * len(models),
+        columns=len(benchmarks),
+        sharey=True,
     )
     for axes, benchmark in zip(_list(all_axes), benchmarks, strict=True):
         scores = [r.score for m in models for r in cells[m, benchmark] if r.score is not None]
@@ -77,7 +80,7 @@ def interval_chart(
     intervals: Mapping[str, Interval],
     *,
     title: str = "Where may the true score lie?",
-    x_label: str = "score, with its 95 % interval",
+    x_label: str = "score, with its 95% interval",
     zero: bool = False,
 ) -> Figure:
     """A dot and its interval for each name. ``zero`` adds a line at 0, for differences."""

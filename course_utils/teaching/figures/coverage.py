@@ -66,7 +66,7 @@ def coverage_chart(shown: int = 40) -> Figure:
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         axes.set_yticks([])
     panels[0].set_ylabel("experiments, each with 3 seeds")
-    figure.suptitle("Which 95 % interval holds the truth in 95 of 100?", x=0.01, ha="left")
+    figure.suptitle("Which 95% interval holds the truth in 95 of 100?", x=0.01, ha="left")
     return figure
 
 

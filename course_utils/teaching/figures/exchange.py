@@ -19,8 +19,8 @@ _LONGEST = 30
 def exchange_chart(trace: Trace, *, title: str = "Who says what to whom?") -> Figure:
     """A lane for each of ``WHO``, and an arrow for each text that goes from one to another.
 
-    A thought goes nowhere: it stands beside the model's lane.  A call that was not run never
-    reaches the tool.
+    Dashed: what comes back from the tool.  A thought goes nowhere: it stands beside the model's
+    lane.  A call that was not run never reaches the tool.
     """
     said = _said(trace)
     figure, axes = style.new_figure(8.6, 1.1 + 0.46 * len(said))
@@ -35,14 +35,15 @@ def exchange_chart(trace: Trace, *, title: str = "Who says what to whom?") -> Fi
         if start == end:
             axes.text(start + 0.05, row + 0.3, words, fontsize=9, style="italic", color=style.GREY)
             continue
+        comes_back = end < start and start != _MODEL
         axes.annotate(
             "",
             (end, row + 0.5),
             (start, row + 0.5),
             arrowprops={
                 "arrowstyle": "-|>",
-                "color": style.BLUE if end > start else style.VERMILION,
-                "linestyle": "-" if end > start else "--",
+                "color": style.VERMILION if comes_back else style.BLUE,
+                "linestyle": "--" if comes_back else "-",
                 "linewidth": 1.6,
                 "shrinkA": 2,
                 "shrinkB": 2,

@@ -14,6 +14,9 @@ from course_utils.model_files.memory import room_for_a_model
 from course_utils.teaching import style
 from course_utils.units import GIB, MIB
 
+SLIVER = 0.02
+"""Of the picture's width: parts thinner than this in every bar are drawn together."""
+
 
 def memory_bars(
     plans: Mapping[str, Mapping[str, float]],
@@ -36,19 +39,23 @@ def memory_bars(
     unit, unit_name = _unit(max(machine_bytes, *(sum(plan.values()) for plan in plans.values())))
     end = machine_bytes / unit
     longest = max(end, *(sum(plan.values()) / unit for plan in plans.values()))
+    plans = _without_slivers(plans, SLIVER * longest * unit)
     parts = list(dict.fromkeys(part for plan in plans.values() for part in plan))
     figure, axes = style.new_figure(7.2, 1.7 + 0.6 * len(plans))
     for row, plan in enumerate(plans.values()):
         left = _draw_bar(axes, row, plan, parts, unit)
         words = f"{left:.1f} {unit_name}, {_verdict(plan, machine_bytes, available_bytes)}"
         words = words.replace(" other", "\nother")  # the long verdict takes two lines
+        first_part = next(iter(plan.values()), 0) / unit
+        place, inside = _place_of(words, left, first_part, end, longest)
         axes.text(
-            _beside(left, words, end, longest),
+            place,
             row,
             words,
             va="center",
             fontsize=9.5,
-            bbox={"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 1.5},
+            color=style.BACKGROUND if inside else style.INK,
+            bbox=None if inside else {"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 1},
             zorder=4,
         )
     axes.axvline(end, color=style.INK, lw=2)
@@ -105,10 +112,12 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
         raise OptionError("There is no plan to draw.", 'Give one: {"16 GiB": plan("qwq-32b")}.')
     rooms = {name: _room(plan) / GIB for name, plan in plans.items()}
     longest = max(*rooms.values(), *(plan.needed_bytes / GIB for plan in plans.values()))
-    parts = list(dict.fromkeys(part for plan in plans.values() for part in _parts(plan)))
+    stacks = {name: _parts(plan) for name, plan in plans.items()}
+    stacks = _without_slivers(stacks, SLIVER * longest * GIB)
+    parts = list(dict.fromkeys(part for stack in stacks.values() for part in stack))
     figure, axes = style.new_figure(7.4, 1.7 + 0.6 * len(plans))
     for row, (name, plan) in enumerate(plans.items()):
-        end = _draw_bar(axes, row, _parts(plan), parts, GIB)
+        end = _draw_bar(axes, row, stacks[name], parts, GIB)
         axes.plot([rooms[name]] * 2, [row - 0.42, row + 0.42], "-", color=style.INK, lw=2.5)
         axes.text(
             max(end, rooms[name]) + 0.012 * longest,
@@ -184,12 +193,35 @@ def _handles(parts: Sequence[str]) -> list[Patch]:
     ]
 
 
-def _beside(bar_end: float, words: str, line: float, longest: float) -> float:
-    """Where a bar's words begin: right of the bar, or of the machine's line if they would cross."""
+def _without_slivers(
+    plans: Mapping[str, Mapping[str, float]], thinnest: float
+) -> dict[str, dict[str, float]]:
+    """The plans, with all parts below ``thinnest`` bytes in every plan as one part."""
+    parts = dict.fromkeys(part for plan in plans.values() for part in plan)
+    thin = {part for part in parts if max(p.get(part, 0) for p in plans.values()) < thinnest}
+    drawn = {}
+    for name, plan in plans.items():
+        drawn[name] = {part: count for part, count in plan.items() if part not in thin}
+        rest = sum(count for part, count in plan.items() if part in thin)
+        if rest:
+            drawn[name]["everything else"] = rest
+    return drawn
+
+
+def _place_of(
+    words: str, bar_end: float, first_part: float, line: float, longest: float
+) -> tuple[float, bool]:
+    """Where a bar's words begin, and whether that is inside the bar.
+
+    Right of the bar, unless they would cross the machine's line; then inside the bar, or where
+    that is too short, right of the line.
+    """
     gap = 0.012 * longest
     # A letter of this size takes about a fortieth of the longest bar.
-    end_of_words = bar_end + gap + max(map(len, words.splitlines())) * longest / 40
-    return gap + (line if bar_end < line < end_of_words else bar_end)
+    length = gap + max(map(len, words.splitlines())) * longest / 40
+    if not bar_end < line < bar_end + length:
+        return bar_end + gap, False
+    return (gap, True) if length < first_part else (line + gap, False)
 
 
 def _verdict(plan: Mapping[str, float], machine_bytes: float, available_bytes: float | None) -> str:

@@ -15,11 +15,14 @@ from course_utils.teaching import style
 _LINE = {"color": style.GREY, "linewidth": 1.2, "linestyle": "-"}
 
 
-def where_are_we(stages: Sequence[str], lit: str | int, *, title: str | None = None) -> Figure:
+def where_are_we(
+    stages: Sequence[str], lit: str | int, *, title: str | None = None, again: str = ""
+) -> Figure:
     """Boxes joined by arrows; the lit one stands out, those before it are ticked off.
 
     stages: the steps in order, each a few words.
     lit: the step that comes now, by name or by position from 0.
+    again: words on an arrow that leads from the last box back to the first, for steps that repeat.
     The lit box is told by a thick frame and bold letters, not by colour alone.
     """
     stages = list(stages)
@@ -31,10 +34,12 @@ def where_are_we(stages: Sequence[str], lit: str | int, *, title: str | None = N
         )
     rows = math.ceil(len(stages) / 6)
     columns = math.ceil(len(stages) / rows)
-    figure, axes = style.new_figure(1.75 * columns + 0.2, 1.0 * rows + (0.5 if title else 0.15))
+    below = 0.4 if again else 0.0
+    height = 1.0 * rows + below + (0.5 if title else 0.15)
+    figure, axes = style.new_figure(1.75 * columns + 0.2, height)
     axes.set_axis_off()
     axes.set_xlim(-0.52, columns - 0.48)
-    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_ylim(rows - 0.5 + below, -0.5)
     for index, stage in enumerate(stages):
         row, column = divmod(index, columns)
         now, done = index == lit, index < lit
@@ -69,27 +74,45 @@ def where_are_we(stages: Sequence[str], lit: str | int, *, title: str | None = N
                 axes.plot([column, column, 0], [row + 0.27, row + 0.5, row + 0.5], **_LINE)
                 start = (0, row + 0.49)
                 end = (0, row + 0.73)
-            axes.add_patch(
-                FancyArrowPatch(
-                    start,
-                    end,
-                    arrowstyle="-|>",
-                    mutation_scale=11,
-                    shrinkA=0,
-                    shrinkB=0,
-                    color=_LINE["color"],
-                    linewidth=_LINE["linewidth"],
-                )
-            )
+            _draw_arrow(axes, start, end)
+    if again:
+        row, column = divmod(len(stages) - 1, columns)
+        turn = rows - 0.32
+        if rows == 1:  # up into the first box
+            axes.plot([column, column, 0], [0.27, turn, turn], **_LINE)
+            _draw_arrow(axes, (0, turn), (0, 0.27))
+        else:  # along the left edge, past the other rows
+            left = -0.47
+            axes.plot([column, column, left, left], [row + 0.27, turn, turn, 0], **_LINE)
+            _draw_arrow(axes, (left, 0), (-0.38, 0))
+        axes.text(
+            column / 2, turn + 0.05, style.drawable(again), ha="center", va="top", fontsize=9.5
+        )
     if title:
         axes.set_title(style.drawable(title))
     return figure
 
 
-def describe_pipeline(stages: Sequence[str], lit: str | int) -> str:
+def describe_pipeline(stages: Sequence[str], lit: str | int, *, again: str = "") -> str:
     """Alt text for ``where_are_we``."""
     position = stages.index(lit) if isinstance(lit, str) else lit
+    back = f" An arrow leads from the last step back to the first: {again}." if again else ""
     return (
         f"Steps in order: {', '.join(stages)}. Step {position + 1} of {len(stages)}, "
-        f"{stages[position]}, is lit."
+        f"{stages[position]}, is lit.{back}"
+    )
+
+
+def _draw_arrow(axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=11,
+            shrinkA=0,
+            shrinkB=0,
+            color=_LINE["color"],
+            linewidth=_LINE["linewidth"],
+        )
     )

@@ -76,11 +76,11 @@ def next_token_chart(
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share as text: ``12.3 %``; a share that rounds to nothing reads ``< 0.1 %``."""
+    """A share as text: ``12.3%``; a share that rounds to nothing reads ``< 0.1%``."""
     smallest = 10.0**-digits
     if 0 < share * 100 < smallest / 2:
-        return f"< {smallest:.{digits}f} %"
-    return f"{share * 100:.{digits}f} %"
+        return f"< {smallest:.{digits}f}%"
+    return f"{share * 100:.{digits}f}%"
 
 
 def describe_next_tokens(

@@ -131,17 +131,17 @@ def accuracy_bars(
         axes.text(
             max(high, share) + 0.02,
             row,
-            f"{share * 100:.0f} %  ({low * 100:.0f} to {high * 100:.0f} %, n = {n})",
+            f"{share * 100:.0f}%  ({low * 100:.0f} to {high * 100:.0f}%, n = {n})",
             va="center",
             fontsize=9.5,
         )
     axes.set_yticks(range(len(results)), [style.drawable(name) for name in results])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.42)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.spines["bottom"].set_bounds(0, 1)
     axes.grid(axis="x")
-    axes.set_xlabel(f"accuracy, with its {confidence * 100:.0f} % interval", loc="left")
+    axes.set_xlabel(f"accuracy, with its {confidence * 100:.0f}% interval", loc="left")
     axes.set_title(style.drawable(title))
     style.note_missing_fonts(figure, title, *results)
     return figure

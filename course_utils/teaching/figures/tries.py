@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import mean
+from math import prod
+from statistics import mean, median
 
 from matplotlib.figure import Figure
 
@@ -81,3 +82,30 @@ def describe_tries(rows: Rows, ks: Sequence[int], names: Mapping[str, str]) -> s
         )
         parts.append(f"{title}: {', '.join(ends)}")
     return f"pass@k for k from {ks[0]} to {ks[-1]}. " + "; ".join(parts) + "."
+
+
+def foretold_by(
+    rows: Rows, tries: Rows, *, open_at_least: int = 4
+) -> dict[str, tuple[list[float], float]]:
+    """How likely was what the reinforced policy did, under it, its base, and two plain players?
+
+    rows: as in ``runs/guessing-foretold.csv``; tries: rows that say how wide each episode's
+    interval is.  For the blind player, who names any number of the interval, the listener, who
+    names any number still possible, the base and the reinforced policy: the probability of each
+    guess with so many numbers open, and the median probability of a whole game.
+    """
+    widths = {row["episode"]: row["high"] - row["low"] + 1 for row in tries}
+    each = {
+        "blind": [1 / widths[row["episode"]] for row in rows],
+        "listener": [1 / row["open"] for row in rows],
+        "base": [row["base"] for row in rows],
+        "reinforced": [row["reinforced"] for row in rows],
+    }
+    found = {}
+    for name, shares in each.items():
+        games: dict[int, list[float]] = {}
+        for row, share in zip(rows, shares, strict=True):
+            games.setdefault(row["episode"], []).append(share)
+        wide = [s for row, s in zip(rows, shares, strict=True) if row["open"] >= open_at_least]
+        found[name] = wide, median(prod(game) for game in games.values())
+    return found

@@ -9,18 +9,16 @@ import ipywidgets
 
 from course_utils.errors import OptionError
 from course_utils.evaluation.claims import VERDICTS, Claim, load_claims, score_card
-from course_utils.teaching.page import OnPage
+from course_utils.teaching.answer_key import (
+    checked_vote,
+    claim_on_page,
+    find_claim,
+    quotation,
+    table_cell,
+)
 from course_utils.teaching.widgets.panel import ErrorLine, Panel
 
 Votes = MutableMapping[int, str | None]
-
-_BAR = "border-left: 5px solid {colour}; padding: 0.2em 0.8em; margin: 0.2em 0"
-_LOOK = {
-    # how the vote stands against the key: (sign, words, colour of the bar)
-    True: ("✓", "You voted the same.", "#009E73"),
-    False: ("✗", "You voted otherwise.", "#D55E00"),
-    None: ("○", "You have not voted.", "#767676"),
-}
 
 
 def claim_vote(
@@ -36,18 +34,7 @@ def claim_vote(
     Raises OptionError for a claim that does not exist and a vote that is not a verdict.
     """
     claims = load_claims() if claims is None else claims
-    return ClaimVote([_claim(number, claims) for number in numbers], votes)
-
-
-def claim_on_page(
-    number: int, votes: Votes | None = None, claims: Sequence[Claim] | None = None
-) -> OnPage:
-    """The answer key to one claim: what ``claim_vote`` shows once you have voted.
-
-    Raises OptionError for a claim that does not exist and a vote that is not a verdict.
-    """
-    claim = _claim(number, load_claims() if claims is None else claims)
-    return _answer_key(claim, (votes or {}).get(number))
+    return ClaimVote([find_claim(number, claims) for number in numbers], votes)
 
 
 def claim_score_card(votes: Votes, claims: Sequence[Claim] | None = None) -> ClaimScoreCard:
@@ -65,12 +52,14 @@ class Ballot(ipywidgets.VBox):
     def __init__(self, claim: Claim, votes: Votes):
         self.claim = claim
         self.votes = votes
+        quoted = quotation(claim)
         statement = ipywidgets.HTML(
             f"<strong>Claim {claim.number}.</strong> {html.escape(claim.says)}"
+            + (f"<br><small>{html.escape(quoted)}</small>" if quoted else "")
         )
         self.choice = ipywidgets.RadioButtons(
             options=VERDICTS,
-            value=_checked(votes, claim),
+            value=checked_vote(votes, claim),
             description="Your vote:",
             orientation="horizontal",
             layout=ipywidgets.Layout(width="auto"),
@@ -96,7 +85,8 @@ class Ballot(ipywidgets.VBox):
             raise OptionError(
                 f"You have not voted on claim {self.claim.number}.", "Vote first, then look."
             )
-        page = _answer_key(self.claim, self.choice.value)
+        votes = {self.claim.number: self.choice.value}
+        page = claim_on_page(self.claim.number, votes, [self.claim])
         # A screen reader speaks what appears in an element of this role.
         self.key.value = f'<div role="status">{page.html}</div>'
         self.choice.disabled = self.button.disabled = True
@@ -112,13 +102,17 @@ class ClaimVote(Panel):
     def __init__(self, claims: Sequence[Claim], votes: Votes):
         self.votes = votes
         self.ballots = [Ballot(claim, votes) for claim in claims]
-        lines = [f"{claim.number:>3}. {claim.says}" for claim in claims]
+        lines = []
+        for claim in claims:
+            lines.append(f"{claim.number:>3}. {claim.says}")
+            lines += [f"     {quotation(claim)}"] if claim.quote else []
         first = claims[0].number
         super().__init__(
             ipywidgets.VBox(self.ballots),
             f"Vote on each claim: {', '.join(VERDICTS)}.\n"
             + "\n".join(lines)
-            + f'\nIn code: votes[{first}] = "holds", then claim_on_page({first}, votes)',
+            + f"\nIn code: votes[{first}] = one of the four words, then "
+            f"claim_on_page({first}, votes) of course_utils.teaching",
         )
 
 
@@ -149,14 +143,19 @@ class ClaimScoreCard(Panel):
         card = score_card(self.claims, self.votes)
         right = set(card.right)
         rows = [
-            (claim, self.votes[claim.number])
+            (
+                claim,
+                claim.says,
+                self.votes[claim.number],
+                claim.verdict,
+                "✓ same" if claim.number in right else "✗ differs",
+            )
             for claim in self.claims
             if self.votes.get(claim.number) is not None
         ]
         body = "".join(
-            f"<tr><td>{claim.number}</td>{_cell(claim.says)}{_cell(vote)}{_cell(claim.verdict)}"
-            f"{_cell('✓ same' if claim.number in right else '✗ differs')}</tr>"
-            for claim, vote in rows
+            f"<tr><td>{claim.number}</td>{''.join(map(table_cell, cells))}</tr>"
+            for claim, *cells in rows
         )
         heads = "".join(
             f'<th scope="col" style="text-align: left">{name}</th>'
@@ -166,59 +165,3 @@ class ClaimScoreCard(Panel):
         self.table.value = (
             f'<div role="status"><strong>{html.escape(str(card))}</strong>{table}</div>'
         )
-
-
-def _claim(number: int, claims: Sequence[Claim]) -> Claim:
-    for claim in claims:
-        if claim.number == number:
-            return claim
-    known = ", ".join(str(claim.number) for claim in claims)
-    raise OptionError(f"There is no claim {number!r}.", f"Choose from {known}.")
-
-
-def _checked(votes: Votes, claim: Claim) -> str | None:
-    """The vote on a claim, refused if it is not a verdict."""
-    score_card([claim], {claim.number: votes.get(claim.number)})
-    return votes.get(claim.number)
-
-
-def _answer_key(claim: Claim, vote: str | None) -> OnPage:
-    _checked({claim.number: vote}, claim)
-    sign, words, colour = _LOOK[None if vote is None else vote == claim.verdict]
-    computed = claim.compute() or {}
-    sources = "; ".join(
-        f'<a href="{html.escape(source.url, quote=True)}" target="_blank" rel="noopener" '
-        f'style="text-decoration: underline">'
-        f"{html.escape(source.title)}</a>"
-        for source in claim.sources
-    )
-    parts = [
-        f"<strong>{sign} The answer key says: {claim.verdict}.</strong> {words}",
-        html.escape(claim.explanation),
-    ]
-    if computed:
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align: left">{html.escape(label)}</th>'
-            f"{_cell(value)}</tr>"
-            for label, value in computed.items()
-        )
-        parts.append(f"Computed here:<table>{rows}</table>")
-    if claim.uncertain:
-        parts.append(f"<em>What remains uncertain:</em> {html.escape(claim.uncertain)}")
-    parts.append(f"Sources: {sources}")
-    body = "".join(f'<div style="margin: 0.3em 0">{part}</div>' for part in parts)
-    text = [f"Claim {claim.number}: {claim.says}", f"{sign} {claim.verdict}. {words}"]
-    text += [claim.explanation, *(f"  {label}: {value}" for label, value in computed.items())]
-    text += [f"What remains uncertain: {claim.uncertain}"] if claim.uncertain else []
-    text += [f"Source: {source.title}, {source.url}" for source in claim.sources]
-    return OnPage(
-        f'<div style="{_BAR.format(colour=colour)}">{body}</div>',
-        "\n".join(text),
-    )
-
-
-def _cell(text: object) -> str:
-    # Verdicts stay on one line; statements and results may wrap.
-    wrap = "normal" if len(str(text)) > 20 else "nowrap"
-    style = f"text-align: left; white-space: {wrap}; padding-right: 1em"
-    return f'<td style="{style}">{html.escape(str(text))}</td>'

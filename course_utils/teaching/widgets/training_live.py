@@ -65,7 +65,7 @@ def progress_chart(
             axis.set_ylim(0, 1.03)
             axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         else:
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.1 * max([value for _, value in points if value > 0], default=1))
         if steps:
             axis.set_xlim(0, steps + 0.5)
     for axis in axes[-1]:
