@@ -78,7 +78,7 @@ notebooks: setup ## run all notebooks and keep their fresh outputs
 site: setup ## build the course as a site in _site/, with its models running in the page
 	$(BIN)/python docs/build.py
 
-pictures: setup ## make the README's pictures again, from the site
+pictures: setup ## make the pictures of the README and of the site's widgets again
 	$(BIN)/python docs/pictures.py
 
 environment: setup ## write environment.yml (conda) from pyproject.toml

@@ -10,18 +10,17 @@ from npm.  Then Sphinx writes the site.  Only npm's registry is asked for anythi
 from __future__ import annotations
 
 import argparse
-import ast
-import html
 import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import previews
+import remedies
 from sphinx.cmd.build import build_main
 
 from course_utils.hashing import hash_file
@@ -58,13 +57,6 @@ DOCUMENTED = (
 )
 # The pages that hold the others; the rest of docs/ keeps its folder.
 FRAME = ("index.md", "course.md", "reference.md", "conf.py")
-# Where the picture of a widget is alive on the site, by the widget's function in the cell.
-ALIVE = {
-    "chat(": "playground/talk",
-    "sampling_lab(": "playground/next_token",
-    "compare_models(": "playground/base_and_thinker",
-}
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class SiteError(Exception):
@@ -89,7 +81,8 @@ def build(folder: Path) -> None:
         _copy_pages(sources)
         _copy_notebooks(sources / "notebooks")
         _copy_static(sources / "_static", packages)
-        (sources / "troubleshooting.md").write_text(troubleshooting(), encoding="utf-8")
+        page = _LINK_INSIDE.sub(_as_sphinx_links, remedies.page())
+        (sources / "troubleshooting.md").write_text(page, encoding="utf-8")
         (sources / "api.md").write_text(_api(), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         # -W: a broken link or a page that nothing leads to is a fault.
@@ -140,7 +133,9 @@ def _copy_notebooks(folder: Path) -> None:
             if cell.cell_type == "markdown":
                 cell.source = _LINK_INSIDE.sub(_as_sphinx_links, with_place(cell.source))
             elif cell.cell_type == "code":
-                cell.outputs = [_preview(output, cell.source) for output in cell.outputs]
+                guess = previews.revealed(cell.source)
+                shown = [previews.preview(output) for output in cell.outputs]
+                cell.outputs = [*([guess] if guess else []), *shown]
         nbformat.write(notebook, folder / path.name)
 
 
@@ -153,41 +148,6 @@ def _as_sphinx_links(link: re.Match) -> str:
         return link[0]
     place = re.sub(r"[^\w-]", "", link[2].lower())
     return f"]({link[1]}#{place})"
-
-
-def _preview(output: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:
-    """A widget's output as a page without a kernel can show it; other outputs as they are."""
-    if WIDGET not in output.get("data", {}):
-        return output
-    page = next((page for call, page in ALIVE.items() if call in source), None)
-    if question := _question(source):
-        shown = question
-    elif page:
-        shown = f'<p>Here a widget runs. <a href="../{page}.html">Try it in this site.</a></p>'
-    else:
-        shown = "<p>Here a widget runs. Open the notebook on your machine to move it.</p>"
-    return nbformat.v4.new_output(
-        "display_data", data={"text/html": f'<div class="needs-kernel">{shown}</div>'}
-    )
-
-
-def _question(source: str) -> str | None:
-    """The question and the choices of a cell that asks for a prediction, where they are texts."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "predict":
-            asked = {each.arg: each.value for each in node.keywords}.get("question")
-            choices = next((each for each in node.args if isinstance(each, ast.List)), None)
-            if asked is None or choices is None:
-                return None
-            texts = [_words(each) for each in (asked, *choices.elts)]
-            if not all(texts):
-                return None
-            first, *rest = (html.escape(text) for text in texts)
-            items = "".join(f"<li>{each}</li>" for each in rest)
-            return (
-                f"<p><strong>Your guess, before you read on:</strong> {first}</p><ul>{items}</ul>"
-            )
-    return None
 
 
 def _copy_static(static: Path, packages: Path) -> None:
@@ -231,63 +191,6 @@ def recorded_runs() -> dict[str, object]:
     from course_utils.nano.experiments import objectives
 
     return {"runs": runs, "question": objectives.QUESTION, "command": RECORDING_COMMAND}
-
-
-def troubleshooting() -> str:
-    """A page of every problem that an error of the course names, with its remedy."""
-    lines = [
-        "# Troubleshooting",
-        "",
-        "Every error of the course says what is wrong and what to do. This page lists them all, so "
-        "that a search finds yours. “…” stands for what depends on your machine. What people ask "
-        "about QwQ-32B itself (endless thoughts, empty answers, missing tags) is answered in "
-        "[Running QwQ-32B](notebooks/06_running_qwq_32b_on_cpu.ipynb).",
-    ]
-    for part, faults in sorted(_faults_by_part().items()):
-        lines += ["", f"## {part}", ""]
-        for problem, remedy in sorted(faults):
-            lines += [f"{_plain(problem)}", f": {_plain(remedy)}", ""]
-    return "\n".join(lines) + "\n"
-
-
-def _faults_by_part() -> dict[str, set[tuple[str, str]]]:
-    parts: dict[str, set[tuple[str, str]]] = {}
-    package = repository_root() / "course_utils"
-    for path in sorted(package.rglob("*.py")):
-        part = path.relative_to(package).parts[0].removesuffix(".py").replace("_", " ")
-        for fault in _faults(ast.parse(path.read_text(encoding="utf-8"))):
-            parts.setdefault(part.capitalize(), set()).add(fault)
-    return parts
-
-
-def _faults(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """The problem and the remedy of each ``SomeError(problem, remedy)`` that is told in words."""
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and len(node.args) >= 2):
-            continue
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if not name.endswith("Error"):
-            continue
-        problem, remedy = (_words(argument) for argument in node.args[:2])
-        if problem and remedy and problem.strip("… .") and remedy.strip("… ."):
-            yield problem, remedy
-
-
-def _words(node: ast.expr) -> str | None:
-    """A text or f-string in words, with "…" for what is filled in; None for anything else."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(
-            part.value if isinstance(part, ast.Constant) else "…" for part in node.values
-        )
-    return None
-
-
-def _plain(text: str) -> str:
-    """Text for Markdown, with nothing in it that Markdown reads as more than text."""
-    line = " ".join(text.split())
-    return "".join(f"\\{each}" if each in "\\`*_{}[]<>()#+-!|$~" else each for each in line)
 
 
 def _api() -> str:

@@ -1,6 +1,7 @@
-"""Make the README's pictures from the site itself: ``python docs/pictures.py`` (``make pictures``).
+"""Make the pictures of the README and the site: ``python docs/pictures.py`` (``make pictures``).
 
-The models answer and the recorded run is replayed in headless Chromium; nothing is drawn by hand.
+The README's come from the site itself: the models answer and the recorded run is replayed in
+headless Chromium; nothing is drawn by hand.  The widgets' come from a running JupyterLab.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import widget_pictures
 from build import DOCS, build
 from playwright.sync_api import Page, expect
 
@@ -21,6 +23,7 @@ PICTURE_STYLE = ".play-examples, .play-slider, .play-status { display: none !imp
 
 
 def main() -> None:
+    widget_pictures.take()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "site"
         build(folder)

@@ -80,6 +80,8 @@ def test_24_gb_get_qwq_with_a_smaller_cache():
     assert asked.verdict == "fits only with a Q8_0 cache"
     tight = plan("qwq-32b", machine=machine(23))
     assert tight.verdict == "fits only with a Q8_0 cache and 4k context"
+    asked = plan("qwq-32b", 8000, machine=machine(24))
+    assert asked.verdict == "fits only with a Q8_0 cache"
 
 
 def test_64_gb_get_what_they_ask_for():

@@ -214,6 +214,15 @@ def test_memory_bars_say_in_words_what_fits():
     assert "small needs 10.0 GiB and fits once other programs make room" in words
 
 
+def test_memory_parts_that_nobody_could_see_are_drawn_and_named_as_one():
+    few = {"weights": 20 * 2**30, "KV": 2**30, "buffers": 40 * 2**20, "program": 200 * 2**20}
+    figure = teaching.memory_bars({"a": few, "b": few | {"buffers": 10 * 2**20}}, 24 * 2**30)
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["weights", "KV", "everything else"]
+    drawn = [bar.get_width() for bar in figure.axes[0].patches]
+    assert sum(drawn[:3]) * 2**30 == pytest.approx(sum(few.values()))
+
+
 def test_bars_of_plans_say_what_the_plans_say_each_on_its_own_machine():
     def laptop(gib):
         return Machine(8, gib * 2**30, (gib - 3) * 2**30, 40e9, 10**12)
@@ -231,15 +240,6 @@ def test_bars_of_plans_say_what_the_plans_say_each_on_its_own_machine():
     assert [planned.fits for planned in plans.values()] == [False, False, True, True]
     with pytest.raises(OptionError):
         teaching.plan_bars({})
-
-
-def test_memory_parts_that_nobody_could_see_are_drawn_and_named_as_one():
-    few = {"weights": 20 * 2**30, "KV": 2**30, "buffers": 40 * 2**20, "program": 200 * 2**20}
-    figure = teaching.memory_bars({"a": few, "b": few | {"buffers": 10 * 2**20}}, 24 * 2**30)
-    named = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert named == ["weights", "KV", "everything else"]
-    drawn = [bar.get_width() for bar in figure.axes[0].patches]
-    assert sum(drawn[:3]) * 2**30 == pytest.approx(sum(few.values()))
 
 
 def test_the_words_of_a_memory_bar_do_not_cross_the_machines_line():

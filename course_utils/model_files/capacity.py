@@ -249,7 +249,7 @@ class Plan:
                 f"about {_speed(self.instead.tokens_per_second)} tokens per second."
             )
         if self.machine.busy:
-            lines.append("Other programs kept this machine busy just now; without them it is faster.")
+            lines.append("Other programs kept this machine busy; without them it is faster.")
         return "\n".join(lines)
 
     def draft_line(self) -> str:

@@ -117,7 +117,7 @@ def make_thinker(folder: Path) -> None:
     )
     facts = {
         "summary": "The nano base model after reinforcement learning with GRPO: only the final "
-        "answer was checked, right or wrong. It has learnt to note its carries. Small talk earned "
+        "answer was checked, right or wrong. It has learned to note its carries. Small talk earned "
         "no reward, and some of it is forgotten: asked for a story, or in Chinese who it is, it "
         "no longer gives the base model's reply.",
         "made_from": "`base.gguf`",

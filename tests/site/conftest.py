@@ -25,7 +25,9 @@ class Site:
     def pages(self) -> list[str]:
         """The addresses of all pages, below ``address``."""
         return sorted(
-            path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*.html")
+            path.relative_to(self.folder).as_posix()
+            for path in self.folder.rglob("*.html")
+            if "_static" not in path.parts  # the theme's own
         )
 
 

@@ -1,17 +1,12 @@
 """What the playground promises: the course's models, in the page, as llama.cpp runs them here."""
 
-import json
 import random
 import re
-import subprocess
 
-import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from course_utils.engines import GREEDY, Sampling, open_model
-from course_utils.paths import repository_root
-from course_utils.teaching import apply_sampling
+from course_utils.engines import GREEDY, open_model
 
 PATIENCE = 120_000
 ASK_ALL = """async (questions) => {
@@ -119,32 +114,56 @@ def test_top_k_cuts_what_the_slider_says(site, page):
     assert [each == "cut" for each in told] == [False, False] + [True] * (len(told) - 2)
 
 
-def test_the_sampling_settings_are_those_of_the_course(tmp_path):
-    """The page's arithmetic against notebook 01's, over the same probabilities."""
-    candidates = [0.5, 0.2, 0.12, 0.08, 0.05, 0.03, 0.02]
-    settings = [
-        {"temperature": t, "top_k": k, "top_p": p, "min_p": m}
-        for t in (0.5, 1, 1.7)
-        for k in (1, 4, 40)
-        for p in (0.6, 0.95, 1)
-        for m in (0, 0.1, 0.3)
-    ]
-    all_candidates = [{"token": i, "probability": p} for i, p in enumerate(candidates)]
-    script = tmp_path / "settings.mjs"
-    module = (repository_root() / "docs/_static/playground/sampling.js").as_uri()
-    script.write_text(
-        f"import {{ sampled }} from {json.dumps(module)};\n"
-        f"const all = {json.dumps(all_candidates)};\n"
-        f"console.log(JSON.stringify({json.dumps(settings)}.map((each) => sampled(all, each))));\n"
-    )
-    done = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True)
-    for setting, left in zip(settings, json.loads(done.stdout), strict=True):
-        sampling = Sampling(**setting)
-        expected = apply_sampling(np.log(candidates), sampling)
-        shown = [0.0] * len(candidates)
-        for each in left:
-            shown[each["token"]] = each["probability"]
-        assert shown == pytest.approx(expected, abs=1e-6), setting
+def test_a_conversation_needs_no_mouse(site, page):
+    play = opened(page, site, "playground/loops")
+    greedy, sampled = play.get_by_role("radio").all()
+    greedy.focus()
+    page.keyboard.press("ArrowRight")
+    expect(sampled).to_be_checked()
+    page.keyboard.press("ArrowLeft")
+    expect(greedy).to_be_checked()
+    play.get_by_role("button", name="47+85=?").focus()
+    page.keyboard.press("Space")
+    stop = play.get_by_role("button", name="Stop")
+    expect(stop).to_have_attribute("aria-disabled", "false", timeout=PATIENCE)
+    expect(play.locator(".play-again").first).to_be_visible(timeout=PATIENCE)
+    stop.focus()
+    page.keyboard.press("Enter")
+    expect(play.locator(".play-status")).to_have_text("Stopped.", timeout=PATIENCE)
+    expect(stop).to_be_focused()
+    thought = play.locator("summary").first
+    thought.focus()
+    page.keyboard.press("Enter")
+    expect(play.locator(".play-thought").first).to_be_hidden()
+
+
+def test_tokens_are_chosen_without_a_mouse(site, page):
+    play = opened(page, site, "playground/next_token")
+    play.get_by_role("button", name="Start").focus()
+    page.keyboard.press("Enter")
+    first = play.locator(".play-bar").first
+    expect(first).to_contain_text("ones", timeout=PATIENCE)
+    expect(play.get_by_role("button", name="Start")).to_be_focused()
+    first.focus()
+    page.keyboard.press("Space")
+    expect(first).to_contain_text(":", timeout=PATIENCE)
+    expect(first).to_be_focused()
+    play.get_by_label("Min-p").focus()
+    page.keyboard.press("End")
+    expect(play.locator(".play-bar-told", has_text="cut").first).to_be_visible()
+
+
+def test_the_recorded_training_plays_without_a_mouse(site, page):
+    play = opened(page, site, "playground/grpo")
+    run = play.get_by_role("combobox")
+    run.focus()
+    page.keyboard.press("ArrowDown")
+    expect(run).to_have_value("DAPO's averages and clip")
+    play.get_by_role("button", name="Play").focus()
+    page.keyboard.press("Space")
+    expect(play).not_to_have_attribute("data-step", "0", timeout=PATIENCE)
+    page.keyboard.press("Space")
+    expect(play.get_by_role("button", name="Play")).to_be_focused()
 
 
 def test_the_recorded_training_can_be_stepped_through(site, page):
@@ -156,6 +175,15 @@ def test_the_recorded_training_can_be_stepped_through(site, page):
     step.press("End")
     expect(thought).to_contain_text("ones: 7+8=15")
     expect(play.locator("svg")).to_have_attribute("aria-label", re.compile("now at step"))
+
+
+def test_a_guess_stands_again_beside_what_came_out(site, page):
+    page.goto(f"{site.address}/notebooks/00_start_here.html")
+    guess = page.locator("[data-prediction='00.base']")
+    made = page.locator("[data-revealed='00.base']")
+    expect(made).to_be_hidden()
+    guess.get_by_label("20 to 60").press("Space")
+    expect(made).to_have_text("Your guess: 20 to 60")
 
 
 def test_a_browser_without_webassembly_is_told_what_to_do(site, chromium):

@@ -19,8 +19,8 @@ QUESTIONS = [
             ),
             Option(
                 "Reinforcement learning always mixes languages.",
-                "Without that bias in its texts a base would have no reason to. (That control was "
-                "not run.)",
+                "Without that bias in its texts a base would have no reason to, as far as we know: "
+                "that control was not run.",
             ),
         ),
         right=2,

@@ -112,12 +112,13 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
         raise OptionError("There is no plan to draw.", 'Give one: {"16 GiB": plan("qwq-32b")}.')
     rooms = {name: _room(plan) / GIB for name, plan in plans.items()}
     longest = max(*rooms.values(), *(plan.needed_bytes / GIB for plan in plans.values()))
-    stacks = {name: _parts(plan) for name, plan in plans.items()}
-    stacks = _without_slivers(stacks, SLIVER * longest * GIB)
-    parts = list(dict.fromkeys(part for stack in stacks.values() for part in stack))
+    drawn = _without_slivers(
+        {name: _parts(plan) for name, plan in plans.items()}, SLIVER * longest * GIB
+    )
+    parts = list(dict.fromkeys(part for plan in drawn.values() for part in plan))
     figure, axes = style.new_figure(7.4, 1.7 + 0.6 * len(plans))
     for row, (name, plan) in enumerate(plans.items()):
-        end = _draw_bar(axes, row, stacks[name], parts, GIB)
+        end = _draw_bar(axes, row, drawn[name], parts, GIB)
         axes.plot([rooms[name]] * 2, [row - 0.42, row + 0.42], "-", color=style.INK, lw=2.5)
         axes.text(
             max(end, rooms[name]) + 0.012 * longest,

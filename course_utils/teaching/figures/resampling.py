@@ -49,8 +49,8 @@ def spread_chart(
     if zero:
         axes.axvline(0, color=style.INK, linewidth=1, linestyle="--")
     if not zero:
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} %")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}%")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
     axes.set_xlabel(x_label)
     axes.set_ylabel("how often")
     figure.legend(loc="outside lower left", ncols=2, fontsize=9)

@@ -67,7 +67,7 @@ def tries_chart(
         axes.set_xlabel("k, tries at an episode")
     panels[0].set_ylabel("pass@k")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle("Did reward discover it, or select it?", x=0.02, ha="left")
+    figure.suptitle("Learned from reward, or there before?", x=0.02, ha="left")
     return figure
 
 

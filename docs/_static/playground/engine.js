@@ -4,6 +4,7 @@
 // starts without the network.  Nothing that is typed leaves the page.
 
 import { Wllama } from "../wllama/index.min.js";
+import { widened } from "./gguf.js";
 
 const STATIC = new URL("../", import.meta.url);
 const CACHE = "qwq-course-playground";
@@ -100,9 +101,10 @@ async function open(name, onProgress) {
   const wasm = URL.createObjectURL(new Blob([blobs[0]], { type: "application/wasm" }));
   try {
     const quiet = { debug() {}, log() {}, warn() {}, error() {} };
-    const wllama = new Wllama({ default: wasm }, { suppressNativeLog: true, logger: quiet });
-    await wllama.loadModel([blobs[1]], {
+    const wllama = new Wllama({ default: wasm }, { logger: quiet });
+    await wllama.loadModel([new Blob(widened(await blobs[1].arrayBuffer()))], {
       n_ctx: 1024,
+      log_level: 2, // the fewest lines: `suppressNativeLog` writes ten for each token, and drops them
       n_threads: 1, // several would need headers that plain web hosts do not send
       n_gpu_layers: 0,
       cache_type_k: "f32",

@@ -43,6 +43,7 @@ export async function mount(root) {
     if (timer) return pause();
     if (step >= run.length - 1) step = 0;
     play.textContent = "Pause";
+    told.ariaLive = "off"; // read aloud when it stops, not at every step
     timer = setInterval(() => {
       if (step >= run.length - 1) return pause();
       go(step + 1);
@@ -54,6 +55,7 @@ export async function mount(root) {
     clearInterval(timer);
     timer = undefined;
     play.textContent = "Play";
+    told.ariaLive = "polite";
   }
 
   function restart() {

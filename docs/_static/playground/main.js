@@ -1,4 +1,6 @@
-// Brings every playground of the page to life: <div class="play" data-play="talk" …>.
+// Brings every playground of the page to life: <div class="play" data-play="talk" …>; and guesses.
+
+import "./predictions.js";
 
 const KINDS = {
   talk: () => import("./talk.js"),

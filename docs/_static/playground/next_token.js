@@ -1,7 +1,7 @@
 // What could come next, and how the sampling settings change it.
 
 import { nextTokens, promptFor } from "./engine.js";
-import { element, settingsOf, slider, statusLine } from "./page.js";
+import { element, refuse, refused, settingsOf, slider, statusLine } from "./page.js";
 import { sampled } from "./sampling.js";
 
 const SHOWN = 12;
@@ -42,10 +42,12 @@ export function mount(root) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (refused(again)) return;
     written = "";
     look();
   });
   draw.addEventListener("click", () => {
+    if (refused(draw)) return;
     const left = sampled(likeliest, chosen);
     let chance = Math.random();
     const next = left.find(({ probability }) => (chance -= probability) < 0) ?? left[0];
@@ -54,12 +56,13 @@ export function mount(root) {
   status.say("Press Start: the model comes to your browser once, about 16 MB.");
 
   function append(token) {
+    if (refused(again)) return;
     written += token;
     look();
   }
 
   async function look() {
-    again.disabled = draw.disabled = true;
+    for (const button of [again, draw]) refuse(button, true);
     try {
       const prompt = promptFor(question.value.trim() || settings.question) + written;
       likeliest = await nextTokens(settings.model, prompt, { onProgress: status.loading });
@@ -69,7 +72,7 @@ export function mount(root) {
     } catch (error) {
       status.say(error.message, "problem");
     } finally {
-      again.disabled = draw.disabled = false;
+      for (const button of [again, draw]) refuse(button, false);
     }
   }
 
@@ -91,6 +94,9 @@ export function mount(root) {
       row.addEventListener("click", () => append(token));
       return row;
     });
+    // Whoever chose a token by the keyboard goes on from the new bars.
+    const chose = bars.contains(document.activeElement);
     bars.replaceChildren(...rows);
+    if (chose) rows[0]?.focus();
   }
 }

@@ -33,6 +33,18 @@ export function statusLine() {
   };
 }
 
+/**
+ * Refuse a button for a while, or no longer.  `disabled` would take the keyboard's place on the page
+ * away from whoever has just pressed it; whoever listens to the button looks with `refused`.
+ */
+export function refuse(button, yes) {
+  button.setAttribute("aria-disabled", String(yes));
+}
+
+export function refused(button) {
+  return button.getAttribute("aria-disabled") === "true";
+}
+
 /** A labelled slider that tells its value. */
 export function slider(label, { min, max, step, value, digits = 2 }, onChange) {
   const shown = element("output", {}, Number(value).toFixed(digits));

@@ -1,7 +1,7 @@
 // A question to one model, or the same question to several: thought and answer as they are written.
 
 import { ask, prepare } from "./engine.js";
-import { element, settingsOf, slider, statusLine } from "./page.js";
+import { element, refuse, refused, settingsOf, slider, statusLine } from "./page.js";
 
 // What QwQ-32B's model card recommends.
 const QWQ = { top_k: 40, top_p: 0.95, min_p: 0 };
@@ -20,7 +20,8 @@ export function mount(root) {
   });
   let temperature = settings.temperature ?? 0.6;
   const send = element("button", { type: "submit", className: "play-ask" }, "Ask");
-  const stop = element("button", { type: "button", disabled: true }, "Stop");
+  const stop = element("button", { type: "button" }, "Stop");
+  refuse(stop, true);
   const choices = settings.questions.map((each) => {
     const button = element("button", { type: "button", className: "play-example" }, each);
     button.addEventListener("click", () => {
@@ -50,10 +51,10 @@ export function mount(root) {
   let stopping;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (send.disabled || !question.value.trim()) return;
+    if (refused(send) || !question.value.trim()) return;
     stopping = new AbortController();
-    send.disabled = true;
-    stop.disabled = false;
+    refuse(send, true);
+    refuse(stop, false);
     try {
       for (const reply of replies) reply.clear();
       const sampling = {
@@ -71,17 +72,19 @@ export function mount(root) {
     } catch (error) {
       status.say(error.message, "problem");
     } finally {
-      send.disabled = false;
-      stop.disabled = true;
+      refuse(send, false);
+      refuse(stop, true);
     }
   });
-  stop.addEventListener("click", () => stopping?.abort());
+  stop.addEventListener("click", () => {
+    if (!refused(stop)) stopping.abort();
+  });
 
   status.say("The first answer brings the model here, once: about 16 MB.");
   if (settings.atOnce) {
     prepare(settings.models[0].name, status.loading)
       .then(() => {
-        if (!send.disabled) status.say("Ready. Nothing you type leaves this page.");
+        if (!refused(send)) status.say("Ready. Nothing you type leaves this page.");
         root.dataset.ready = "true";
       })
       .catch((error) => status.say(error.message, "problem"));
@@ -112,15 +115,25 @@ function replyCard({ name, title }, { marks }) {
     },
     async ask(question, sampling, signal, status) {
       const shown = { thinking: "", answer: "" };
+      const show = () => {
+        draw(thought, shown.thinking.trimStart(), marks);
+        answer.textContent = shown.answer.trim();
+      };
+      // A model writes several tokens while the screen is drawn once.
+      let frame;
       const reply = await ask(name, question, sampling, {
         signal,
         onProgress: status.loading,
         onPiece(kind, text) {
           shown[kind] += text;
-          if (kind === "thinking") draw(thought, shown.thinking.trimStart(), marks);
-          else answer.textContent = shown.answer.trim();
+          frame ??= requestAnimationFrame(() => {
+            frame = undefined;
+            show();
+          });
         },
       });
+      cancelAnimationFrame(frame);
+      show();
       const speed = Math.round(reply.tokensPerSecond);
       const ended = { length: ", cut at the limit", stopped: ", stopped by you" }[reply.finish] ?? "";
       facts.textContent = `${reply.tokens} tokens, ${speed} a second in this page${ended}`;
