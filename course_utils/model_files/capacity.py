@@ -248,6 +248,8 @@ class Plan:
                 f"What would fit takes {readable_memory(self.instead.needed_bytes)} and writes "
                 f"about {_speed(self.instead.tokens_per_second)} tokens per second."
             )
+        if self.machine.busy:
+            lines.append("Other programs kept this machine busy; without them it is faster.")
         return "\n".join(lines)
 
     def draft_line(self) -> str:
@@ -276,8 +278,6 @@ class Plan:
             f"Speed: about {_speed(self.tokens_per_second)} tokens per second (at most "
             f"{_speed(self.ceiling)}: {reads})."
         )
-        if self.machine.busy:
-            line += " Other programs kept this machine busy just now; quiet, it is faster."
         if self.quantisation.startswith("IQ") and self.card is None:
             line += " Weights of this kind take longer to unpack than is counted here; rehearse."
         return line
