@@ -19,6 +19,7 @@ EXPERIMENTS = (
     "chains_above",
     "recipe",
     "recipe_model",
+    "recipe_prompts",
     "failures",
     "loop_sampling",
     "failure_prompts",
