@@ -91,41 +91,42 @@ def describe_thresholds(thresholds: Sequence[Threshold]) -> str:
 
 
 def equal_computing_chart(rows: Rows, lengths: Sequence[int] = (4,)) -> Figure:
-    """Sound answers of every seed against all computing spent: base models with their best prompt
-    (circles, a line through their means), and reinforced ones (stars)."""
-    figure, axes = style.new_figure(8.6, 4.4)
+    """Sound answers of every seed against all computing spent: base models with their best prompt,
+    and reinforced ones (stars)."""
+    figure, axes = style.new_figure(8.6, 4.6)
     found = points(rows, lengths)
     for index, size in enumerate(dict.fromkeys(p["size"] for p in found)):
         look = style.series(index)
-        mine = [p for p in found if (p["how"], p["size"]) == ("prompted", size)]
-        at = {p["total_flops"]: [] for p in mine}
-        for p in mine:
-            at[p["total_flops"]].append(p["sound"])
-        axes.plot(list(at), [mean(v) for v in at.values()], ls=look.line, color=look.colour, lw=1.5)
-        options = {"color": look.colour, "ls": "", "alpha": 0.85}
-        # Side by side, so that equal seeds do not hide one another.
-        places = [p["total_flops"] * (1 + 0.05 * (p["seed"] - 2)) for p in mine]
-        shares = [p["sound"] for p in mine]
-        axes.plot(places, shares, marker=look.marker, ms=6, label=size, **options)
-        stars = [p for p in found if (p["how"], p["size"]) == ("rl", size)]
-        places = [p["total_flops"] * (1 + 0.05 * (p["seed"] - 2)) for p in stars]
-        options |= {"markeredgecolor": style.INK, "markeredgewidth": 0.8}
-        axes.plot(places, [p["sound"] for p in stars], marker="*", ms=15, **options)
+        for how, marker, marked in (("prompted", look.marker, 6), ("rl", "*", 15)):
+            mine = [p for p in found if (p["how"], p["size"]) == (how, size)]
+            axes.plot(
+                # Side by side, so that equal seeds do not hide one another.
+                [p["total_flops"] * (1 + 0.05 * (p["seed"] - 2)) for p in mine],
+                [p["sound"] for p in mine],
+                ls="",
+                marker=marker,
+                ms=marked,
+                color=look.colour,
+                alpha=0.85,
+                markeredgecolor=style.INK if how == "rl" else look.colour,
+                label=size if how == "prompted" else None,
+            )
     axes.set_xscale("log")
+    axes.set_xticks([3e12, 1e13, 3e13, 1e14], ["3e12", "1e13", "3e13", "1e14"])
+    axes.minorticks_off()
     axes.set_ylim(-0.05, 1.07)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.grid()
     axes.set_xlabel("operations, reading and reward together")
     axes.set_ylabel("sound answers, 4 turns")
+    sizes = axes.get_legend_handles_labels()
+    axes.legend(*sizes, title="parameters", loc="center left", bbox_to_anchor=(0.0, 0.6))
     ways = [
         axes.plot([], [], color=style.INK, ls="", marker="o")[0],
         axes.plot([], [], color=style.INK, ls="", marker="*", ms=13)[0],
     ]
     names = [ARMS["prompted"], ARMS["rl"]]
-    handles, sizes = axes.get_legend_handles_labels()
-    figure.legend(
-        handles + ways, sizes + names, loc="outside lower center", ncols=len(sizes + names)
-    )
+    figure.legend(ways, names, loc="outside lower center", ncols=2)
     axes.set_title("Chains of four turns: what does the same computing buy?")
     return figure
 
