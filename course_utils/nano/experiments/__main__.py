@@ -15,6 +15,7 @@ EXPERIMENTS = (
     "draft",
     "elicitation",
     "objectives",
+    "coin",
     "chains",
     "chains_above",
     "recipe",
