@@ -144,6 +144,26 @@ def test_imitation_learns_the_solutions_within_its_budget(model):
     assert learnt.sum() > before.sum() + 25
 
 
+@pytest.mark.parametrize("prompt", ["bare", "thought begun with the start"])
+def test_own_right_answers_are_kept_as_answers_to_the_plain_question(model, monkeypatch, prompt):
+    """However they were drawn: what the prompt has begun belongs to the solution."""
+    monkeypatch.setattr(
+        chains_task,
+        "judge",
+        lambda c, t: chains_task.Verdict(True, True, t.startswith(f"{c.start}")),
+    )
+    spent = chains_rl.Spent(1)
+    kept = chains_imitation.right_answers(model, (3,), 1, spent, 1, rows=4, prompt=prompt)
+    assert len(kept) == 4 and spent.flops > 0
+    for asked, solution in kept:
+        text = tokenizer.decode(chains_sampling.load_once(), asked)
+        assert text.endswith("=?<|im_end|>\n<|im_start|>assistant\n<think>\n")
+        assert "working" not in text
+        begun = tokenizer.decode(chains_sampling.load_once(), solution).split("\n")[0]
+        start = text.split("user\n")[1][0]
+        assert prompt == "bare" or begun == start
+
+
 def test_a_branch_of_the_reading_leaves_the_trunk_as_it_was(model):
     batch = chains_corpus.rows(Random(1), 2, chains_corpus.Reading())
     learner = chains_learning.Learner(model, *batch, 0.1)

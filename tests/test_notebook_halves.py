@@ -8,18 +8,29 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-STOP = "## Half-way"
+STOP = "**Half-way stop.**"
+HERE = "start at the next cell"
+
+
+def is_stop(kind: str, text: str) -> bool:
+    """A stop whose next cell is said to be enough; others name what to run again."""
+    return kind == "markdown" and STOP in text and HERE in text
 
 
 def halved() -> list[Path]:
-    return [p for p in sorted(NOTEBOOKS.glob("*.ipynb")) if STOP in p.read_text(encoding="utf-8")]
+    return [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if any(map(is_stop, *cells(path)))]
+
+
+def cells(path: Path) -> tuple[list[str], list[str]]:
+    """Kinds and texts of a notebook's cells."""
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell["cell_type"] for cell in found], ["".join(cell["source"]) for cell in found]
 
 
 def second_half(path: Path) -> list[str]:
     """The code cells behind the stop."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    texts = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
-    (stop,) = [n for n, (kind, text) in enumerate(texts) if kind == "markdown" and STOP in text]
+    texts = list(zip(*cells(path), strict=True))
+    (stop,) = [n for n, cell in enumerate(texts) if is_stop(*cell)]
     return [text for kind, text in texts[stop:] if kind == "code"]
 
 

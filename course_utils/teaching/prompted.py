@@ -6,6 +6,7 @@ them chosen on validation questions, then asked the held-out ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_utils.errors import OptionError
@@ -73,3 +74,20 @@ def prompted_base(model: str = "base", temperature: int = 0) -> Prompted:
         best["asked"],
         (chosen["right"], plain["right"], chosen["asked"]),
     )
+
+
+def prompted_lines(models: Sequence[str]) -> list[str]:
+    """A line for each model: right answers to the plain question and with its best prompt, greedily
+    and at temperature 1."""
+    asked = prompted_base(models[0]).asked
+    lines = [
+        f"{f'right of {asked}':24}{'greedy':>16}{'temperature 1':>20}",
+        f"{'':24}{'plain':>8}{'best':>8}{'plain':>12}{'best':>8}   best of 12 prompts",
+    ]
+    for name in models:
+        greedy, drawn = (prompted_base(name, temperature) for temperature in (0, 1))
+        best = "the plain question" if greedy.prompt == "bare" else greedy.prompt
+        lines.append(
+            f"{name:24}{greedy.bare:>8}{greedy.right:>8}{drawn.bare:>12}{drawn.right:>8}   {best}"
+        )
+    return lines

@@ -2,7 +2,8 @@
 
 The arms of ``chains`` begin at bases that have read two units, and at the smaller sizes none of
 those can work a chain yet.  Here the same arms begin at the smallest size after three units, where
-most seeds can.  All runs of a seed, its base among them, are made on one core.
+most seeds can.  All runs of a seed, its base among them, are made on one core.  One arm is new:
+``prompted-rft`` imitates the model's own right answers to a good prompt.
 
 ``chains`` has a base and a reinforced model of the same size, seeds and reading, made on a GPU: so
 these runs also say whether what it found comes out again elsewhere (``reproduced``).
@@ -21,7 +22,7 @@ from course_utils.nano.experiments import chains, chains_tables, runs
 from course_utils.nano.experiments.runs import SEEDS
 
 SIZE, READING = "0.2M", 3
-ARMS = ("pretrained", "sft", "rft", "rl")
+ARMS = ("pretrained", "rl", "sft", "rft", "prompted-rft")
 TABLES = {
     "chains-above": ARMS,
     "chains-above-rl": ("steps",),

@@ -1,7 +1,8 @@
 """What does imitation do with the same short chains? Worked solutions, or a model's own.
 
-Two arms differ only in whose solutions are read: the author's (supervised fine-tuning), or the
-model's own right answers (rejection sampling, Yuan et al., arXiv 2308.01825).  Those of a larger
+The arms differ only in whose solutions are read: the author's (supervised fine-tuning), or the
+model's own right answers (rejection sampling, Yuan et al., arXiv 2308.01825), drawn from the plain
+question or with the best prompt.  Those of a larger
 reinforced model (distillation, as in DeepSeek-R1, arXiv 2501.12948v1) would be the author's from
 two turns on: a chain has one sound thought.
 """
@@ -13,9 +14,14 @@ from random import Random
 
 import torch
 
-from course_utils.nano.experiments import chains_corpus, chains_learning, chains_task
+from course_utils.nano.experiments import (
+    chains_corpus,
+    chains_learning,
+    chains_prompts,
+    chains_task,
+)
 from course_utils.nano.experiments.chains_rl import Spent
-from course_utils.nano.experiments.chains_sampling import Sampler, texts
+from course_utils.nano.experiments.chains_sampling import Sampler, load_once, texts
 from course_utils.nano.model import Transformer
 
 Solution = tuple[list[int], list[int]]
@@ -35,22 +41,34 @@ def worked(random: Random, steps: Sequence[int]) -> Iterator[Solution]:
 
 
 def right_answers(
-    model: Transformer, steps: Sequence[int], budget: int, spent: Spent, seed: int, rows: int = 512
+    model: Transformer,
+    steps: Sequence[int],
+    budget: int,
+    spent: Spent,
+    seed: int,
+    rows: int = 512,
+    prompt: str = "bare",
 ) -> list[Solution]:
     """What ``model`` answers rightly at temperature 1, drawn until ``budget`` operations are spent.
 
-    ``spent`` counts them, for the model that draws.
+    ``spent`` counts them, for the model that draws.  ``prompt``: how it is asked, one of
+    ``chains_prompts``; the solutions answer the plain question all the same.
     """
     random, kept = Random(f"answers {seed}"), []
-    sampler = Sampler(model, rows, 62, 36)
+    ask = chains_corpus.prompt if prompt == "bare" else chains_prompts.ids(prompt)
+    begun = chains_prompts.begun(prompt)
+    longest = 62 if prompt == "bare" else chains_prompts.LONGEST
+    sampler = Sampler(model, rows, longest, 36)
     while spent.flops < budget:
         chains = [chains_task.draw(random, random.choice(steps)) for _ in range(rows)]
-        prompts = [chains_corpus.prompt(chain) for chain in chains]
+        prompts = [ask(chain) for chain in chains]
         samples = sampler.draw(prompts, seed=random.getrandbits(62))
         spent.drawn += int(samples.lengths.sum())
         spent.read += sum(map(len, prompts))
-        replies = zip(chains, prompts, samples.texts(), texts(samples), strict=True)
-        kept += [(p, ids) for c, p, ids, text in replies if chains_task.judge(c, text).right]
+        for chain, ids, text in zip(chains, samples.texts(), texts(samples), strict=True):
+            if chains_task.judge(chain, begun(chain) + text).right:
+                start = load_once().encode(begun(chain)).ids if begun(chain) else []
+                kept.append((chains_corpus.prompt(chain), start + ids))
     return kept
 
 

@@ -31,6 +31,9 @@ SHORT = (1, 2, 3, 4)
 UNIT = 512 * 32 * 128
 """Tokens in a unit of reading: steps, rows in a step, and tokens in a row."""
 
+DRAWN = 512
+"""Completions in a step of reward: 32 problems, 16 to each (``chains_rl.Settings``)."""
+
 
 def read(table: str = "chains") -> list[dict]:
     """All rows of a table, numbers as numbers."""
@@ -63,7 +66,7 @@ def share(rows: Sequence[dict], lengths: Collection[int] = SHORT) -> float:
 def best(rows: Sequence[dict], *, temperature: int = 1, prompt: str | None = "bare") -> dict:
     """The exam of each run by its ``key``: its chosen weights, at one temperature.
 
-    ``prompt`` None gives the best of the twelve for a base model; other arms are asked barely.
+    ``prompt`` None gives the best of the twelve for a base model; other arms are asked plainly.
     """
     found: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -77,7 +80,7 @@ def best(rows: Sequence[dict], *, temperature: int = 1, prompt: str | None = "ba
 class Threshold:
     """One base model before reward, and what it became: shares over chains of 1 to 4 turns.
 
-    ``before``, ``prompted`` and ``after``: sound answers of the base asked barely, of the base
+    ``before``, ``prompted`` and ``after``: sound answers of the base asked plainly, of the base
     with the best of twelve prompts, and of the reinforced model.
     """
 
@@ -106,11 +109,42 @@ def thresholds(rows: Sequence[dict]) -> list[Threshold]:
     return points
 
 
-def habit(log: Sequence[dict], steps: int = 5) -> dict[tuple[str, int, int], tuple[float, float]]:
-    """The share of completions with a thought, over the first and the last steps of each run of
-    reward, by size, seed and reading; ``log`` has the rows of ``chains-rl``."""
-    runs: dict[tuple[str, int, int], list[float]] = {}
+@dataclass(frozen=True)
+class Practice:
+    """What one run of reward drew: ``drawn`` completions, ``right`` and ``sound`` ones among them;
+    the share with a thought over its ``first`` and its ``last`` steps."""
+
+    drawn: int
+    right: int
+    sound: int
+    first: float
+    last: float
+
+
+def practice(
+    log: Sequence[dict], steps: int = 5, drawn: int = DRAWN
+) -> dict[tuple[str, int, int], Practice]:
+    """What each run of reward drew, by size, seed and reading; ``log``: rows of ``chains-rl``.
+
+    ``steps``: how many the first and the last are; ``drawn``: completions in a step.
+    """
+    runs: dict[tuple[str, int, int], list[dict]] = {}
     for row in log:
-        run = row["size"], row["seed"], row["reading_tokens"]
-        runs.setdefault(run, []).append(row["worked"])
-    return {run: (mean(worked[:steps]), mean(worked[-steps:])) for run, worked in runs.items()}
+        runs.setdefault((row["size"], row["seed"], row["reading_tokens"]), []).append(row)
+    return {
+        run: Practice(
+            drawn * len(rows),
+            *(round(drawn * sum(row[name] for row in rows)) for name in ("reward", "sound")),
+            *(mean(row["worked"] for row in some) for some in (rows[:steps], rows[-steps:])),
+        )
+        for run, rows in runs.items()
+    }
+
+
+def chosen_step(rows: Sequence[dict], size: str, seed: int, reading_tokens: int) -> int:
+    """After how many steps of reward the weights were taken that the exams are of."""
+    return next(
+        row["step"]
+        for row in rows
+        if row["chosen"] and key(row) == ("rl", size, seed, reading_tokens)
+    )

@@ -188,10 +188,10 @@ def _pass_mistake(value, n: int, c: int, k: int) -> Mistake | None:
             "this draws with replacement, as if one reply could be drawn twice; it comes out too "
             "small. Count the ways to choose k of the n replies.",
         ),
-        (comb(n - c, k) / comb(n, k), "all-wrong", "this is the chance that all k are wrong."),
-        (comb(c, k) / comb(n, k), "all-right", "this is the chance that all k are right."),
-        (k * c / n, "added-up", "chances of single replies cannot be added up."),
-        (c / n, "one-reply", "this is the chance for one reply; k of them are drawn."),
+        (comb(n - c, k) / comb(n, k), "all-wrong", "this is the probability that all k are wrong."),
+        (comb(c, k) / comb(n, k), "all-right", "this is the probability that all k are right."),
+        (k * c / n, "added-up", "probabilities of single replies cannot be added up."),
+        (c / n, "one-reply", "this is the probability for one reply; k of them are drawn."),
     )
     for off, name, words in known:
         if compare_number(value, off, relative=1e-6) is None:
@@ -233,7 +233,7 @@ def _check_diagnosis(answer) -> Mistake | None:
 EXERCISES = [
     Exercise(
         id="03.fool",
-        title="Write a reply that the naive verifier pays, and that is no answer",
+        title="Fool the naive verifier",
         answer="fooling_reply",
         check=_check_fooling,
         right="A model under training tries thousands of replies; it finds such holes too.",

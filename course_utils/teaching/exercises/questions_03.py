@@ -24,7 +24,7 @@ QUESTIONS = [
     ),
     Question(
         "03.sure",
-        "A token has a probability of 99.9 % and earns an advantage of +1. What does a step do?",
+        "A token has a probability of 99.9% and earns an advantage of +1. What does a step do?",
         (
             Option(
                 "Hardly anything.",
@@ -32,7 +32,7 @@ QUESTIONS = [
                 "moves. That is why learning ends when the entropy is gone.",
             ),
             Option(
-                "It takes the probability to 100 %.",
+                "It takes the probability to 100%.",
                 "Softmax never quite gets there, and the push shrinks on the way.",
             ),
             Option(
@@ -54,8 +54,8 @@ QUESTIONS = [
             ),
             Option(
                 "There is no difference.",
-                "A lead of three points lies in the interval, too. Nothing found is not nothing "
-                "there.",
+                "A lead of three points lies in the interval, too. Finding nothing does not mean "
+                "that there is nothing there.",
             ),
             Option(
                 "Three seeds cannot tell.",
@@ -66,7 +66,7 @@ QUESTIONS = [
     ),
     Question(
         "03.control",
-        "Reward takes a base from 40 to 95 %. Which control do you ask for first?",
+        "Reward takes a base from 40% to 95%. Which control do you ask for first?",
         (
             Option(
                 "The base, with the best prompt you can find.",
@@ -100,7 +100,7 @@ QUESTIONS = [
             ),
             Option(
                 "Remove its thinking.",
-                "In our runs the habit drifted up in some seeds and down in others.",
+                "In our runs the habit of thinking grew in some models and faded in others.",
             ),
         ),
         right=2,

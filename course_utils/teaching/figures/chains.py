@@ -16,12 +16,8 @@ from course_utils.nano.experiments.chains_tables import SHORT, Threshold, share
 from course_utils.teaching import style
 
 Rows = Sequence[Mapping]
-SPANS = {
-    "1 to 3 turns: worked in what was read": (1, 2, 3),
-    "4 turns: in the rewarded chains only": (4,),
-    "5 to 8 turns: in neither": (5, 6, 7, 8),
-}
-"""Lengths of chains, by where a model can have learnt to work them."""
+SPANS = {"1 to 3 turns": (1, 2, 3), "4 turns": (4,), "5 turns": (5,), "6 to 8": (6, 7, 8)}
+"""Lengths of chains: worked in what was read, rewarded only, and two spans of neither."""
 
 SEVERAL = (2, 3, 4)
 """Turns on which the arms are compared: ``sft`` shows no working of a single turn."""
@@ -58,7 +54,7 @@ def points(rows: Rows, lengths: Sequence[int] = SHORT) -> list[dict]:
 
 
 def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
-    """Sound answers after reward, against those of the base asked barely, and prompted."""
+    """Sound answers after reward, against those of the base asked plainly, and prompted."""
     figure, panels = style.new_figure(8.6, 4.2, 1, 2, sharey=True)
     sizes = list(dict.fromkeys(point.size for point in thresholds))
     for index, size in enumerate(sizes):
@@ -69,7 +65,7 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
         panels[1].plot([p.prompted for p in mine], after, label=size, **options)
     panels[0].set_xlim(left=-0.01)
     panels[0].set_xticks([0, 0.05, 0.1, 0.15])
-    panels[0].set_xlabel("base, asked barely: sound answers")
+    panels[0].set_xlabel("base, asked plainly: sound answers")
     panels[1].plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1.2, zorder=0)
     panels[1].text(0.5, 0.42, "no gain over a prompt", ha="left", va="top", fontsize=9.5)
     panels[1].set_xlabel("base, with the best of 12 prompts")
@@ -94,55 +90,44 @@ def describe_thresholds(thresholds: Sequence[Threshold]) -> str:
     return "Two scatter plots of reinforced models, sound answers. " + "; ".join(parts) + "."
 
 
-def equal_computing_chart(rows: Rows) -> Figure:
-    """Sound answers against all computing spent: base models, prompted or not, and with reward."""
-    figure, panels = style.new_figure(9.4, 4.8, 1, len(SPANS), sharey=True)
-    for axes, (name, lengths) in zip(panels, SPANS.items(), strict=True):
-        found = points(rows, lengths)
-        for index, size in enumerate(dict.fromkeys(p["size"] for p in found)):
-            look = style.series(index)
-            for how, line, marker, filled in (
-                ("bare", ":", look.marker, False),
-                ("prompted", "-", look.marker, True),
-                ("rl", "", "*", True),
-            ):
-                mine = [p for p in found if (p["how"], p["size"]) == (how, size)]
-                at: dict[float, list[float]] = {}
-                for p in mine:
-                    # Runs of a reinforced model end where they end: each is a star of its own.
-                    spent = p["total_flops"] * (1 + 1e-9 * p["seed"] * (how == "rl"))
-                    at.setdefault(spent, []).append(p["sound"])
-                axes.plot(
-                    sorted(at),
-                    [mean(at[spent]) for spent in sorted(at)],
-                    linestyle=line,
-                    marker=marker,
-                    markersize=12 if how == "rl" else 6,
-                    color=look.colour,
-                    markerfacecolor=look.colour if filled else "none",
-                    label=size if how == "prompted" else None,
-                )
-        axes.set_xscale("log")
-        axes.set_xticks([1e13, 1e14], ["1e13", "1e14"])
-        axes.minorticks_off()
-        axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(style.as_percent)
-        axes.grid()
-        axes.set_title(name.replace(": ", ":\n"), fontsize=10.5)
-    panels[1].set_xlabel("operations, reading and reward together")
-    panels[0].set_ylabel("sound answers")
-    last = panels[-1]
+def equal_computing_chart(rows: Rows, lengths: Sequence[int] = (4,)) -> Figure:
+    """Sound answers of every seed against all computing spent: base models with their best prompt,
+    and reinforced ones (stars)."""
+    figure, axes = style.new_figure(8.6, 4.6)
+    found = points(rows, lengths)
+    for index, size in enumerate(dict.fromkeys(p["size"] for p in found)):
+        look = style.series(index)
+        for how, marker, marked in (("prompted", look.marker, 6), ("rl", "*", 15)):
+            mine = [p for p in found if (p["how"], p["size"]) == (how, size)]
+            axes.plot(
+                # Side by side, so that equal seeds do not hide one another.
+                [p["total_flops"] * (1 + 0.05 * (p["seed"] - 2)) for p in mine],
+                [p["sound"] for p in mine],
+                ls="",
+                marker=marker,
+                ms=marked,
+                color=look.colour,
+                alpha=0.85,
+                markeredgecolor=style.INK if how == "rl" else look.colour,
+                label=size if how == "prompted" else None,
+            )
+    axes.set_xscale("log")
+    axes.set_xticks([3e12, 1e13, 3e13, 1e14], ["3e12", "1e13", "3e13", "1e14"])
+    axes.minorticks_off()
+    axes.set_ylim(-0.05, 1.07)
+    axes.yaxis.set_major_formatter(style.as_percent)
+    axes.grid()
+    axes.set_xlabel("operations, reading and reward together")
+    axes.set_ylabel("sound answers, 4 turns")
+    sizes = axes.get_legend_handles_labels()
+    axes.legend(*sizes, title="parameters", loc="center left", bbox_to_anchor=(0.0, 0.6))
     ways = [
-        last.plot([], [], color=style.INK, ls=":", marker="o", mfc="none")[0],
-        last.plot([], [], color=style.INK, ls="-", marker="o")[0],
-        last.plot([], [], color=style.INK, ls="", marker="*", ms=12)[0],
+        axes.plot([], [], color=style.INK, ls="", marker="o")[0],
+        axes.plot([], [], color=style.INK, ls="", marker="*", ms=13)[0],
     ]
-    ways = last.legend(ways, list(ARMS.values()), loc="upper left", fontsize=9)
-    last.legend(
-        *panels[0].get_legend_handles_labels(), title="parameters", loc="center left", fontsize=9
-    )
-    last.add_artist(ways)
-    figure.suptitle("What does the same computing buy?", x=0.02, ha="left")
+    names = [ARMS["prompted"], ARMS["rl"]]
+    figure.legend(ways, names, loc="outside lower center", ncols=2)
+    axes.set_title("Chains of four turns: what does the same computing buy?")
     return figure
 
 
@@ -221,7 +206,7 @@ def describe_arms(panels: Mapping[str, Arms], names: Mapping[str, str]) -> str:
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:
-    """The chance that one of ``k`` of ``n`` replies is right (Chen et al., arXiv 2107.03374)."""
+    """The probability that one of k of n replies is right (Chen et al., arXiv 2107.03374)."""
     return 1 - comb(n - right, k) / comb(n, k)
 
 
@@ -233,7 +218,7 @@ def sound_at_k(rows: Rows, k: int, estimate: Callable[[int, int, int], float] = 
 def tries(rows: Rows, size: str, length: int) -> dict[str, dict[int, list[dict]]]:
     """Rows of many replies to chains of one size and length, by way of asking and by seed."""
     ways = {
-        "base, asked barely": ("pretrained", "bare"),
+        "base, asked plainly": ("pretrained", "bare"),
         "base, asked for its working": ("pretrained", "request"),
         "reinforced": ("rl", "bare"),
     }
@@ -257,7 +242,7 @@ def pass_at_k_chart(
 ) -> Figure:
     """pass@k counting sound answers, a panel for each length; thin lines are single seeds.
 
-    ``estimate(n, c, k)``: the chance that one of k of n replies is right, c of them being right.
+    ``estimate(n, c, k)``: the probability that one of k of n replies is right, c of the n being so.
     """
     figure, panels = style.new_figure(9.0, 3.6, 1, len(lengths), sharey=True)
     for axes, length in zip(panels, lengths, strict=True):
@@ -270,7 +255,9 @@ def pass_at_k_chart(
             axes.plot(
                 ks,
                 middle,
-                **look.as_line,
+                color=look.colour,
+                linestyle=look.line,
+                marker=look.marker,
                 label=name,
             )
         axes.set_xscale("log", base=2)

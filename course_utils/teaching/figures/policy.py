@@ -119,6 +119,37 @@ def describe_step(
     return "Probabilities of the next token before and after one step. " + "; ".join(parts) + "."
 
 
+def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 1.5) -> Figure:
+    """What a token counts in the objective, by its ratio: a line with a flat end, for a token of a
+    good completion and for one of a bad completion.
+
+    ``low``, ``high``: the clips; ``advantage``: how good, and how bad.
+    """
+    figure, panels = style.new_figure(8.0, 2.9, 1, 2, sharex=True)
+    ratios = [0.5 + 0.01 * n for n in range(111)]
+    for axes, own in zip(panels, (advantage, -advantage), strict=True):
+        look = style.series(0 if own > 0 else 3)
+        counted = [min(r * own, min(max(r, 1 - low), 1 + high) * own) for r in ratios]
+        axes.plot(ratios, [r * own for r in ratios], color=style.GREY, ls=":", lw=1.5)
+        axes.plot(ratios, counted, color=look.colour, lw=2.5)
+        axes.axvline(1 + high if own > 0 else 1 - low, color=style.INK, ls="--", lw=1)
+        axes.plot([1], [own], marker="o", color=style.INK, ms=6)
+        axes.grid()
+        axes.set_title(f"{'good' if own > 0 else 'bad'} completion, advantage {own:+g}")
+        axes.set_xlabel("ratio: how much likelier than when drawn")
+    panels[0].set_ylabel("what the token counts")
+    return figure
+
+
+def describe_clip(low: float = 0.2, high: float = 0.2, advantage: float = 1.5) -> str:
+    """Alt text for ``clip_chart``."""
+    return (
+        f"Two lines of what a token counts against its ratio. Advantage {advantage:+g}: rising up "
+        f"to a ratio of {1 + high:g}, flat beyond it. Advantage {-advantage:+g}: flat below a "
+        f"ratio of {1 - low:g}, falling above it."
+    )
+
+
 def watched_chart(
     runs: Mapping[str, Sequence[Mapping]],
     title: str,

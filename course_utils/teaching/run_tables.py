@@ -1,0 +1,144 @@
+"""What do the committed runs of notebook 03 say? Their rows as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from course_utils.intervals import over_seeds
+from course_utils.nano.experiments import chains_tables, objectives
+from course_utils.nano.experiments.chains_tables import UNIT
+from course_utils.nano.experiments.runs import SEEDS
+from course_utils.teaching.figures.chains import SPANS, points, tries
+from course_utils.teaching.figures.policy import averaged
+from course_utils.teaching.seeds import in_points
+
+Rows = Sequence[Mapping]
+Seeds = dict[int, float]
+"""What each seed came to."""
+
+
+def objective_at(runs: Rows, variant: str, column: str, steps: Sequence[int]) -> Seeds:
+    """The mean of a column over some steps, by seed; ``runs``: rows of ``objectives``."""
+    mine = [row for row in runs if row["variant"] == variant]
+    seeds = dict.fromkeys(row["seed"] for row in mine)
+    return {s: averaged([r for r in mine if r["seed"] == s], column, steps) for s in seeds}
+
+
+def objective_lines(runs: Rows, baseline: str = "GRPO") -> list[str]:
+    """Each objective: reward early and late, how often the sum is worked, greedy accuracy at the
+    end; and how far its late reward is ahead of the ``baseline``, seed by seed."""
+    early, late, end = range(8, 13), range(31, 41), [objectives.STEPS]
+    columns = (("reward", early), ("reward", late), ("works", late), ("accuracy", end))
+    lines = [
+        f"{'':19}{'reward, steps':>14}{'works it':>10}{'greedy':>8}  reward 31-40 against",
+        f"{'':19}{'8-12':>7}{'31-40':>7}{'31-40':>10}{'at 40':>8}  {baseline}",
+    ]
+    for variant in objectives.VARIANTS:
+        values = [mean(objective_at(runs, variant, *c).values()) for c in columns]
+        line = f"{variant:19}{values[0]:>7.0%}{values[1]:>7.1%}{values[2]:>10.1%}{values[3]:>8.1%}"
+        if variant != baseline:
+            line += f"  {in_tenths(objective_lead(runs, variant, baseline))}"
+        lines.append(line)
+    return lines
+
+
+def objective_lead(runs: Rows, variant: str, baseline: str):
+    """How much more reward a variant earns in steps 31 to 40, with its interval over seeds."""
+    late = range(31, 41)
+    return over_seeds(*(objective_at(runs, name, "reward", late) for name in (variant, baseline)))
+
+
+def in_tenths(change) -> str:
+    """A change of shares to a tenth of a point: ``+2.4 points (+1.1 to +3.7)``."""
+    return "{:+.1f} points ({:+.1f} to {:+.1f})".format(*(100 * x for x in change))
+
+
+def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[str]:
+    """What reward drew from each of these bases: sound completions, right ones, and thoughts."""
+    drew = chains_tables.practice(log)
+    lines = []
+    for p in bases:
+        run = drew[p.size, p.seed, p.reading_tokens]
+        lines.append(
+            f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units: sound {run.sound:3} of "
+            f"{run.right:,} right ones; a thought in {run.first:3.0%}, then {run.last:3.0%}"
+        )
+    return lines
+
+
+Run = tuple[str, str, int]
+"""Size, way ("prompted" or an arm), units read."""
+
+
+def sound(rows: Rows, lengths: Sequence[int]) -> dict[Run, Seeds]:
+    """Sound answers over some lengths, by run and seed."""
+    found: dict[Run, Seeds] = {}
+    for p in points(rows, lengths):
+        run = p["size"], p["how"], p["reading_tokens"] // UNIT
+        found.setdefault(run, {})[p["seed"]] = p["sound"]
+    return found
+
+
+def sound_lines(rows: Rows, runs: Sequence[Run]) -> list[str]:
+    """Sound answers of each seed, a line for each run and a column for each of ``SPANS``."""
+    spans = {name: sound(rows, lengths) for name, lengths in SPANS.items()}
+    lines = [f"{'seeds 1, 2, 3':29}" + "".join(f"{name:17}" for name in SPANS)]
+    for run in runs:
+        size, how, units = run
+        line = f"{size}, {units} units, {'reward' if how == 'rl' else 'best prompt':12}"
+        for found in spans.values():
+            shares = [found.get(run, {}).get(seed) for seed in SEEDS]
+            told = " ".join("   -" if share is None else f"{share:4.0%}" for share in shares)
+            line += f"  {told} "
+        lines.append(line.rstrip())
+    return lines
+
+
+def lead_lines(rows: Rows, pairs: Sequence[tuple[Run, Run]], lengths: Sequence[int]) -> list[str]:
+    """How far one run is ahead of another on chains of these lengths, seed by seed."""
+    found, lines = sound(rows, lengths), []
+    for one, other in pairs:
+        names = (
+            f"{size} {'reward' if how == 'rl' else 'prompt'} ({units})"
+            for size, how, units in (one, other)
+        )
+        line = " - ".join(names)
+        common = found[one].keys() & found[other].keys()
+        if len(common) < 2:
+            lines.append(f"{line:35} no interval: {len(common)} seed in common")
+            continue
+        lead = over_seeds(found[one], found[other])
+        said = "ahead" if lead.low > 0 else "behind" if lead.high < 0 else "cannot tell"
+        lines.append(f"{line:35} {in_points(lead)}, {len(common)} seeds: {said}")
+    return lines
+
+
+def tries_lines(rows: Rows, size: str, lengths: Sequence[int]) -> list[str]:
+    """How many of many replies are sound, by length of the chain, way of asking, and seed."""
+    lines = []
+    for length in lengths:
+        lines.append(f"{length} turns, sound replies among all:")
+        for name, seeds in tries(rows, size, length).items():
+            counts = (
+                f"seed {seed}: {sum(r['sound'] for r in mine):,} of "
+                f"{sum(r['asked'] for r in mine):,}"
+                for seed, mine in seeds.items()
+            )
+            lines.append(f"  {name:28}" + ";  ".join(counts))
+    return lines
+
+
+def change_lines(shares: Mapping[str, Mapping[str, Seeds]], pairs: Sequence) -> list[str]:
+    """The change from one stage to another in each area, seed by seed.
+
+    ``shares``: by stage, area and seed; ``pairs``: (later, earlier) stages.
+    """
+    lines = []
+    for later, earlier in pairs:
+        lines.append(f"{later}, minus {earlier}:")
+        for area, ours in shares[later].items():
+            theirs = shares[earlier][area]
+            each = " ".join(f"{100 * (ours[seed] - theirs[seed]):+4.0f}" for seed in ours)
+            lines.append(f"  {area:8} {each} by seed; {in_tenths(over_seeds(ours, theirs))}")
+    return lines

@@ -1,0 +1,108 @@
+"""The tables of notebook 03 say what the rows say, and claim a lead only where seeds show one."""
+
+import pytest
+import torch
+
+from course_utils.nano import export, grpo, tokenizer
+from course_utils.nano.experiments import chains_tables, objectives, sums
+from course_utils.nano.sample import sample
+from course_utils.nano.tokenizer import render
+from course_utils.paths import nano_folder
+from course_utils.teaching import run_tables
+from course_utils.teaching.one_step import compare_steps
+from course_utils.teaching.prompted import prompted_lines
+
+UNIT = chains_tables.UNIT
+REWARD, PROMPT = ("0.2M", "rl", 2), ("0.2M", "prompted", 3)
+
+
+def exam(arm: str, units: int, seed: int, sound: int) -> dict:
+    """A row of ``chains``: sound answers of ten to chains of four turns."""
+    facts = {"arm": arm, "size": "0.2M", "seed": seed, "reading_tokens": units * UNIT}
+    facts |= {"prompt": "request" if arm == "pretrained" else "bare", "temperature": 1}
+    return facts | {
+        "chosen": 1,
+        "length": 4,
+        "asked": 10,
+        "sound": sound,
+        "parameters": 1,
+        "total_flops": 1,
+    }
+
+
+def told(reward: list[int], prompted: list[int]) -> str:
+    rows = [exam("rl", 2, seed, n) for seed, n in enumerate(reward, 1)]
+    rows += [exam("pretrained", 3, seed, n) for seed, n in enumerate(prompted, 1)]
+    (line,) = run_tables.lead_lines(rows, [(REWARD, PROMPT)], (4,))
+    return line
+
+
+def test_a_lead_is_claimed_only_where_the_seeds_agree():
+    assert told([9, 8, 9], [1, 1, 2]).endswith("3 seeds: ahead")
+    assert told([1, 1, 2], [9, 8, 9]).endswith("3 seeds: behind")
+    assert told([10, 10], [9, 0]).endswith("2 seeds: cannot tell")
+
+
+def test_one_seed_in_common_has_no_interval():
+    assert told([10, 10], [5]).endswith("no interval: 1 seed in common")
+
+
+def test_a_seed_that_was_not_run_is_a_dash():
+    rows = [exam("rl", 2, 1, 10), exam("rl", 2, 3, 5)]
+    header, line = run_tables.sound_lines(rows, [REWARD])
+    assert all(span in header for span in ("1 to 3 turns", "4 turns", "5 turns", "6 to 8"))
+    assert "100%    -  50%" in line
+
+
+def test_the_missing_seed_of_the_committed_chains_is_shown():
+    _, line = run_tables.sound_lines(chains_tables.read(), [("1.5M", "rl", 2)])
+    assert line.count("   - ") >= 4
+
+
+def test_every_objective_has_a_line_and_its_difference_to_published_grpo():
+    lines = run_tables.objective_lines(objectives.read_runs())
+    assert [line[:19].strip() for line in lines[2:]] == list(objectives.VARIANTS)
+    assert all(("points" in line) != line.startswith("GRPO ") for line in lines[2:])
+
+
+def test_a_change_is_told_by_seed_and_with_its_interval():
+    shares = {"late": {"maths": {1: 0.9, 2: 0.8}}, "early": {"maths": {1: 0.5, 2: 0.5}}}
+    _, line = run_tables.change_lines(shares, [("late", "early")])
+    assert "+40  +30 by seed" in line and "+35.0 points" in line
+
+
+def test_a_prompted_table_has_both_temperatures():
+    *_, line = prompted_lines(["small base"])
+    assert line.split()[2:6] == ["14", "200", "83", "196"]
+
+
+@pytest.fixture
+def batch(one_thread):
+    model, pieces = export.from_gguf(nano_folder() / "small-base.gguf"), tokenizer.load()
+    prompts = [pieces.encode(render("47+38=?")).ids] * 8
+    samples = sample(
+        model,
+        prompts[:1],
+        stop=pieces.token_to_id(tokenizer.END),
+        copies=8,
+        max_tokens=sums.MAX_TOKENS,
+        generator=torch.Generator().manual_seed(1),
+    )
+    rewards = torch.tensor([[1.0, 0, 0, 1, 0, 0, 1, 0]])
+    return model, prompts, samples, grpo.advantages(rewards)
+
+
+def test_a_learners_step_is_compared_and_a_spoilt_one_is_found(batch):
+    def learn(policy, optimizer, reference, prompts, samples, advantage, **lines):
+        settings = sums.reinforcement(
+            updates=1,
+            mean_over="completion",
+            clip_high=lines.get("high", 0.2),
+            kl=lines.get("kl", 0.04),
+        )
+        flat = advantage.flatten()
+        return grpo.update(policy, optimizer, prompts, samples, flat, settings, reference)
+
+    found = compare_steps(learn, *batch, [{"kl": 0.5}, {"high": 9.0}])
+    assert found["the same step as the course's"] and found["the clip acts on some tokens"]
+    assert not found["the same with kl = 0.5"]
