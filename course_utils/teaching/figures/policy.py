@@ -93,7 +93,7 @@ def step_chart(
             axes.text(max(first, last) + 0.02, row, change, va="center", fontsize=9.5)
         axes.set_title(style.drawable(title), fontsize=10.5)
         axes.set_xlim(0, 1.3)
-        axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
         axes.grid(axis="x")
         axes.set_xlabel("probability")
     panels[0][0].set_yticks(range(len(tokens)), [style.drawable(token) for token in tokens])
@@ -177,7 +177,7 @@ def watched_chart(
         if column in ("reward", "zero_std_groups", "works", "accuracy"):
             axis.set_ylim(0, 1.03)
         if column in ("reward", "zero_std_groups", "clip_fraction", "works", "accuracy"):
-            axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+            axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
         if column == "length" and len(runs) == 1:
             axis.legend(fontsize=9)
     for axis in axes.flat[-columns:]:

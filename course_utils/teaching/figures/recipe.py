@@ -68,7 +68,7 @@ def recipe_scores(
             axes.plot([x + 0.07] * len(dots), dots, ".", color=style.GREY, markersize=4)
     axes.set_xticks(range(len(stages)), list(stages.values()))
     axes.set_ylim(0, 1.03)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.grid(axis="y")
     axes.set_ylabel("held-out questions right")
     axes.set_title(style.drawable(title))
