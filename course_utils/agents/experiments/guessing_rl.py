@@ -1,10 +1,10 @@
 """Does reward teach a policy to use what it is told? GRPO in the guessing world, three seeds.
 
 ``python -m course_utils.agents.experiments.guessing_rl`` trains the base model ``guesser.gguf``
-with each seed and compares policies: the base model, bare and under the best of twelve prompts, the
-best policy that is blind to feedback, the reinforced policy, the same with noise for feedback, any
-number that is still possible, and binary search.  It ships the policy of the first seed as
-``guesser-rl.gguf``, and writes to ``models/nano/runs``:
+with each seed and compares policies: the base model, asked plainly and by the best of twelve
+prompts, the best policy that is blind to feedback, the reinforced policy, the same with noise for
+feedback, any number that is still possible, and binary search.  It ships the policy of the first
+seed as ``guesser-rl.gguf``, and writes to ``models/nano/runs``:
 
 * ``guessing-rl-SEED.csv``: each step of the training, with the score on validation episodes
 * ``guessing-replay-SEED.csv``: one fixed episode, played again every few steps
