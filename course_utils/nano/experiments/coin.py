@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
+from course_utils import command_line
 from course_utils.logs import read_log, write_log
 from course_utils.nano import export, grpo
 from course_utils.nano.experiments import runs, sums
@@ -69,4 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)

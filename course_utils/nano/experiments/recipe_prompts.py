@@ -17,6 +17,7 @@ from random import Random
 
 import torch
 
+from course_utils import command_line
 from course_utils.logs import write_log
 from course_utils.nano import export
 from course_utils.nano.experiments import recipe, recipe_model, recipe_tasks, runs, talk
@@ -164,4 +165,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.start(main)
