@@ -21,12 +21,10 @@ def stated_minutes(path):
     """What a notebook's first cell says: minutes to read, and with the exercises."""
     source = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     time = " ".join(re.search(r"\*\*Time:\*\*(.*?)[Tt]he cells run", source, re.DOTALL)[1].split())
-    if halves := re.search(r"two halves of (\d+) minutes each.* (\d+) minutes in all", time):
-        return 2 * int(halves[1]), int(halves[2])
-    parts = r"Part 1 takes (\d+) minutes.* Part 2 takes (\d+), and (\d+) with the exercises"
-    if parts := re.search(parts, time):
-        first, second, exercises = map(int, parts.groups())
-        return first + second, first + exercises
+    halves = r"(\d+) and (\d+) minutes to read.*?(\d+) minutes in all"
+    if halves := re.search(halves, time):
+        first, second, in_all = map(int, halves.groups())
+        return first + second, in_all
     return tuple(
         map(int, re.search(r"(\d+) minutes to read.*?(\d+) with the exercises", time).groups())
     )
