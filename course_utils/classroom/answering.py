@@ -186,6 +186,8 @@ class Answer:
             async for part in response.aiter_bytes():
                 if streamed:
                     self._count(part.count(b"data: {"))
+                    # Readers hang up here, before the stream ends: they have the whole reply.
+                    self._outcome.complete |= part.rstrip().endswith(b"data: [DONE]")
                 else:
                     kept += part
                 await self._pass_on(part)

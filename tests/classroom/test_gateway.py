@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import closing
 
 import httpx
 import pytest
@@ -108,6 +109,20 @@ def test_a_reply_passes_through_whole_or_as_a_stream(room, fake):
     assert reader.status == 200 and "[DONE]" in reader.text and reader.text.count("content") == 2
     wait_for(lambda: room.board()["replies"] == 2 and room.board()["running"] == 0)
     assert room.board()["tokens"] >= 4
+
+
+def test_a_reply_counts_though_its_reader_hangs_up_before_the_stream_ends(room, fake):
+    """As OpenAI's client does: it has the whole reply at [DONE]."""
+
+    def answer(request):
+        says("42")(request)
+        request.stall()
+
+    fake.on["/v1/chat/completions"] = answer
+    client, response = stream(room, ANN)
+    with closing(client), closing(response):
+        assert "data: [DONE]" in response.iter_lines()
+    wait_for(lambda: room.board()["replies"] == 1 and room.board()["running"] == 0)
 
 
 @pytest.mark.parametrize("key", ["", "sk-class-wrong", "Bearer", "sk-teacher-" + "x" * 24])
