@@ -60,8 +60,8 @@ def faults_by_part() -> dict[str, set[faults.Pair]]:
     """All problems with their remedies, by the part of the course that they belong to."""
     parts: dict[str, set[faults.Pair]] = {part: set() for part in (*PARTS.values(), OTHER)}
     for module in faults.modules().values():
-        part = PARTS.get(module.path.relative_to(faults.PACKAGE).parts[0].removesuffix(".py"), OTHER)
-        parts[part].update(faults.faults(module))
+        name = module.path.relative_to(faults.PACKAGE).parts[0].removesuffix(".py")
+        parts[PARTS.get(name, OTHER)].update(faults.faults(module))
     script = (repository_root() / "docs/_static/playground/engine.js").read_text(encoding="utf-8")
     parts["The playground in your browser"] = set(_faults_of_script(script))
     return {part: pairs for part, pairs in parts.items() if pairs}
