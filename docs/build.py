@@ -134,8 +134,8 @@ def _copy_notebooks(folder: Path) -> None:
                 cell.source = _LINK_INSIDE.sub(_as_sphinx_links, with_place(cell.source))
             elif cell.cell_type == "code":
                 guess = previews.revealed(cell.source)
-                shown = [previews.preview(output) for output in cell.outputs]
-                cell.outputs = [*([guess] if guess else []), *shown]
+                shown = map(previews.preview, cell.outputs)
+                cell.outputs = [output for output in (guess, *shown) if output is not None]
         nbformat.write(notebook, folder / path.name)
 
 
