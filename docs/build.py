@@ -80,6 +80,7 @@ def build(folder: Path) -> None:
         sources = Path(name)
         _copy_pages(sources)
         _copy_notebooks(sources / "notebooks")
+        _copy_linked(sources.resolve())
         _copy_static(sources / "_static", packages)
         page = _LINK_INSIDE.sub(_as_sphinx_links, remedies.page())
         (sources / "troubleshooting.md").write_text(page, encoding="utf-8")
@@ -148,6 +149,26 @@ def _as_sphinx_links(link: re.Match) -> str:
         return link[0]
     place = re.sub(r"[^\w-]", "", link[2].lower())
     return f"]({link[1]}#{place})"
+
+
+def _copy_linked(sources: Path) -> None:
+    """Bring what pages and notebooks link to in the repository: cards of models, programs."""
+    waiting = [*sources.rglob("*.md"), *sources.rglob("*.ipynb")]
+    while waiting:
+        page = waiting.pop()
+        for link in re.findall(r"\]\(([\w./-]+)", page.read_text(encoding="utf-8")):
+            target = (page.parent / link).resolve()
+            if target.exists() or not target.is_relative_to(sources):
+                continue
+            origin = repository_root() / target.relative_to(sources)
+            if not origin.is_file():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(origin, target)
+            if target.suffix == ".md":  # a page that no list of contents leads to
+                text = target.read_text(encoding="utf-8")
+                target.write_text(f"---\norphan: true\n---\n\n{text}", encoding="utf-8")
+                waiting.append(target)
 
 
 def _copy_static(static: Path, packages: Path) -> None:
