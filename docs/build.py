@@ -10,6 +10,7 @@ from npm.  Then Sphinx writes the site.  Only npm's registry is asked for anythi
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import re
 import shutil
@@ -137,6 +138,8 @@ def _copy_notebooks(folder: Path) -> None:
                 guess = previews.revealed(cell.source)
                 shown = map(previews.preview, cell.outputs)
                 cell.outputs = [output for output in (guess, *shown) if output is not None]
+                for output in cell.outputs:
+                    _lead_inside(output.get("data", {}))
         nbformat.write(notebook, folder / path.name)
 
 
@@ -147,8 +150,19 @@ _LINK_INSIDE = re.compile(r"\]\(([\w./-]*)#([^)]+)\)")
 def _as_sphinx_links(link: re.Match) -> str:
     if link[1] and not link[1].endswith(".ipynb"):
         return link[0]
-    place = re.sub(r"[^\w-]", "", link[2].lower())
-    return f"]({link[1]}#{place})"
+    return f"]({link[1]}#{_place(link[2])})"
+
+
+def _place(heading: str) -> str:
+    return re.sub(r"[^\w-]", "", html.unescape(heading).lower())
+
+
+def _lead_inside(data: dict) -> None:
+    """The same for links in an output's HTML, such as those to the exercises left open."""
+    if "text/html" in data:
+        data["text/html"] = re.sub(
+            r'href="#([^"]+)"', lambda link: f'href="#{_place(link[1])}"', data["text/html"]
+        )
 
 
 def _copy_linked(sources: Path) -> None:
