@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import previews
@@ -154,7 +155,7 @@ def _as_sphinx_links(link: re.Match) -> str:
 
 
 def _place(heading: str) -> str:
-    return re.sub(r"[^\w-]", "", html.unescape(heading).lower())
+    return re.sub(r"[^\w-]", "", unquote(html.unescape(heading)).lower())
 
 
 def _lead_inside(data: dict) -> None:
