@@ -10,6 +10,7 @@ from npm.  Then Sphinx writes the site.  Only npm's registry is asked for anythi
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import previews
@@ -80,6 +82,7 @@ def build(folder: Path) -> None:
         sources = Path(name)
         _copy_pages(sources)
         _copy_notebooks(sources / "notebooks")
+        _copy_linked(sources.resolve())
         _copy_static(sources / "_static", packages)
         page = _LINK_INSIDE.sub(_as_sphinx_links, remedies.page())
         (sources / "troubleshooting.md").write_text(page, encoding="utf-8")
@@ -134,8 +137,10 @@ def _copy_notebooks(folder: Path) -> None:
                 cell.source = _LINK_INSIDE.sub(_as_sphinx_links, with_place(cell.source))
             elif cell.cell_type == "code":
                 guess = previews.revealed(cell.source)
-                shown = [previews.preview(output) for output in cell.outputs]
-                cell.outputs = [*([guess] if guess else []), *shown]
+                shown = map(previews.preview, cell.outputs)
+                cell.outputs = [output for output in (guess, *shown) if output is not None]
+                for output in cell.outputs:
+                    _lead_inside(output.get("data", {}))
         nbformat.write(notebook, folder / path.name)
 
 
@@ -146,8 +151,39 @@ _LINK_INSIDE = re.compile(r"\]\(([\w./-]*)#([^)]+)\)")
 def _as_sphinx_links(link: re.Match) -> str:
     if link[1] and not link[1].endswith(".ipynb"):
         return link[0]
-    place = re.sub(r"[^\w-]", "", link[2].lower())
-    return f"]({link[1]}#{place})"
+    return f"]({link[1]}#{_place(link[2])})"
+
+
+def _place(heading: str) -> str:
+    return re.sub(r"[^\w-]", "", unquote(html.unescape(heading)).lower())
+
+
+def _lead_inside(data: dict) -> None:
+    """The same for links in an output's HTML, such as those to the exercises left open."""
+    if "text/html" in data:
+        data["text/html"] = re.sub(
+            r'href="#([^"]+)"', lambda link: f'href="#{_place(link[1])}"', data["text/html"]
+        )
+
+
+def _copy_linked(sources: Path) -> None:
+    """Bring what pages and notebooks link to in the repository: cards of models, programs."""
+    waiting = [*sources.rglob("*.md"), *sources.rglob("*.ipynb")]
+    while waiting:
+        page = waiting.pop()
+        for link in re.findall(r"\]\(([\w./-]+)", page.read_text(encoding="utf-8")):
+            target = (page.parent / link).resolve()
+            if target.exists() or not target.is_relative_to(sources):
+                continue
+            origin = repository_root() / target.relative_to(sources)
+            if not origin.is_file():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(origin, target)
+            if target.suffix == ".md":  # a page that no list of contents leads to
+                text = target.read_text(encoding="utf-8")
+                target.write_text(f"---\norphan: true\n---\n\n{text}", encoding="utf-8")
+                waiting.append(target)
 
 
 def _copy_static(static: Path, packages: Path) -> None:

@@ -19,6 +19,7 @@ import nbformat
 from course_utils.evaluation.claims import VERDICTS, Claim, load_claims
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+BAR = re.compile(r"\d+%\|.*\| \d+/\d+ ")
 PREDICTION = re.compile(r"Prediction: (.*?)  (\(1\) .*)\nIn code: predict\('([\w.]+)'", re.DOTALL)
 PICTURES = Path(__file__).resolve().parent / "_static" / "widgets"
 
@@ -52,12 +53,17 @@ KINDS = (
 )
 
 
-def preview(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A widget's output as a page without a kernel can show it; other outputs as they are."""
+def preview(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """A widget's output as a page without a kernel can show it; other outputs as they are.
+
+    None for a progress bar, which has nothing to show once its work is done.
+    """
     data = output.get("data", {})
     if WIDGET not in data:
         return output
     text = data.get("text/plain", "")
+    if BAR.search(text):
+        return None
     return nbformat.v4.new_output("display_data", data={"text/html": _shown(text)})
 
 
