@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import nbformat
 import previews
 import remedies
+from docutils.nodes import make_id
 from sphinx.cmd.build import build_main
 
 from course_utils.hashing import hash_file
@@ -151,18 +152,17 @@ _LINK_INSIDE = re.compile(r"\]\(([\w./-]*)#([^)]+)\)")
 def _as_sphinx_links(link: re.Match) -> str:
     if link[1] and not link[1].endswith(".ipynb"):
         return link[0]
-    return f"]({link[1]}#{_place(link[2])})"
-
-
-def _place(heading: str) -> str:
-    return re.sub(r"[^\w-]", "", unquote(html.unescape(heading)).lower())
+    place = re.sub(r"[^\w-]", "", link[2].lower())
+    return f"]({link[1]}#{place})"
 
 
 def _lead_inside(data: dict) -> None:
-    """The same for links in an output's HTML, such as those to the exercises left open."""
+    """Lead the links of an output's HTML to the headings' ids, which docutils makes."""
     if "text/html" in data:
         data["text/html"] = re.sub(
-            r'href="#([^"]+)"', lambda link: f'href="#{_place(link[1])}"', data["text/html"]
+            r'href="#([^"]+)"',
+            lambda link: f'href="#{make_id(unquote(html.unescape(link[1])))}"',
+            data["text/html"],
         )
 
 
