@@ -30,8 +30,9 @@ IN_USE_BYTES = 3 * GIB
 class Place:
     """A kind of machine. ``machines``: how many there are; price in euros, power in watts.
 
-    The ready-made ones below are examples.  Bandwidth is memory channels x 8 bytes x transfers
-    per second; prices and watts are assumptions, there to be changed.
+    The ready-made ones below are examples.  Bandwidth is what programs read: memory channels x
+    8 bytes x transfers per second, times ``READ_OF_SOLD``; prices and watts are assumptions, there
+    to be changed.
     """
 
     name: str
@@ -43,13 +44,17 @@ class Place:
     watts: float
 
 
+READ_OF_SOLD = 0.78
+"""What a good program reads of the bandwidth that memory is sold with: 40 of 51 GB/s on
+``course_utils.machine.typical_laptop``.  Notebook 06 has measurements from half to four fifths."""
+
 PLACES = {
     # 2 channels of DDR4-3200, as ``course_utils.machine.typical_laptop``; every learner has one.
-    "laptop": Place("laptop", 30, 8, 32, 2 * 8 * 3.2, 1000, 45),
+    "laptop": Place("laptop", 30, 8, 32, READ_OF_SOLD * 2 * 8 * 3.2, 1000, 45),
     # 8 channels of DDR5-4800, one for the whole class.
-    "workstation": Place("workstation", 1, 32, 128, 8 * 8 * 4.8, 6000, 400),
+    "workstation": Place("workstation", 1, 32, 128, READ_OF_SOLD * 8 * 8 * 4.8, 6000, 400),
     # Two processors with 12 channels of DDR5-4800 each, one for the whole class.
-    "server": Place("server", 1, 128, 768, 2 * 12 * 8 * 4.8, 25000, 1000),
+    "server": Place("server", 1, 128, 768, READ_OF_SOLD * 2 * 12 * 8 * 4.8, 25000, 1000),
 }
 
 

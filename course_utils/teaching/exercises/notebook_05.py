@@ -350,15 +350,15 @@ QUESTIONS = [
     ),
     Question(
         id="05.budget",
-        asks="At one budget of computing the mixture is far ahead, at a larger one it is not. What "
-        "follows?",
+        asks="With 8 TFLOP each the mixture is far ahead. With 19, the dense model draws level "
+        "with the mixture's 8. What follows?",
         options=(
             Option(
                 "One of the two measurements is wrong.",
                 "Both can be right: a model may be quicker to a level that all reach.",
             ),
             Option(
-                "The mixture gets there sooner, and here not further.",
+                "The mixture gets there sooner. Whether it gets further is open.",
                 "So a comparison has to name its budget, and better still show two.",
             ),
             Option(
