@@ -53,8 +53,8 @@ QUESTIONS = [
         (
             Option(
                 "A cold start.",
-                "It makes readable workings common before reward begins. (In one seed of three the "
-                "careful ones did not come with them.)",
+                "It makes readable workings common before reward begins. In one seed of three the "
+                "careful ones did not come with them.",
             ),
             Option(
                 "A longer training with the same reward.",
