@@ -111,8 +111,8 @@ def seen(site, chromium) -> dict[str, Seen]:
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         now.axe += violations(page, "dark", without, RULES_IN_THE_DARK)
         page.set_viewport_size(PHONE)
+        page.wait_for_timeout(PATIENCE_MS)  # a busy machine lays the page out a moment later
         now.phone = page.evaluate(LOOK_AT_A_PHONE, SMALLEST_CODE_PX)
-        page.wait_for_timeout(PATIENCE_MS)
         now.axe += violations(page, "phone", [], RULES_ON_A_PHONE)
     page.close()
     return everything
