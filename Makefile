@@ -79,7 +79,7 @@ site: setup ## build the course as a site in _site/, with its models running in 
 	$(BIN)/python docs/build.py
 
 pictures: setup ## make the pictures of the README and of the site's widgets again
-	$(BIN)/python docs/pictures.py
+	PYTHONPATH=. $(BIN)/python docs/pictures.py
 
 environment: setup ## write environment.yml (conda) from pyproject.toml
 	$(BIN)/python -m course_utils.installation.environment

@@ -1,4 +1,4 @@
-"""How fast is the model in the page? ``python docs/measure.py [folder of the site]``
+"""How fast is the model in the page? ``PYTHONPATH=. python docs/measure.py [folder]``
 
 Opens the site's first screen in headless Chromium, with nothing in its cache, and asks three
 questions.  Prints the seconds to the first token, the tokens a second of each reply, and where the
