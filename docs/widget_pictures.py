@@ -21,19 +21,14 @@ WIDTH, HEIGHT = 1000, 1400
 PATIENCE_SECONDS = 600
 
 START = """\
-import logging
 from course_utils.engines import GREEDY, QWQ, open_model
-from course_utils.machine import Machine
+from course_utils.machine import typical_laptop
 from course_utils.model_files.catalogue import find_model
 from course_utils.paths import nano_folder
 from course_utils.teaching import *
 
-# A machine may lack the bold face of a font; no picture here needs it.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-GIB = 2**30
 thinker, base = open_model("nano-thinker"), open_model("nano-base")
-# The machine of the text: 32 GiB of memory, of which 3 are in use.
-machine = Machine(8, 32 * GIB, 29 * GIB, 40e9, 100 * 10**9)"""
+machine = typical_laptop(32)"""
 
 ROUTER = """\
 import torch

@@ -38,7 +38,7 @@ def objective_lines(runs: Rows, baseline: str = "GRPO") -> list[str]:
         values = [mean(objective_at(runs, variant, *c).values()) for c in columns]
         line = f"{variant:19}{values[0]:>7.0%}{values[1]:>7.1%}{values[2]:>10.1%}{values[3]:>8.1%}"
         if variant != baseline:
-            line += f"  {in_tenths(objective_lead(runs, variant, baseline))}"
+            line += f"  {in_points(objective_lead(runs, variant, baseline), 1)}"
         lines.append(line)
     return lines
 
@@ -47,11 +47,6 @@ def objective_lead(runs: Rows, variant: str, baseline: str):
     """How much more reward a variant earns in steps 31 to 40, with its interval over seeds."""
     late = range(31, 41)
     return over_seeds(*(objective_at(runs, name, "reward", late) for name in (variant, baseline)))
-
-
-def in_tenths(change) -> str:
-    """A change of shares to a tenth of a point: ``+2.4 points (+1.1 to +3.7)``."""
-    return "{:+.1f} points ({:+.1f} to {:+.1f})".format(*(100 * x for x in change))
 
 
 def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[str]:
@@ -140,5 +135,5 @@ def change_lines(shares: Mapping[str, Mapping[str, Seeds]], pairs: Sequence) -> 
         for area, ours in shares[later].items():
             theirs = shares[earlier][area]
             each = " ".join(f"{100 * (ours[seed] - theirs[seed]):+4.0f}" for seed in ours)
-            lines.append(f"  {area:8} {each} by seed; {in_tenths(over_seeds(ours, theirs))}")
+            lines.append(f"  {area:8} {each} by seed; {in_points(over_seeds(ours, theirs), 1)}")
     return lines

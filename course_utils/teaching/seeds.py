@@ -14,6 +14,7 @@ def by_seed(shares: Mapping[int, float]) -> str:
     return f"{mean(shares.values()):4.0%}  (seeds: {seeds})"
 
 
-def in_points(change: Interval) -> str:
+def in_points(change: Interval, digits: int = 0) -> str:
     """A change of shares with its interval: ``+44 points (+23 to +65)``."""
-    return "{:+.0f} points ({:+.0f} to {:+.0f})".format(*(100 * x for x in change))
+    estimate, low, high = (f"{100 * x:+.{digits}f}" for x in change)
+    return f"{estimate} points ({low} to {high})"

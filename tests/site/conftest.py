@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from playwright.sync_api import Browser
@@ -31,6 +33,15 @@ class Site:
         )
 
 
+def program(name: str) -> ModuleType:
+    """A program of ``docs``, which is no package, as a module."""
+    sys.path.insert(0, os.fspath(repository_root() / "docs"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Iterator[Site]:
     if shutil.which("npm") is None:
@@ -40,13 +51,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
     except lab.NoBrowser as reason:
         pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("site") / "built"
-    sys.path.insert(0, os.fspath(repository_root() / "docs"))
-    try:
-        import build
-
-        build.build(folder)
-    finally:
-        sys.path.pop(0)
+    program("build").build(folder)
     with served(folder) as address:
         yield Site(folder, address)
 

@@ -3,12 +3,12 @@
 import html
 import json
 import re
-import sys
 
 import nbformat
 import pytest
 
 from course_utils.paths import repository_root
+from tests.site.conftest import program
 
 ROOT = repository_root()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -16,13 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.fixture(scope="module")
 def previews():
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import previews
-
-        return previews
-    finally:
-        sys.path.pop(0)
+    return program("previews")
 
 
 def widgets(previews, notebook):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pytest
 
@@ -11,19 +10,14 @@ from course_utils.engines import GREEDY, open_model
 from course_utils.model_files.catalogue import find_model
 from course_utils.paths import repository_root
 from course_utils.teaching import predict, show
+from tests.site.conftest import program
 
 ROOT = repository_root()
 
 
 @pytest.fixture(scope="module")
 def remedies():
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import remedies
-
-        return remedies
-    finally:
-        sys.path.pop(0)
+    return program("remedies")
 
 
 @pytest.fixture(scope="module")

@@ -66,9 +66,10 @@ def right_answers(
         spent.drawn += int(samples.lengths.sum())
         spent.read += sum(map(len, prompts))
         for chain, ids, text in zip(chains, samples.texts(), texts(samples), strict=True):
-            if chains_task.judge(chain, begun(chain) + text).right:
-                start = load_once().encode(begun(chain)).ids if begun(chain) else []
-                kept.append((chains_corpus.prompt(chain), start + ids))
+            start = begun(chain)
+            if chains_task.judge(chain, start + text).right:
+                read = load_once().encode(start).ids if start else []
+                kept.append((chains_corpus.prompt(chain), read + ids))
     return kept
 
 

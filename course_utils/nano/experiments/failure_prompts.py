@@ -19,7 +19,6 @@ from random import Random
 import torch
 
 from course_utils import command_line
-from course_utils.logs import write_log
 from course_utils.nano import export, verifiers
 from course_utils.nano.experiments import failure_tasks, failures, runs
 from course_utils.nano.experiments.failures import FAILURES
@@ -195,12 +194,7 @@ def read_prompts() -> list[dict]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     runs.choose(__doc__, arguments)
-    if not runs.there(runs.log_path(LOG)):
-        rows = [row for name, stage in models() for row in compare(name, stage)]
-        write_log(runs.log_path(LOG), rows)
-        for row in rows:
-            if row["exam"] == "held out":
-                print({k: v for k, v in row.items() if k != "command"}, flush=True)
+    runs.write_prompts(LOG, lambda: [row for pair in models() for row in compare(*pair)])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from random import Random
 import torch
 
 from course_utils import command_line
-from course_utils.logs import write_log
 from course_utils.nano import export
 from course_utils.nano.experiments import recipe, recipe_model, recipe_tasks, runs, talk
 from course_utils.nano.experiments.failure_prompts import PROMPTS, Prompt, Wanted, asked
@@ -154,14 +153,13 @@ def by_area() -> dict[str, tuple[float, float]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     runs.choose(__doc__, arguments)
-    if not runs.there(runs.log_path(LOG)):
-        model = export.from_gguf(nano_folder() / f"{recipe_model.NAME}.gguf")
-        with CodeVerifier() as code:
-            rows = compare(model, code)
-        write_log(runs.log_path(LOG), rows)
-        for row in rows:
-            if row["exam"] == "held out":
-                print({k: v for k, v in row.items() if k != "command"}, flush=True)
+    runs.write_prompts(LOG, _compare_shipped)
+
+
+def _compare_shipped() -> list[dict]:
+    model = export.from_gguf(nano_folder() / f"{recipe_model.NAME}.gguf")
+    with CodeVerifier() as code:
+        return compare(model, code)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 
 from course_utils import command_line
-from course_utils.logs import read_log
+from course_utils.logs import read_log, write_log
 from course_utils.nano import pretrain
 from course_utils.nano.model import Transformer
 from course_utils.nano.sample import Samples, sample
@@ -79,6 +79,16 @@ def there(path: Path) -> bool:
     if path.exists():
         print(f"{path.name} is there already.", flush=True)
     return path.exists()
+
+
+def write_prompts(name: str, make: Callable[[], list[dict]]) -> None:
+    """Write an experiment's rows unless they are there; tells those of the held-out exam."""
+    if not there(log_path(name)):
+        rows = make()
+        write_log(log_path(name), rows)
+        for row in rows:
+            if row["exam"] == "held out":
+                print({k: v for k, v in row.items() if k != "command"}, flush=True)
 
 
 def replies(

@@ -89,7 +89,7 @@ def interval_chart(
     figure, axes = style.new_figure(7, 1.2 + 0.45 * len(intervals))
     for row, (share, low, high) in enumerate(intervals.values()):
         look = style.series(row)
-        _whisker(axes, row, 100 * share, 100 * low, 100 * high, look.colour, look.marker)
+        whisker(axes, row, 100 * share, 100 * low, 100 * high, look.colour, look.marker)
         axes.text(
             1.02,
             row,
@@ -177,7 +177,7 @@ def _draw_cell(
     if whole is None:
         axes.plot(first.score, row, marker="o", color=style.BLUE, markersize=6, zorder=4)
     else:
-        _whisker(axes, row, first.score, 100 * whole.low, 100 * whole.high, style.BLUE, "o")
+        whisker(axes, row, first.score, 100 * whole.low, 100 * whole.high, style.BLUE, "o")
     for other in others:
         if other.score == first.score:
             continue
@@ -198,9 +198,10 @@ def _draw_cell(
         )
 
 
-def _whisker(
+def whisker(
     axes, row: int, share: float, low: float, high: float, colour: str, marker: str
 ) -> None:
+    """A dot in a row of a chart, and the line of its interval."""
     axes.errorbar(
         share,
         row,

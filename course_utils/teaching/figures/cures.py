@@ -12,6 +12,7 @@ from course_utils.evaluation.statistics import score_interval
 from course_utils.intervals import Interval, clipped, over_seeds
 from course_utils.nano.experiments import failures
 from course_utils.teaching import style
+from course_utils.teaching.figures.benchmarks import whisker
 from course_utils.teaching.figures.training import training_curves
 
 Shares = Mapping[str, Mapping[str, Mapping[int, float]]]
@@ -185,15 +186,7 @@ def settings_chart(settings: Sequence[Mapping]) -> Figure:
     for index, (axes, (what, words)) in enumerate(zip(panels, _COUNTED.items(), strict=True)):
         look, found = style.series(index), counted(settings, what)
         for row, (share, low, high) in enumerate(found.values()):
-            axes.errorbar(
-                share,
-                row,
-                xerr=[[share - low], [high - share]],
-                color=look.colour,
-                marker=look.marker,
-                markersize=8,
-                capsize=4,
-            )
+            whisker(axes, row, share, low, high, look.colour, look.marker)
         axes.set_yticks(range(len(found)), [style.drawable(name) for name in found])
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.set_xlim(-0.03, 1.03)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -73,12 +73,7 @@ def memory_bars(
         )
     axes.set_xlim(0, longest * 1.5)
     axes.set_ylim(len(plans) - 0.1, -1)
-    axes.set_yticks(range(len(plans)), [style.drawable(name) for name in plans])
-    axes.grid(axis="x")
-    axes.set_xlabel(f"memory ({unit_name})")
-    axes.set_title(style.drawable(title))
-    figure.legend(handles=_handles(parts), loc="outside lower left", ncols=4)
-    return figure
+    return _framed(figure, axes, plans, parts, f"memory ({unit_name})", title)
 
 
 def describe_memory(
@@ -129,12 +124,8 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
         )
     axes.set_xlim(0, longest * 1.45)
     axes.set_ylim(len(plans) - 0.4, -0.6)
-    axes.set_yticks(range(len(plans)), [style.drawable(name) for name in plans])
-    axes.grid(axis="x")
-    axes.set_xlabel("memory (GiB); black lines: room on the row's own machine")
-    axes.set_title(style.drawable(title))
-    figure.legend(handles=_handles(parts), loc="outside lower left", ncols=4)
-    return figure
+    words = "memory (GiB); black lines: room on the row's own machine"
+    return _framed(figure, axes, plans, parts, words, title)
 
 
 def describe_plans(plans: Mapping[str, Plan]) -> str:
@@ -180,8 +171,16 @@ def _draw_bar(
     return left
 
 
-def _handles(parts: Sequence[str]) -> list[Patch]:
-    return [
+def _framed(
+    figure: Figure, axes: Axes, rows: Iterable[str], parts: Sequence[str], x_label: str, title: str
+) -> Figure:
+    """The names of the rows and of the parts, and the words around the bars."""
+    names = [style.drawable(name) for name in rows]
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(axis="x")
+    axes.set_xlabel(x_label)
+    axes.set_title(style.drawable(title))
+    handles = [
         Patch(
             facecolor=style.series(i).colour,
             hatch=style.series(i).hatch,
@@ -190,6 +189,8 @@ def _handles(parts: Sequence[str]) -> list[Patch]:
         )
         for i, part in enumerate(parts)
     ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    return figure
 
 
 def _without_slivers(
