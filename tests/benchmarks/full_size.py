@@ -1,8 +1,11 @@
 """How fast are the large models on this machine, and did the plan foresee it?
 
-Rehearses QwQ-32B and Qwen3-30B-A3B at full size (each about a minute, 20 GB of memory).  Then both
-with a few layers, by turns without and with llama.cpp's repacked copy, so that whatever else the
-machine does slows both alike.  Notebooks 05 and 06 show the rows, marked with their machine.
+Rehearses QwQ-32B and Qwen3-30B-A3B at full size, by turns (each about a minute, 20 GB of memory):
+a machine that is shared with others can read its memory half as fast a minute later, so a row is
+the median of some runs, and each run's plan is made from what the machine shows just before it.
+Then both with a few layers, by turns without and with llama.cpp's repacked copy, so that whatever
+else the machine does slows both alike.  Notebooks 05 and 06 show the rows, marked with their
+machine.
 Promise: resident memory within 3 % of the plan, decoding speed within 15 %.
 """
 
@@ -72,18 +75,25 @@ def row(runs: list[Rehearsal], shared: list[Rehearsal] | None = None) -> dict[st
     }
 
 
-def whole(model: str) -> list[dict[str, object]]:
-    """The row of a model at full size, or with as many layers as the memory holds."""
-    found = rehearse(model)
-    print(found)
-    print(f"  {found.share_of_bandwidth:.3f} of the read bandwidth")
-    if not found.extrapolated:
-        print(
-            f"  against the plan: memory {found.memory_against_plan - 1:+.1%} (promised 3 %), "
-            f"decoding {found.speed_against_plan - 1:+.1%} (promised 15 %)"
-        )
-    print(flush=True)
-    return [row([found])]
+def whole() -> list[dict[str, object]]:
+    """A row for each model at full size, or with as many layers as the memory holds."""
+    runs: dict[str, list[Rehearsal]] = {model: [] for model in MODELS}
+    for _ in range(ROUNDS):
+        for model in MODELS:
+            found = rehearse(model)
+            runs[model].append(found)
+            print(found)
+            print(f"  {found.share_of_bandwidth:.3f} of the read bandwidth\n", flush=True)
+    for model, found in runs.items():
+        if not any(run.extrapolated for run in found):
+            print(
+                f"{model}: against the plan, medians of {ROUNDS}: "
+                f"memory {median(run.memory_against_plan for run in found) - 1:+.1%} "
+                f"(promised 3 %), decoding "
+                f"{median(run.speed_against_plan for run in found) - 1:+.1%} (promised 15 %)\n",
+                flush=True,
+            )
+    return [row(found) for found in runs.values()]
 
 
 def few_layers(model: str) -> list[dict[str, object]]:
@@ -104,7 +114,7 @@ def few_layers(model: str) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    rows = [line for model in MODELS for line in whole(model)]
+    rows = whole()
     rows += [line for model in MODELS for line in few_layers(model)]
     show_place(write_report("full-size", rows, this_machine()))
 

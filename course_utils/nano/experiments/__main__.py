@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "coin",
     "chains",
     "chains_above",
+    "chains_rates",
     "recipe",
     "recipe_model",
     "recipe_prompts",

@@ -83,7 +83,7 @@ class Size:
     """A shape, and the learning rates of reading, of reward and of imitation.
 
     They come from pilots with other tasks, and reward's from the sums (a tenth of the rate that
-    they were read with); none was swept on the chains.
+    they were read with).  ``chains_rates`` says what other rates would have given, at one size.
     """
 
     shape: Shape
@@ -114,6 +114,7 @@ class Lab:
 
     def __init__(self, size: str, seed: int, folder: Path, stop: float = float("inf")):
         self.size, self.seed, self.folder, self.stop = size, seed, folder, stop
+        self.rates = SIZES[size]
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = pretrain.new_model(SIZES[size].shape, seed).to(device)
         self.working = working_parameters(self.model)
@@ -192,7 +193,7 @@ def pretrained(lab: Lab, reading: int) -> list[dict]:
 def read(lab: Lab, readings: Sequence[int]) -> None:
     """Make the base models of these readings, in one run through all of them."""
     lab.model.load_state_dict(pretrain.new_model(SIZES[lab.size].shape, lab.seed).state_dict())
-    reads, rate = chains_corpus.Reading(), SIZES[lab.size].reading
+    reads, rate = chains_corpus.Reading(), lab.rates.reading
     learner = None
 
     def learn(random: Random, rate: float):
@@ -264,7 +265,7 @@ def rl(lab: Lab, reading: int) -> list[dict]:
     """GRPO on short chains."""
     lab.load("pretrained", reading)
     spent, log = Spent(lab.working), []
-    rate = SIZES[lab.size].reward
+    rate = lab.rates.reward
     settings = chains_rl.Settings(steps=SHORT, seed=lab.seed, learning_rate=rate)
 
     def noted() -> Iterator[dict]:
@@ -288,7 +289,7 @@ def falling(rate: float) -> Callable[[float], float]:
 def imitated(lab: Lab, arm: str, reading: int, spent: Spent, solutions: Iterator) -> list[dict]:
     """Train the base model on solutions, with what is left of the budget."""
     lab.load("pretrained", reading)
-    rate = falling(SIZES[lab.size].imitation)
+    rate = falling(lab.rates.imitation)
     run = chains_imitation.imitate(lab.model, solutions, rate, lab.budget, spent)
     return followed(lab, arm, reading, spent, run)
 
@@ -310,7 +311,11 @@ def rft(lab: Lab, reading: int, arm: str = "rft", prompt: str = "bare") -> list[
 
 def prompted_rft(lab: Lab, reading: int) -> list[dict]:
     """The same with right answers that were drawn with the prompt that is best on short chains."""
-    rows = read_log(lab.path("prompts", reading, ".csv"))
+    path = lab.path("prompts", reading, ".csv")
+    if not path.exists():
+        lab.load("pretrained", reading)
+        best_prompt(lab, reading, chains_exam.sampler(lab.model, 64, chains_prompts.LONGEST))
+    rows = read_log(path)
     sound = dict.fromkeys(chains_prompts.PROMPTS, 0)
     for row in rows:
         sound[row["prompt"]] += row["sound"] * (row["length"] in SHORT)
