@@ -14,7 +14,7 @@ from course_utils.teaching import style
 # Each part's box: (left, bottom, width, height), and its words. The stream runs along y = 0.
 _PARTS = {
     "embedding": ((0.9, -0.3, 1.15, 0.6), "embedding"),
-    "norm": ((2.55, 0.55, 0.95, 0.5), "RMSNorm"),
+    "norm": ((2.45, 0.55, 1.15, 0.5), "RMSNorm"),
     "attention": ((2.45, 1.25, 1.15, 0.6), "attention"),
     "feed-forward": ((5.0, 1.25, 1.15, 0.6), "feed-\nforward"),
     "output": ((8.05, -0.3, 1.05, 0.6), "output\nmatrix"),
@@ -72,9 +72,9 @@ def model_picture(lit: str | None = None, layers: Mapping[str, int] | None = Non
         _box(axes, box, words, now=lit == part, drawn=state <= 0)
     left, bottom, width, height = _PARTS["norm"][0]
     drawn = PARTS.index("feed-forward") < reached
-    _box(axes, (5.1, bottom, width, height), "RMSNorm", now=False, drawn=drawn)
+    _box(axes, (5.0, bottom, width, height), "RMSNorm", now=False, drawn=drawn)
     last = PARTS.index("output") < reached
-    _box(axes, (6.87, -height / 2, width, height), "RMSNorm", now=False, drawn=last)
+    _box(axes, (6.87, -height / 2, 0.95, height), "RMSNorm", now=False, drawn=last)
     return figure
 
 
@@ -144,6 +144,7 @@ def embedding_map(vectors: np.ndarray, labels: Sequence[str], groups: Sequence[s
     directions *= np.sign(directions[np.arange(2), np.abs(directions).argmax(axis=1)])[:, None]
     places = centred @ directions.T
     figure, axes = style.new_figure(7.2, 4.2)
+    sides = _label_sides(places / np.ptp(places, axis=0))
     for index, group in enumerate(dict.fromkeys(groups)):
         look = style.series(index)
         mine = [n for n, one in enumerate(groups) if one == group]
@@ -152,7 +153,8 @@ def embedding_map(vectors: np.ndarray, labels: Sequence[str], groups: Sequence[s
             axes.annotate(
                 style.drawable(labels[n]),
                 places[n],
-                xytext=(4, 3),
+                xytext=sides[n],
+                ha="left" if sides[n][0] > 0 else "right",
                 textcoords="offset points",
                 fontsize=8.5,
             )
@@ -161,6 +163,19 @@ def embedding_map(vectors: np.ndarray, labels: Sequence[str], groups: Sequence[s
     axes.margins(0.12)
     figure.legend(loc="outside right upper")
     return figure
+
+
+def _label_sides(places: np.ndarray, close: float = 0.06) -> list[tuple[int, int]]:
+    """For each place, where its label stands, in points from it: neighbours take other sides.
+
+    places: (tokens, 2), as shares of the picture.  close: what counts as neighbours.
+    """
+    sides = ((4, 3), (-5, 3), (4, -10), (-5, -10))
+    chosen: list[int] = []
+    for n, place in enumerate(places):
+        taken = [chosen[m] for m in range(n) if np.abs(places[m] - place).max() < close]
+        chosen.append(next((k for k in range(len(sides)) if k not in taken), 0))
+    return [sides[k] for k in chosen]
 
 
 def lookup_picture(labels: Sequence[str], shares: Sequence[float], asks: str) -> Figure:

@@ -110,7 +110,7 @@ def quantisation_chart(
     left.set(
         title=f"KL divergence from {kinds[0]} (nats)", yscale="log", xlim=(-0.3, len(kinds) - 0.7)
     )
-    left.yaxis.set_major_formatter(lambda value, _: f"{value:.10f}".rstrip("0").rstrip("."))
+    left.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-"))
     left.yaxis.set_minor_formatter("")
     last.errorbar(
         range(len(kinds)), shares, np.abs(ends - shares), marker="^", capsize=4, color=style.GREEN
