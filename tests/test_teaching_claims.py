@@ -6,8 +6,9 @@ import ipywidgets
 import pytest
 
 import course_utils.teaching as teaching
-from course_utils.errors import OptionError
+from course_utils.errors import MachineError, OptionError
 from course_utils.evaluation.claims import VERDICTS, load_claims, score_card
+from course_utils.paths import repository_root
 
 CLAIMS = load_claims()
 
@@ -69,6 +70,54 @@ def test_votes_made_in_code_or_in_an_earlier_run_are_shown():
     assert [b.choice.value for b in panel.ballots] == ["misleading", "holds", None]
 
 
+def test_votes_are_there_again_after_a_restart_until_they_are_cleared(tmp_path):
+    path = tmp_path / "votes.json"
+    votes = teaching.kept_votes(path)
+    assert not votes and not path.exists()
+    _ballot(6, votes).choice.value = "wrong"
+    votes[4] = "misleading"  # in code
+    again = teaching.kept_votes(str(path))
+    assert dict(again) == {6: "wrong", 4: "misleading"}
+    assert _ballot(6, again).choice.value == "wrong" and not _ballot(6, again).button.disabled
+    assert "1 of 2 votes agree" in teaching.claim_score_card(again).table.value
+    again.clear()
+    assert not teaching.kept_votes(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"kind": "course conversation", "format": 1, "messages": []}',
+        '{"kind": "course votes"}',
+        '{"kind": "course votes", "votes": ["wrong"]}',
+        '{"kind": "course votes", "votes": {"6": "true"}}',
+        '{"kind": "course votes", "votes": {"6": ["wrong"]}}',
+        '{"kind": "course votes", "votes": {"six": "wrong"}}',
+        '{"kind": "course votes", "votes": {"' + "9" * 5000 + '": "wrong"}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_file_without_votes_is_refused_and_left_as_it_is(tmp_path, text):
+    path = tmp_path / "votes.json"
+    path.write_text(text)
+    with pytest.raises(OptionError, match="Rename or delete it"):
+        teaching.kept_votes(path)
+    assert path.read_text() == text
+
+
+def test_a_vote_counts_where_the_disk_takes_none_and_says_so(tmp_path):
+    votes = teaching.kept_votes(tmp_path / "no folder" / "votes.json")
+    ballot = _ballot(6, votes)
+    ballot.choice.value = "wrong"
+    assert votes[6] == "wrong" and not ballot.button.disabled
+    assert 'role="alert"' in ballot.error.value and "Your vote counts" in ballot.error.value
+    with pytest.raises(MachineError):
+        votes[4] = "holds"
+
+
 def test_the_plain_code_gives_what_the_widget_shows():
     votes = {9: "holds"}
     ballot = _ballot(9, votes)
@@ -107,6 +156,12 @@ def test_every_verdict_stands_in_one_table_with_their_counts():
     for word in VERDICTS:
         count = sum(claim.verdict == word for claim in CLAIMS)
         assert f"{word} {count}" in text and f"{word} {count}" in page
+
+
+def test_the_last_notebook_says_how_many_claims_hold():
+    notebook = repository_root() / "notebooks" / "09_weighing_the_claims.ipynb"
+    holds = sum(claim.verdict == "holds" for claim in CLAIMS)
+    assert f"In {holds} of its {len(CLAIMS)} claims." in notebook.read_text(encoding="utf-8")
 
 
 def test_controls_have_descriptions_and_the_text_names_the_code():

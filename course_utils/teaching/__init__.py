@@ -66,7 +66,8 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     capacity_planner("qwq-32b", context=8192, quantisation="Q4_K_M")
     rehearsal_button("qwq-32b")
     decision_chart("laptop", benchmark="AIME 2024")
-    claim_vote([1, 2], votes); claim_score_card(votes)               # votes: a dictionary
+    votes = kept_votes("votes.json")                                 # a dictionary, or this
+    claim_vote([1, 2], votes); claim_score_card(votes)
     verdicts_on_page([1, 2]); verdict_table()                        # the same for who only reads
     records = watch_router(train(...))                               # the load while it learns
     failure_menu({"endless loops": [Case(question, failing, cured, "repeats")]})
@@ -278,6 +279,7 @@ _HOMES = {
     "widgets.rehearsal_button": ["rehearsal_button"],
     "widgets.decision_chart": ["decision_chart", "published_scores"],
     "widgets.claim_vote": ["claim_vote", "claim_score_card"],
+    "kept_votes": ["kept_votes"],
     "answer_key": ["claim_on_page", "verdicts_on_page", "verdict_table"],
     "widgets.training_live": [
         "training_live",

@@ -25,7 +25,7 @@ controls = {"A": "more seeds", "B": "noise", "C": "binary search"}
 #: wrong, a-blind-policy: What did *reward* add?
 controls = {"A": "blind policy", "B": "noise", "C": "binary search"}
 
-#: wrong, b-blind-policy: not drawn evenly
+#: wrong, b-blind-policy: another player
 controls = {"A": "prompted base", "B": "blind policy", "C": "binary search"}
 
 #: wrong, b-binary-search: listen all the same

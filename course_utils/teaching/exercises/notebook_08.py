@@ -160,8 +160,8 @@ _WHY_NOT = {
     ("B", "prompted base"): "The base may fail for want of listening, or for any other reason.",
     ("B", "binary search"): "A policy can be worse than the best, and listen all the same.",
     ("B", "more seeds"): "Many seeds may all have found the same trick.",
-    ("B", "blind policy"): "Near: it beats every *honest* blind policy. But suppose the numbers "
-    "were not drawn evenly, and it knew where they lie. What would show that?",
+    ("B", "blind policy"): "The blind policy is another player. What would *this* one do without "
+    "true answers?",
     ("C", "prompted base"): "Better than its base is not yet the best there is.",
     ("C", "noise"): "A policy that falls under noise has listened, well or badly.",
     ("C", "more seeds"): "All seeds may stop at the same place below the best.",
@@ -208,7 +208,7 @@ EXERCISES = [
         title="Which call does a reply make?",
         answer="read_call",
         check=_check_read,
-        right="JSON ends where its brackets say so, which no search for a brace finds out.",
+        right="JSON ends where its brackets match, and a search for the next brace misses that.",
         hints=(
             '`text.partition("<tool_call>")` gives what comes before the tag, the tag itself, and '
             "what follows.",
@@ -263,7 +263,7 @@ def halve(low, high, turns):
         title="Which tokens may a policy learn from?",
         answer="policy_loss",
         check=_check_mask,
-        right="What the environment said is read, and never learned to be said.",
+        right="The policy reads what the environment says, and never learns to say it.",
         hints=(
             "`own` is a mask of True and False: as a number, True is 1 and False is 0.",
             "Sum the surrogate over the policy's own tokens, and divide by how many there are.",
@@ -282,13 +282,13 @@ def policy_loss(surrogate, own):
         title="Which comparison could prove the claim wrong?",
         answer="controls",
         check=_check_controls,
-        right="A claim is worth as much as the comparison that could have sunk it.",
+        right="A claim is as strong as the comparison that could have proved it wrong.",
         hints=(
             "For each claim ask: what else could give the same number? Then look for the "
             "comparison that tells the two apart.",
             "Claim A says that *reward* did it. What might have been there before?",
-            "Claim B says that it *listens*. What happens to a listener when there is nothing to "
-            "hear?",
+            "Claim B says what this policy would do without true answers. Which comparison takes "
+            "them away?",
         ),
         solution="""
 controls = {"A": "prompted base", "B": "noise", "C": "binary search"}
@@ -371,7 +371,7 @@ QUESTIONS = [
             ),
             Option(
                 "You cannot tell from that: count only games in which every guess narrows.",
-                "Luck finds numbers. It rarely narrows the interval guess after guess.",
+                "Luck finds numbers. It narrows the interval at every guess far less often.",
             ),
         ),
         right=3,

@@ -131,7 +131,7 @@ def _check_stored_and_read(answer) -> Mistake | None:
                 words = "A token reads the active parameters only."
                 off = Mistake("reads-all", words)
             elif name == "stored" and compare_number(value, wanted[1]) is None:
-                words = "All parameters are stored, also those that rest."
+                words = "All parameters are stored, including those that a token does not use."
                 off = Mistake("stores-active", words)
             return off.where(f"Gigabytes {name}, for {total / 1e9:g} billion at {bits} bits")
     return None
@@ -150,7 +150,7 @@ def _check_false_if(answer) -> Mistake | None:
                 "That would speak for the claim, not against it, and one model is no law."
             ),
             "an expert who doubts it": (
-                "A doubt is not a measurement. The claim can be true in spite of it."
+                "A doubt is not a measurement. The claim may be true all the same."
             ),
         },
     )
@@ -307,7 +307,7 @@ def stored_and_read(parameters, active_parameters, bits):
         answer="my_verdict",
         check=_check_verdict,
         right=(
-            "All three parts are there. Whether the verdict is fair, no program can tell: read it "
+            "All three parts are there. No program can tell whether the verdict is fair: read it "
             "to someone who disagrees."
         ),
         hints=(

@@ -16,11 +16,11 @@ QUESTIONS = [
             ),
             Option(
                 "The maker's and the outsider's, each with its name and settings.",
-                "Both measured. What they disagree by is part of the answer.",
+                "Both measured. How far they disagree is part of the answer.",
             ),
             Option(
                 "The newest.",
-                "New does not mean measured better, or measured on the same questions.",
+                "A newer figure is not necessarily better measured, or on the same questions.",
             ),
         ),
         right=2,

@@ -27,8 +27,9 @@ def claim_vote(
     """Vote on some of the article's claims and see the answer key; end a cell with it.
 
     numbers: the claims to vote on, in this order.  votes: a dictionary from a claim's number to
-    a verdict, which the widget fills; votes that are in it already are shown.  claims: by default
-    those of ``claims.toml``.  A vote can be changed until its verdict is shown.
+    a verdict, which the widget fills; votes that are in it already are shown (``kept_votes`` gives
+    one that survives a restart).  claims: by default those of ``claims.toml``.  A vote can be
+    changed until its verdict is shown.
 
     In code the same is ``votes[1] = "wrong"`` and then ``claim_on_page(1, votes)``.
     Raises OptionError for a claim that does not exist and a vote that is not a verdict.
@@ -92,8 +93,8 @@ class Ballot(ipywidgets.VBox):
         self.choice.disabled = self.button.disabled = True
 
     def _record(self, change) -> None:
-        self.votes[self.claim.number] = change["new"]
         self.button.disabled = False
+        self.votes[self.claim.number] = change["new"]
 
 
 class ClaimVote(Panel):
