@@ -154,10 +154,10 @@ _CLAIMS = {"A": "prompted base", "B": "noise", "C": "binary search"}
 
 _WHY_NOT = {
     ("A", "noise"): "Noise says whether it listens, not who taught it to.",
-    ("A", "binary search"): "Being worse than the best would not make its skill an old one.",
+    ("A", "binary search"): "Playing below the best says nothing about what it could do before.",
     ("A", "more seeds"): "Ten seeds may all bring out what the base could do when asked.",
     ("A", "blind policy"): "The base may beat a blind policy as well. What did *reward* add?",
-    ("B", "prompted base"): "The base may fail for want of listening, or for any other reason.",
+    ("B", "prompted base"): "The base may fail because it does not listen, or for other reasons.",
     ("B", "binary search"): "A policy can be worse than the best, and listen all the same.",
     ("B", "more seeds"): "Many seeds may all have found the same trick.",
     ("B", "blind policy"): "The blind policy is another player. What would *this* one do without "
@@ -165,7 +165,7 @@ _WHY_NOT = {
     ("C", "prompted base"): "Better than its base is not yet the best there is.",
     ("C", "noise"): "A policy that falls under noise has listened, well or badly.",
     ("C", "more seeds"): "All seeds may stop at the same place below the best.",
-    ("C", "blind policy"): "Better than the blind is not yet the best there is.",
+    ("C", "blind policy"): "Better than the blind policy is not yet the best there is.",
 }
 
 
@@ -325,7 +325,7 @@ QUESTIONS = [
         options=(
             Option(
                 "The model checks each result against what it knows.",
-                "You saw it put on a hat in the snow: the result is one more text to go on from.",
+                "You saw it advise a hat in the snow: the result is one more text to go on from.",
             ),
             Option(
                 "A filter that removes the marks of the chat format.",
@@ -367,7 +367,7 @@ QUESTIONS = [
             ),
             Option(
                 "No: its pass@1 is low.",
-                "pass@1 says what it does by itself, not what it has in it.",
+                "pass@1 says how often a single try succeeds, not what it can do at all.",
             ),
             Option(
                 "You cannot tell from that: count only games in which every guess narrows.",
