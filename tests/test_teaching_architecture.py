@@ -49,7 +49,7 @@ def test_the_boxes_of_a_treemap_have_the_asked_areas_and_fill_the_square():
 def test_the_treemap_names_each_model_with_its_counts():
     models = {"A & B": ({"experts": 9e9, "output": 1e9}, {"experts": 1e9, "output": 1e9})}
     texts = [t.get_text() for t in parameter_treemap(models).findobj(matplotlib.text.Text)]
-    assert "A & B\n10.0 B, 2.0 B at work" in texts
+    assert "A & B\n10.0 B, 2.0 B active" in texts
     assert "experts 90.0% of which 11.1%, output 10.0%" in describe_parameters(models)
     with pytest.raises(OptionError):
         parameter_treemap({})

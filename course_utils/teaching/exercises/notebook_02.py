@@ -225,7 +225,7 @@ EXERCISES = [
         title="Rotate one pair of a query, as RoPE does",
         answer="rotate_pair",
         check=_check_rotation,
-        right="Query and key are turned alike, so their product depends on their distance alone.",
+        right="Query and key turn in the same way, so their score depends only on their distance.",
         hints=(
             "The angle is the position times the pair's frequency.",
             "A rotation takes (x, y) to (x cos a - y sin a, x sin a + y cos a).",
@@ -373,7 +373,7 @@ QUESTIONS = [
         options=(
             Option(
                 "It would be too slow.",
-                "The masked scores are computed all the same, in most programs.",
+                "Training computes all positions at once anyway, and a mask can only save work.",
             ),
             Option(
                 "In training it could read off the token that it is supposed to predict.",

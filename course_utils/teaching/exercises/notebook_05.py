@@ -53,15 +53,19 @@ def _check_touched(answer) -> Mistake | None:
             words = "Two tokens may share an expert, which is then read only once."
             off = Mistake("no-overlap", words)
         elif compare_number(value, used * tokens) is None:
-            words = "Two tokens may share an expert, and there are no more experts than there are."
+            words = (
+                "Two tokens may share an expert, and the count cannot exceed the number of experts."
+            )
             off = Mistake("no-overlap", words)
         elif compare_number(value, wanted / experts) is None:
-            words = "That is the share of the experts. Their number is asked for."
+            words = "That is the share of the experts. The question asks for their number."
             off = Mistake("share", words)
         elif compare_number(value, experts - wanted) is None:
             off = Mistake("untouched", "That is how many are *not* touched.")
         elif compare_number(value, experts * (1 - (1 - 1 / experts) ** tokens)) is None:
-            words = "Here each token chooses one expert only; it chooses several."
+            words = (
+                "This is right for tokens that choose one expert each. Here each chooses several."
+            )
             off = Mistake("one-expert", words)
         return off.where(f"For {tokens} tokens, each with {used} of {experts} experts")
     return None
@@ -72,7 +76,7 @@ def _check_route(answer) -> Mistake | None:
     for used in (2, 1, 3):
         values = answer(scores.copy(), used)
         if not isinstance(values, tuple | list) or len(values) != 2:
-            words = "Two things are asked for: the experts' numbers, then their weights."
+            words = "Return two things: the experts' numbers, then their weights."
             return Mistake("two-parts", words)
         experts = np.argsort(-scores, axis=-1)[:, :used]
         probabilities = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
@@ -120,7 +124,7 @@ def _check_effective_experts(answer) -> Mistake | None:
             words = "An expert without work makes this undefined: 0 log 0 should count as 0."
             off = Mistake("zero-load", words)
         elif entropy and compare_number(value, entropy) is None:
-            off = Mistake("entropy", "This is the entropy. Its exponential is asked for.")
+            off = Mistake("entropy", "This is the entropy. Take its exponential.")
         elif compare_number(value, np.exp(entropy / np.log(2))) is None:
             words = "The entropy is in bits here; the exponential needs it in nats (np.log)."
             off = Mistake("bits", words)
@@ -128,10 +132,10 @@ def _check_effective_experts(answer) -> Mistake | None:
             words = "A sign is the wrong way round: the entropy is never negative."
             off = Mistake("sign", words)
         elif compare_number(value, len(seen)) is None:
-            words = "That counts who works at all. One who works little should count for little."
+            words = "That counts all experts that work at all. One with little load counts little."
             off = Mistake("counted", words)
         elif compare_number(value, 1 / (load**2).sum()) is None:
-            words = "That is another measure, one over the sum of squares. Here: the entropy's."
+            words = "That is another measure, one over the sum of squares. Use the entropy here."
             off = Mistake("other-measure", words)
         return off.where(f"For the load {load.tolist()}")
     return None
@@ -150,9 +154,9 @@ def _check_mutual_information(answer) -> Mistake | None:
         if off is None:
             continue
         if off.name == "not-finite":
-            off = Mistake("empty-cell", "An empty cell makes this undefined: it should count 0.")
+            off = Mistake("empty-cell", "An empty cell makes this undefined. It should count as 0.")
         elif bits and compare_number(value, bits * np.log(2)) is None:
-            off = Mistake("nats", "This is in nats. Bits are asked for: take np.log2.")
+            off = Mistake("nats", "This is in nats. For bits, take np.log2.")
         elif bits and compare_number(value, bits * counts.sum()) is None:
             words = "First turn the counts into shares of all choices."
             off = Mistake("counts", words)
@@ -190,7 +194,7 @@ EXERCISES = [
         title="Count the feed-forward part of one mixture layer",
         answer="mixture_layer",
         check=_check_mixture_layer,
-        right="Memory pays for all of them; arithmetic and bandwidth only for those at work.",
+        right="Memory pays for all of them, arithmetic and bandwidth only for those in use.",
         hints=(
             "An expert is a small SwiGLU block: gate, up and down, each hidden times width.",
             "The router has one row of `hidden` numbers for each expert, and is used whole.",
@@ -210,7 +214,7 @@ def mixture_layer(hidden, width, experts, used):
         title="Choose each token's experts and their weights",
         answer="route",
         check=_check_route,
-        right="Each token now computes with 2 of 8 experts, and memory holds all 8.",
+        right="Each token now uses 2 of 8 experts, while memory holds all 8.",
         hints=(
             "`np.argsort(-scores)` sorts each row's experts, the highest score first.",
             "Take the softmax over all experts, pick the chosen ones with `np.take_along_axis`, "
@@ -249,7 +253,7 @@ def effective_experts(load):
     ),
     Exercise(
         id="05.mutual_information",
-        title="How many bits does the expert tell about the kind?",
+        title="How many bits does the expert tell you about the kind?",
         answer="mutual_information",
         check=_check_mutual_information,
         right="It is 0 exactly when every row of the table has the same shares.",
@@ -293,9 +297,9 @@ def mutual_information(counts):
         check=_check_touched,
         right="It rises quickly at first: already 16 tokens reach most of 128 experts.",
         hints=(
-            "With which probability does one token *not* choose a given expert?",
-            "All tokens miss it with that probability to the power of their number.",
-            "The share that is hit is 1 minus that; multiply by the number of experts.",
+            "With what probability does one token *not* choose a given expert?",
+            "All tokens miss it with that probability, raised to the power of `tokens`.",
+            "The share that is hit is 1 minus that. Multiply it by the number of experts.",
         ),
         solution="""
 def touched(experts, used, tokens):
@@ -311,8 +315,8 @@ def touched(experts, used, tokens):
 QUESTIONS = [
     Question(
         id="05.active",
-        asks="A mixture has 30 billion parameters, of which 3 billion are active. What is about a "
-        "tenth of a dense model of 30 billion?",
+        asks="A mixture has 30 billion parameters, of which 3 billion are active. Which of these "
+        "is only about a tenth as large as in a dense model of 30 billion?",
         options=(
             Option(
                 "The memory that it takes.",
@@ -339,7 +343,7 @@ QUESTIONS = [
             ),
             Option(
                 "Fewer parameters for a larger cache.",
-                "It is the other way round: the cache shrinks, and further matrices come in.",
+                "It is the other way round: the cache shrinks, and extra matrices are needed.",
             ),
             Option(
                 "Quality for speed.",
@@ -375,7 +379,7 @@ QUESTIONS = [
         options=(
             Option(
                 "It shrinks to nothing, and the dense model pulls ahead.",
-                "It comes close at a few dozen. But the mixture computes less and caches less.",
+                "It comes close with a few dozen people, but the mixture computes and caches less.",
             ),
             Option(
                 "It stays as it is.",
@@ -383,8 +387,8 @@ QUESTIONS = [
             ),
             Option(
                 "It shrinks to below two, then recovers a little.",
-                "First more and more experts are read. Then everyone's KV cache weighs most, which "
-                "no batch can share, and QwQ-32B's is 2.7 times as large.",
+                "First more and more experts are read. Then the KV caches weigh most. They are "
+                "not shared, and QwQ-32B's is 2.7 times as large.",
             ),
         ),
         right=3,

@@ -49,17 +49,21 @@ def parameter_treemap(
     axes.set_aspect("equal")
     axes.axis("off")
     axes.set_title(style.drawable(title))
-    handles = [
-        Patch(facecolor=style.series(n).colour, hatch=style.series(n).hatch, edgecolor="white")
-        for n in range(len(parts))
-    ]
+    seen = [part for part in parts if any(_is_seen(part, *each) for each in models.values())]
+    looks = [style.series(parts.index(part)) for part in seen]
+    handles = [Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white") for look in looks]
     handles.append(Patch(facecolor=style.PALE, edgecolor=style.GREY))
-    figure.legend(handles, [*parts, "resting"], loc="outside lower left", ncols=4, fontsize=9)
+    figure.legend(handles, [*seen, "not used"], loc="outside lower left", ncols=4, fontsize=9)
     return figure
 
 
+def _is_seen(part: str, everything: Parts, used: Parts) -> bool:
+    """Whether the colour of this part covers enough of the square to be found in it."""
+    return used.get(part, 0) > 1e-3 * sum(everything.values())
+
+
 def describe_parameters(models: Mapping[str, tuple[Parts, Parts]]) -> str:
-    """Alt text for ``parameter_treemap``: every part's share, and how much of it is at work."""
+    """Alt text for ``parameter_treemap``: every part's share, and how much of it a token uses."""
     sentences = []
     for name, (everything, used) in models.items():
         total = sum(everything.values())
@@ -69,7 +73,10 @@ def describe_parameters(models: Mapping[str, tuple[Parts, Parts]]) -> str:
             for part, count in everything.items()
         )
         sentences.append(f"{name}, {total / 1e9:.1f} billion: {words}.")
-    return "Squares to scale; where only a share is at work, it follows. " + " ".join(sentences)
+    return (
+        "Squares to scale, with each part's share and how much of it a token uses, if not all. "
+        + (" ".join(sentences))
+    )
 
 
 _GROUPS = {
@@ -152,7 +159,7 @@ def _draw_model(axes, name: str, counts: tuple[Parts, Parts], corner, unit, part
     axes.text(
         corner[0],
         corner[1] + side + 0.015 * unit,
-        f"{style.drawable(name)}\n{total / 1e9:,.1f} B, {active / 1e9:,.1f} B at work",
+        f"{style.drawable(name)}\n{total / 1e9:,.1f} B, {active / 1e9:,.1f} B active",
         fontsize=9.5,
         va="bottom",
     )

@@ -61,18 +61,18 @@ def describe_routing(routing: Routing) -> str:
 
 
 def load_chart(
-    loads: Mapping[str, np.ndarray], *, title: str = "How is the work shared out?"
+    loads: Mapping[str, np.ndarray], *, title: str = "How is the work shared out?", top: float = 0.3
 ) -> Figure:
     """Bars: which share of all choices falls on each expert; a row for each model.
 
     loads: name to (layers, experts), each layer's shares summing to 1.  The dashed line is where
-    every bar would end if the load were even.
+    every bar would end if the load were even.  The axes reach at least up to ``top``.
     """
     loads = {name: np.asarray(load, dtype=float) for name, load in loads.items()}
     if not loads:
         raise OptionError("There is no load to draw.", 'Give one: {"mixture": array}.')
     layers = max(load.shape[0] for load in loads.values())
-    height = max(0.3, max(load.max() for load in loads.values()) * 1.12)
+    height = max(top, max(load.max() for load in loads.values()) * 1.12)
     figure, panels = style.new_figure(
         1.2 + 2.2 * layers, 0.9 + 1.45 * len(loads), len(loads), layers, squeeze=False, sharey=True
     )

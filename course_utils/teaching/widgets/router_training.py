@@ -14,6 +14,10 @@ from course_utils.teaching.page import OnPage, image_html
 from course_utils.teaching.stopping import uninterrupted, until_stopped
 from course_utils.teaching.widgets.panel import Panel
 
+TOP = 0.56
+"""Where the axes end. With two experts for each token no load exceeds a half, so the scale stays
+still while a run is watched, and two runs can be compared."""
+
 
 def load_of(record: dict) -> np.ndarray:
     """(layers, experts): the load in a record of ``course_utils.nano.moe_training``.
@@ -51,7 +55,7 @@ def watch_router(run: Iterable[dict], title: str = "How is the work shared out?"
                 continue
             measured.append(record)
             loads = {f"after {record['tokens']:,.0f} tokens": load_of(record)}
-            chart.value = image_html(load_chart(loads, title=title), describe_load(loads))
+            chart.value = image_html(load_chart(loads, title=title, top=TOP), describe_load(loads))
     if measured:
         with uninterrupted():
             picture, chart.value = chart.value, ""
