@@ -55,6 +55,15 @@ def test_the_treemap_names_each_model_with_its_counts():
         parameter_treemap({})
 
 
+def test_the_legend_of_a_treemap_leaves_out_colours_that_nobody_could_find():
+    models = {
+        "A": ({"embedding": 2e8, "experts": 9.8e9}, {"embedding": 4e3, "experts": 1e9}),
+        "B": ({"embedding": 2e8, "shared": 1e8}, {"embedding": 4e3, "shared": 1e8}),
+    }
+    (legend,) = parameter_treemap(models).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["experts", "shared", "not used"]
+
+
 def test_one_token_touches_its_experts_and_many_tokens_touch_all():
     assert experts_touched(128, 8, 1) == pytest.approx(8)
     assert experts_touched(128, 8, 0) == 0

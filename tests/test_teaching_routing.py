@@ -64,6 +64,13 @@ def test_bars_of_load_are_as_high_as_the_load():
         teaching.load_chart({})
 
 
+def test_loads_that_are_to_be_compared_share_a_scale():
+    uneven, even = np.array([[0.46, 0.54]]), np.array([[0.5, 0.5]])
+    figures = [teaching.load_chart({"mixture": load}, top=0.7) for load in (uneven, even)]
+    assert [figure.axes[0].get_ylim() for figure in figures] == [(0, 0.7)] * 2
+    assert teaching.load_chart({"mixture": uneven}).axes[0].get_ylim()[1] > 0.54
+
+
 def test_a_table_of_values_writes_each_of_them():
     values = np.array([[0.123, 0.5], [0.0, 0.377]])
     options = {"rows": ["a", "b"], "columns": ["x", "y"], "title": "What?"}
