@@ -10,7 +10,7 @@ sent_back = "Answers only"
 #: right, put together
 sent_back = " ".join(["answers", "only"])
 
-#: wrong, thoughts-and-answers: What of a thought
+#: wrong, thoughts-and-answers: Which part of a thought
 sent_back = "thoughts and answers"
 
 #: wrong, thoughts-and-answers

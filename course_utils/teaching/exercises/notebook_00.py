@@ -12,14 +12,14 @@ def _check_control(answer) -> Mistake | None:
         "the base, asked better",
         {
             "a larger thinker": (
-                "That would show what size does. In doubt is whether the reward did anything."
+                "That would show what size does. The question is whether the reward did anything."
             ),
             "the thinker, asked twice": (
                 "That would show how steady the thinker is. Its lead would stay unexplained."
             ),
             "a hundred more sums": (
-                "The two intervals lie far apart already. In doubt is not the luck of the "
-                "questions, but what the base can do."
+                "The two intervals lie far apart already. The open question is not the luck of "
+                "the questions, but what the base can do."
             ),
         },
     )
@@ -35,7 +35,7 @@ def _check_ceiling(answer) -> Mistake | None:
         if compare_number(value, 1 / wanted, relative=1e-6) is None:
             return Mistake(
                 "upside-down",
-                "These are the seconds for one token. Asked for are the tokens in one second.",
+                "These are the seconds for one token. How many tokens in one second is that?",
             )
         if compare_number(value, wanted * parameters, relative=1e-6) is None:
             return Mistake(
@@ -70,8 +70,8 @@ def _check_history(answer) -> Mistake | None:
         "answers only",
         {
             "thoughts and answers": (
-                "Then every turn would carry all earlier thoughts along, and they are long. What "
-                "of a thought does the next question need?"
+                "Then every turn would carry all earlier thoughts along, and they are long. Which "
+                "part of a thought does the next question need?"
             ),
             "questions only": (
                 "Then the model would not know what it had said. What does a follow-up question "
@@ -87,13 +87,13 @@ EXERCISES = [
         title="What goes back to the model with your next question?",
         answer="sent_back",
         check=_check_history,
-        right="The thought has served to find the answer; kept, it would only fill the context.",
+        right="The thought has done its work; kept, it would only fill the context.",
         hints=(
             "The context holds a limited number of tokens, and thoughts are long.",
             'What does a follow-up question such as "And twice that?" refer to?',
         ),
         solution="""
-# Thoughts are long and would fill the context. A follow-up refers to the answers, so these stay.
+# Thoughts are long and would fill the context. A follow-up refers to the answers: they stay.
 sent_back = "answers only"
 """,
         difficulty=1,
@@ -108,10 +108,11 @@ sent_back = "answers only"
         right="Perhaps the base can add and was only asked badly. The next cell looks.",
         hints=(
             "The claim is: the reward made the difference. What else might have?",
-            "A control changes what is in doubt, and leaves the rest as it is.",
+            "A control changes only what is in doubt, and leaves the rest as it is.",
         ),
         solution="""
-# The intervals rule out luck already. That the base could do it all along, they do not.
+# The intervals make luck with the questions a poor explanation. They cannot show whether
+# the base could add all along.
 control = "the base, asked better"
 """,
         difficulty=2,
@@ -180,7 +181,7 @@ QUESTIONS = [
             Option(
                 "The second one is better.",
                 "With 100 questions each, the intervals reach about ten points to either side. "
-                "A gap of six is well within what luck does.",
+                "Luck alone easily makes a gap of six.",
             ),
             Option(
                 "They are equally good.",
