@@ -299,7 +299,7 @@ def tokens_needed(probabilities):
     return int((np.cumsum(probabilities) < 0.95).sum()) + 1
 
 sharper = np.exp(np.log(five) / 0.6)
-# Sharpened first, the likeliest token fills most of p by itself: 2 tokens are enough, not 4.
+# Sharpened first, the likeliest token takes up most of p: 2 tokens are enough, not 4.
 kept = (tokens_needed(five), tokens_needed(sharper / sharper.sum()))
 """,
         difficulty=3,
@@ -311,7 +311,7 @@ kept = (tokens_needed(five), tokens_needed(sharper / sharper.sum()))
         title="How undecided is the model? Compute perplexity from log-probabilities",
         answer="perplexity",
         check=_check_perplexity,
-        right="A perplexity of 8 means: as undecided as between 8 equally likely tokens.",
+        right="At a perplexity of 8, a model is as undecided as between 8 equally likely tokens.",
         hints=(
             "The surprise at a token is its negative log-probability.",
             "Take the mean surprise, then undo the natural logarithm with `np.exp`.",
@@ -331,10 +331,10 @@ def perplexity(log_probabilities):
         title="Which way should each logit move?",
         answer="slopes",
         check=_check_slopes,
-        right="With these few symbols every language model is trained: the rest is the chain rule.",
+        right="This formula trains every language model; the chain rule does the rest.",
         hints=(
             "Compare the two columns of the table above, token by token. Where do they agree?",
-            "Only at the token that came do they differ, and there by exactly 1.",
+            "They differ only at the token that came, and there by exactly 1.",
             "So they are the probabilities minus `came`. `course_softmax` gives the probabilities.",
         ),
         setup=(
@@ -398,12 +398,12 @@ QUESTIONS = [
         options=(
             Option(
                 "After a stretch that has been written before, the likeliest token is the one "
-                "that came then.",
+                "that followed it then.",
                 "The loop feeds itself, and nothing random can break it.",
             ),
             Option(
                 "The model runs out of memory.",
-                "Nothing runs out. The text up to there makes the repetition likely.",
+                "Nothing runs out. It is the text so far that makes a repetition likely.",
             ),
             Option(
                 "The temperature is too high.",
@@ -438,10 +438,10 @@ QUESTIONS = [
         options=(
             Option(
                 "A gives better answers.",
-                "Not of itself: the thinker foresees texts worse than its base, and adds better.",
+                "Not always: the thinker predicts texts less well than its base, and adds better.",
             ),
             Option(
-                "A foresees that text better.",
+                "A predicts that text better.",
                 "That is all that perplexity measures, on the text that was measured.",
             ),
             Option(
