@@ -39,7 +39,7 @@ class NextTokenStepper(Panel):
             layout=ipywidgets.Layout(width="12em"),
         )
         self.draw_button = ipywidgets.Button(
-            description="Append a drawn one",
+            description="Append one at random",
             tooltip="Draw one of the tokens shown by its probability, and append it",
             layout=ipywidgets.Layout(width="12em"),
         )
