@@ -1,5 +1,6 @@
 """The sums of notebook 03: their base model, their committed runs, and training that is watched."""
 
+from dataclasses import fields
 from statistics import mean
 
 import pytest
@@ -83,6 +84,19 @@ def test_every_objective_has_all_its_steps_with_three_seeds(variant):
     for seed in runs.SEEDS:
         steps = [row["step"] for row in rows if row["seed"] == seed]
         assert steps == list(range(objectives.STEPS + 1))
+
+
+@pytest.mark.parametrize("variant", objectives.PARENTS)
+def test_an_objective_changes_one_line_of_its_parent(variant):
+    parent = objectives.PARENTS[variant]
+    ours, theirs = (sums.reinforcement(**objectives.VARIANTS[v]) for v in (variant, parent))
+    changed = {f.name for f in fields(ours) if getattr(ours, f.name) != getattr(theirs, f.name)}
+    two = {"Dr. GRPO": {"mean_over", "deviation"}, "no baseline": {"baseline", "deviation"}}
+    assert changed == two.get(variant, changed) and len(changed) == (2 if variant in two else 1)
+
+
+def test_every_objective_but_the_published_one_has_a_parent():
+    assert list(objectives.VARIANTS) == ["GRPO", *objectives.PARENTS]
 
 
 def test_the_fixed_question_goes_from_a_guess_to_its_working():

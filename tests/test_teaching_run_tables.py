@@ -40,11 +40,32 @@ def told(reward: list[int], prompted: list[int]) -> str:
 def test_a_lead_is_claimed_only_where_the_seeds_agree():
     assert told([9, 8, 9], [1, 1, 2]).endswith("3 seeds: ahead")
     assert told([1, 1, 2], [9, 8, 9]).endswith("3 seeds: behind")
-    assert told([10, 10], [9, 0]).endswith("2 seeds: cannot tell")
+    assert told([10, 10, 9], [9, 0, 9]).endswith("3 seeds: cannot tell")
 
 
-def test_one_seed_in_common_has_no_interval():
-    assert told([10, 10], [5]).endswith("no interval: 1 seed in common")
+def test_fewer_than_three_seeds_are_told_one_by_one_without_an_interval():
+    """Student's interval over two all-or-nothing seeds is six times wider than all that can be."""
+    assert told([10, 10], [9, 0]).endswith("+10, +100 points: no interval from 2 seeds")
+    assert told([10, 10], [5]).endswith("+50 points: no interval from 1 seed")
+
+
+def base(before: float, after: float, seed: int = 1) -> chains_tables.Threshold:
+    return chains_tables.Threshold("0.2M", seed, 3 * UNIT, before, 0.0, after)
+
+
+def test_a_bar_is_held_against_what_reward_did_to_new_bases():
+    first = [base(0.006, 0), base(0.05, 1)]
+    again = [base(0.1, 1.0), base(0.0, 0.0, 2), base(0.03, 0.1, 3)]
+    *lines, verdict = run_tables.rule_lines(first, again, 0.02)
+    assert "expected left alone;   0% after: left alone" in lines[1]
+    assert verdict == "as the bar said: 2 of 3 bases; in its gap, from 0.6% to 5.0%: 1"
+
+
+def test_an_arm_is_counted_only_over_the_seeds_that_were_run():
+    found = {"rl": {1: 0.99, 3: 0.2}}
+    reward, imitation = run_tables.arm_lines(found, {"rl": "reward", "sft": "copies"}, (1, 2, 3))
+    assert " 99%    -  20%   above 70%: 1 of 2" in reward
+    assert imitation.endswith("not run")
 
 
 def test_a_seed_that_was_not_run_is_a_dash():
@@ -59,10 +80,23 @@ def test_the_missing_seed_of_the_committed_chains_is_shown():
     assert line.count("   - ") >= 4
 
 
-def test_every_objective_has_a_line_and_its_difference_to_published_grpo():
-    lines = run_tables.objective_lines(objectives.read_runs())
-    assert [line[:19].strip() for line in lines[2:]] == list(objectives.VARIANTS)
-    assert all(("points" in line) != line.startswith("GRPO ") for line in lines[2:])
+def test_every_objective_is_compared_with_the_one_that_it_changes():
+    _, _, *lines, verdict = run_tables.objective_lines(objectives.read_runs())
+    for line, variant in zip(lines, objectives.VARIANTS, strict=True):
+        assert line.startswith(variant) and len(line) <= 80
+        assert line[48:].split("  ")[0] == objectives.PARENTS.get(variant, "")
+    assert verdict.endswith("all 10 intervals hold together at 95%: 1 update")
+
+
+def test_differences_of_objectives_are_taken_seed_by_seed():
+    """The seeds lie far apart and both variants move together: only pairs show the lead."""
+    runs = [
+        {"variant": variant, "seed": seed, "step": step, "reward": reward + lead}
+        for variant, lead in (("GRPO", 0.0), ("no KL", 0.1))
+        for seed, reward in ((1, 0.1), (2, 0.5), (3, 0.8))
+        for step in range(31, 41)
+    ]
+    assert run_tables.objective_lead(runs, "no KL", "GRPO").low > 0.09
 
 
 def test_a_change_is_told_by_seed_and_with_its_interval():

@@ -182,6 +182,8 @@ _HOMES = {
         "practice_lines",
         "sound_lines",
         "lead_lines",
+        "rule_lines",
+        "arm_lines",
         "tries_lines",
         "change_lines",
     ],

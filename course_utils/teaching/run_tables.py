@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from course_utils.intervals import over_seeds
+from course_utils.intervals import Interval, over_seeds
 from course_utils.nano.experiments import chains_tables, objectives
 from course_utils.nano.experiments.chains_tables import UNIT
 from course_utils.nano.experiments.runs import SEEDS
-from course_utils.teaching.figures.chains import SPANS, points, tries
+from course_utils.teaching.figures.chains import SPANS, Arms, points, tries
 from course_utils.teaching.figures.policy import averaged
 from course_utils.teaching.seeds import in_points
 
@@ -25,28 +25,40 @@ def objective_at(runs: Rows, variant: str, column: str, steps: Sequence[int]) ->
     return {s: averaged([r for r in mine if r["seed"] == s], column, steps) for s in seeds}
 
 
-def objective_lines(runs: Rows, baseline: str = "GRPO") -> list[str]:
+def objective_lines(runs: Rows) -> list[str]:
     """Each objective: reward early and late, how often the sum is worked, greedy accuracy at the
-    end; and how far its late reward is ahead of the ``baseline``, seed by seed."""
+    end; and how far its late reward is ahead of its parent's, the objective that it changes, with
+    an interval over seeds.  The last line names those that are ahead or behind at a confidence so
+    high that all the comparisons hold together at 95% (Bonferroni)."""
     early, late, end = range(8, 13), range(31, 41), [objectives.STEPS]
     columns = (("reward", early), ("reward", late), ("works", late), ("accuracy", end))
     lines = [
-        f"{'':19}{'reward, steps':>14}{'works it':>10}{'greedy':>8}  reward 31-40 against",
-        f"{'':19}{'8-12':>7}{'31-40':>7}{'31-40':>10}{'at 40':>8}  {baseline}",
+        f"{'':18}{'reward, steps':>13}{'works':>7}{'greedy':>8}  reward 31-40, against its",
+        f"{'':18}{'8-12':>6}{'31-40':>7}{'31-40':>7}{'at 40':>8}  {'parent':11}  in points",
     ]
     for variant in objectives.VARIANTS:
         values = [mean(objective_at(runs, variant, *c).values()) for c in columns]
-        line = f"{variant:19}{values[0]:>7.0%}{values[1]:>7.1%}{values[2]:>10.1%}{values[3]:>8.1%}"
-        if variant != baseline:
-            line += f"  {in_points(objective_lead(runs, variant, baseline), 1)}"
+        line = f"{variant:18}{values[0]:>6.0%}{values[1]:>7.1%}{values[2]:>7.1%}{values[3]:>8.1%}"
+        if variant in objectives.PARENTS:
+            parent = objectives.PARENTS[variant]
+            change = in_points(objective_lead(runs, variant, parent), 1).replace(" points", "")
+            line += f"  {parent:11}  {change}"
         lines.append(line)
-    return lines
+    told = f"told apart when all {len(objectives.PARENTS)} intervals hold together at 95%"
+    return [*lines, f"{told}: {settled(runs)}"]
 
 
-def objective_lead(runs: Rows, variant: str, baseline: str):
+def settled(runs: Rows) -> str:
+    """The objectives whose intervals leave out 0 even when all of them have to hold at once."""
+    strict = 1 - 0.05 / len(objectives.PARENTS)
+    leads = {v: objective_lead(runs, v, p, strict) for v, p in objectives.PARENTS.items()}
+    return ", ".join(v for v, lead in leads.items() if lead.low > 0 or lead.high < 0) or "none"
+
+
+def objective_lead(runs: Rows, variant: str, other: str, confidence: float = 0.95) -> Interval:
     """How much more reward a variant earns in steps 31 to 40, with its interval over seeds."""
-    late = range(31, 41)
-    return over_seeds(*(objective_at(runs, name, "reward", late) for name in (variant, baseline)))
+    ours, theirs = (objective_at(runs, v, "reward", range(31, 41)) for v in (variant, other))
+    return over_seeds(ours, theirs, confidence)
 
 
 def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[str]:
@@ -91,21 +103,73 @@ def sound_lines(rows: Rows, runs: Sequence[Run]) -> list[str]:
 
 
 def lead_lines(rows: Rows, pairs: Sequence[tuple[Run, Run]], lengths: Sequence[int]) -> list[str]:
-    """How far one run is ahead of another on chains of these lengths, seed by seed."""
+    """How far one run is ahead of another on chains of these lengths, seed by seed.
+
+    Three seeds in common have an interval; of fewer each seed is told, and no verdict given.
+    """
     found, lines = sound(rows, lengths), []
     for one, other in pairs:
         names = (
             f"{size} {'reward' if how == 'rl' else 'prompt'} ({units})"
             for size, how, units in (one, other)
         )
-        line = " - ".join(names)
-        common = found[one].keys() & found[other].keys()
-        if len(common) < 2:
-            lines.append(f"{line:35} no interval: {len(common)} seed in common")
+        common = sorted(found[one].keys() & found[other].keys())
+        if len(common) < len(SEEDS):
+            each = ", ".join(f"{100 * (found[one][s] - found[other][s]):+.0f}" for s in common)
+            seeds = "seed" if len(common) == 1 else "seeds"
+            told = f"{each} points: no interval from {len(common)} {seeds}"
+        else:
+            lead = over_seeds(found[one], found[other])
+            said = "ahead" if lead.low > 0 else "behind" if lead.high < 0 else "cannot tell"
+            told = f"{in_points(lead)}, {len(common)} seeds: {said}"
+        lines.append(f"{' - '.join(names):35} {told}")
+    return lines
+
+
+def rule_lines(
+    first: Sequence[chains_tables.Threshold], again: Sequence[chains_tables.Threshold], bar: float
+) -> list[str]:
+    """Did the bar, which was put between bases of ``first``, foretell what reward did to ``again``?
+
+    A line for each base of ``again``; then how many came as foretold, and how many of them lay in
+    the gap into which the bar was put, where it could have failed most easily.
+    """
+    lines, right = [], 0
+    for p in again:
+        expected, came = (
+            "lifted" if lifted else "left alone" for lifted in (p.before >= bar, p.after > 0.5)
+        )
+        right += expected == came
+        lines.append(
+            f"seed {p.seed}: sound {p.before:5.1%} before, so expected {expected}; "
+            f"{p.after:4.0%} after: {came}"
+        )
+    low = max(p.before for p in first if p.before < bar)
+    high = min(p.before for p in first if p.before >= bar)
+    inside = sum(low < p.before < high for p in again)
+    return [
+        *lines,
+        f"as the bar said: {right} of {len(again)} bases; "
+        f"in its gap, from {low:.1%} to {high:.1%}: {inside}",
+    ]
+
+
+REACHED = 0.7
+"""From this share of sound answers on, an arm is said to solve chains."""
+
+
+def arm_lines(found: Arms, names: Mapping[str, str], seeds: Sequence[int]) -> list[str]:
+    """Sound answers of each arm for these seeds, and how many of them reach ``REACHED``."""
+    lines = []
+    for how, name in names.items():
+        mine = [found.get(how, {}).get(seed) for seed in seeds]
+        done = [share for share in mine if share is not None]
+        if not done:
+            lines.append(f"  {name:30}not run")
             continue
-        lead = over_seeds(found[one], found[other])
-        said = "ahead" if lead.low > 0 else "behind" if lead.high < 0 else "cannot tell"
-        lines.append(f"{line:35} {in_points(lead)}, {len(common)} seeds: {said}")
+        told = " ".join("   -" if share is None else f"{share:4.0%}" for share in mine)
+        reach = sum(share > REACHED for share in done)
+        lines.append(f"  {name:30}{told}   above {REACHED:.0%}: {reach} of {len(done)}")
     return lines
 
 

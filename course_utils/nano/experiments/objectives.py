@@ -1,8 +1,9 @@
 """What does each line of the objective change? GRPO as published, then one change after another.
 
-Every variant trains the shipped small base of notebook 03 with three seeds.  Each step's row has
-what a practitioner watches (``grpo.train``), the share of completions that work the sum in
-writing, and the likeliest reply to one fixed question, so that a run can be replayed.
+``PARENTS`` says which variant each one changes.  Every variant trains the shipped small base of
+notebook 03 with three seeds.  Each step's row has what a practitioner watches (``grpo.train``), the
+share of completions that work the sum in writing, and the likeliest reply to one fixed question, so
+that a run can be replayed.
 
 ``python -m course_utils.nano.experiments.objectives`` writes
 ``models/nano/runs/objective-VARIANT.csv``; ``--variant`` and ``--seed`` make one run.  A seed that
@@ -41,6 +42,22 @@ VARIANTS: dict[str, dict] = {
     "no baseline": {"baseline": False, "deviation": False},
 }
 """What each variant changes in the settings of ``sums.reinforcement``."""
+
+PARENTS: dict[str, str] = {
+    "no KL": "GRPO",
+    "token mean": "no KL",
+    "clip-higher": "token mean",
+    "DAPO": "clip-higher",
+    "Dr. GRPO": "no KL",
+    "1 update": "clip-higher",
+    "4 updates": "clip-higher",
+    "8 updates": "clip-higher",
+    "8 updates, no clip": "8 updates",
+    "no baseline": "clip-higher",
+}
+"""Which variant each one changes, and so is to be compared with: by one setting, except that
+Dr. GRPO changes the mean and drops the deviation, and nothing has a deviation without a baseline.
+"""
 
 STEPS = 40
 LEARNING_RATE = 1e-4

@@ -154,15 +154,15 @@ def _going_mistake(value, chance: float, temperature: float, checks: int) -> Mis
         return Mistake("greedy", "at temperature 0 the likelier of the two is taken each time.")
     sharp = _expected_going(chance, temperature, 1)
     known = (
-        (chance * checks, "added-up", "chances in a row are multiplied, not added up."),
-        (1 - sharp**checks, "ended", "this is the chance that it has ended."),
+        (chance * checks, "added-up", "probabilities in a row are multiplied, not added up."),
+        (1 - sharp**checks, "ended", "this is the probability that it has ended."),
         (sharp**checks * (1 - sharp), "ended-then", "whether it ends after that is not asked."),
         (sharp, "one-check", "it has to go on that many times, not once."),
         (chance**checks, "no-temperature", "the temperature changes nothing here."),
         (
             chance ** (checks / temperature),
             "sum-not-one",
-            "after the temperature the two chances do not sum to 1 any more.",
+            "after the temperature the two probabilities no longer sum to 1.",
         ),
         (
             _expected_going(chance, 1 / temperature, checks),
@@ -232,7 +232,7 @@ def mixes(thought):
     ),
     Exercise(
         id="04.repeats",
-        title="Which share of a text has been written before?",
+        title="What share of a text has been written before?",
         answer="repeated_share",
         check=_check_repeats,
         right="Near 1 the text goes in circles, whatever the circle says.",
@@ -277,9 +277,9 @@ def short_reward(right, tokens, free, limit):
         title="How likely is a thought to be still going?",
         answer="still_going",
         check=_check_still_going,
-        right="Above temperature 0 the chance falls to nothing; at 0 it is 1 or 0 for ever.",
+        right="Above temperature 0 the probability falls to nothing; at 0 it is 1 or 0 for ever.",
         hints=(
-            "At temperature 1, the chance of `checks` checks in a row is `chance ** checks`.",
+            "At temperature 1, the probability of `checks` checks in a row is `chance ** checks`.",
             "Dividing logits by T raises each probability to the power 1/T, and then the two have "
             "to sum to 1 again.",
             "At temperature 0 the likelier of the two is taken every time.",

@@ -12,7 +12,7 @@ QUESTIONS = [
             Option("To do more of the same.", "Their rewards are equal, so each advantage is 0."),
             Option(
                 "Nothing.",
-                "Equal rewards have no spread: nobody is better than the group, and no token is "
+                "Equal rewards have no spread: none is better than the group, and no token is "
                 "pushed either way.",
             ),
             Option(
@@ -37,7 +37,7 @@ QUESTIONS = [
             ),
             Option(
                 "As much as for any other token with that advantage.",
-                "The advantage is the same, and the gradient is not: it is 1 minus the "
+                "The advantage is the same, but the gradient is not: it is 1 minus the "
                 "probability.",
             ),
         ),
