@@ -166,17 +166,17 @@ def _check_weight(answer) -> Mistake | None:
             (
                 d * scale * (quant - minimum),
                 "minimum-in-quants",
-                "The minimum is no number of quants: multiplied by `dmin`, it is a weight itself.",
+                "The minimum does not count quants: multiplied by `dmin`, it is a weight itself.",
             ),
             (
                 d * scale * quant - minimum,
                 "minimum-without-step",
-                "The minimum is a whole number still. Which step makes a weight of it?",
+                "The minimum is still a whole number. Which step turns it into a weight?",
             ),
             (
                 scale * quant - dmin * minimum,
                 "scale-without-step",
-                "The scale is a whole number still. What is its step?",
+                "The scale is still a whole number. What is its step?",
             ),
             (
                 d * scale * (quant - 8) - dmin * minimum,
@@ -317,7 +317,7 @@ QUESTIONS = [
             ),
             Option(
                 "They get shorter, since several tokens are written at once.",
-                "The tokens are the same ones; only the steps are fewer.",
+                "The reply has as many tokens as without a draft. Only the steps are fewer.",
             ),
         ),
         right=2,
@@ -327,7 +327,7 @@ QUESTIONS = [
         asks="Why does a file of zeros tell you how fast QwQ-32B will write on your machine?",
         options=(
             Option(
-                "Zeros are skipped, so it shows the highest speed that is possible.",
+                "Zeros are skipped, so it shows the highest possible speed.",
                 "llama.cpp skips nothing: each zero is fetched, unpacked and multiplied.",
             ),
             Option(
