@@ -41,23 +41,23 @@ def _check_split(answer) -> Mistake | None:
             continue
         exactly = math.comb(n, fewer) / 2**n
         slips = {
-            "above-one": (2 * tail, "No probability is above 1, also where the split is even."),
+            "above-one": (2 * tail, "No probability is above 1. Try an even split."),
             "one-sided": (
                 tail,
-                "That counts leads to one side only. A lead of the other model would have "
-                "surprised as much.",
+                "That counts leads in one direction only. A lead of the other model would have "
+                "been just as surprising.",
             ),
             "one-split": (
                 exactly,
-                "That is this very split alone. More uneven ones belong to it as well.",
+                "That is this very split alone. More uneven ones count as well.",
             ),
             "two-splits": (
                 2 * exactly,
-                "Those are the two splits of exactly this size. More uneven ones belong to them.",
+                "Those are the two splits of exactly this size. More uneven ones count as well.",
             ),
             "more-uneven-only": (
                 2 * (tail - exactly),
-                "The split that was seen belongs to those that are at least as uneven.",
+                "The split that was seen counts too: it is at least as uneven as itself.",
             ),
             "wrong-tail": (
                 1 - tail,
