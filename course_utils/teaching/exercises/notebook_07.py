@@ -57,7 +57,7 @@ def _check_split(answer) -> Mistake | None:
             ),
             "more-uneven-only": (
                 2 * (tail - exactly),
-                "The split that was seen counts too: it is at least as uneven as itself.",
+                'The split that was seen counts too: "at least as uneven" includes it.',
             ),
             "wrong-tail": (
                 1 - tail,
