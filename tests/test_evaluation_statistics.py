@@ -110,7 +110,13 @@ def test_majority_voting_rescues_a_model_that_is_right_more_often_than_any_one_m
     ]
     voted = st.cons_at_k(answers, [42] * 50, 64)
     assert voted.estimate == 1.0 and voted.low > 0.9
-    assert st.cons_at_k(answers, [42] * 50, 1).estimate == pytest.approx(0.4, abs=0.05)
+
+
+def test_a_vote_of_one_answer_is_pass_at_1_exactly():
+    rng = np.random.default_rng(9)
+    answers = [[int(a) for a in rng.integers(3, size=16)] for _ in range(24)]
+    right = np.array([[answer == 2 for answer in given] for given in answers], dtype=int)
+    assert st.cons_at_k(answers, [2] * 24, 1) == st.pass_at_1(right)
 
 
 def test_a_tied_vote_counts_as_its_chance():

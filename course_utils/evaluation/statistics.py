@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
@@ -176,9 +177,10 @@ def cons_at_k(
     """cons@k: how often the majority of k sampled answers is right, with its interval.
 
     ``answers``: for each problem, at least k answers in one common form (None for no answer);
-    ``truth``: the right answer to each.  With more than k answers, ``draws`` random groups of k
-    are voted on and averaged.  A tie between t answers counts 1/t if the right one is among them.
-    The interval is over problems, as in ``pass_at_1``.
+    ``truth``: the right answer to each.  With more than k answers, every group of k of them votes,
+    or ``draws`` random groups where there are more than that, and the results are averaged.  A tie
+    between t answers counts 1/t if the right one is among them.  The interval is over
+    problems, as in ``pass_at_1``.
     Source of the idea: X. Wang et al., "Self-consistency improves chain of thought reasoning",
     https://arxiv.org/abs/2203.11171.
     """
@@ -196,11 +198,11 @@ def cons_at_k(
     rng = np.random.default_rng(seed)
     shares = []
     for given, right in zip(answers, truth, strict=True):
-        if len(given) == k:
-            shares.append(_vote_share(given, right))
+        if math.comb(len(given), k) <= draws:
+            groups = combinations(range(len(given)), k)
         else:
             groups = (rng.choice(len(given), k, replace=False) for _ in range(draws))
-            shares.append(np.mean([_vote_share([given[i] for i in g], right) for g in groups]))
+        shares.append(np.mean([_vote_share([given[i] for i in g], right) for g in groups]))
     return pass_at_1(np.array(shares), confidence)
 
 

@@ -31,7 +31,7 @@ def after_rejection(p, q):
     p /= p.sum()
     return p
 
-#: wrong, target-again: had its chance
+#: wrong, target-again: had their chance
 def after_rejection(p, q):
     return p
 

@@ -46,7 +46,7 @@ def split_p_value(only_a, only_b):
     chances = np.array([comb(n, i) for i in range(n + 1)], dtype=float) / 2.0**n
     return float(min(1.0, 2 * chances[: min(only_a, only_b) + 1].sum()))
 
-#: wrong, one-sided: one side only
+#: wrong, one-sided: one direction only
 from math import comb
 
 def split_p_value(only_a, only_b):

@@ -45,7 +45,7 @@ def _longest_context_mistake(value, free: int, weights: int, per_token: int) -> 
         (
             exact,
             "not-whole",
-            "Nearly: half a token cannot be kept. Round down to a whole number.",
+            "Nearly right, but half a token cannot be kept. Round down to a whole number.",
         ),
         (
             free // per_token,
@@ -55,17 +55,17 @@ def _longest_context_mistake(value, free: int, weights: int, per_token: int) -> 
         (
             free // per_token - weights // per_token,
             "rounded-too-early",
-            "Rounded twice. Subtract the bytes first, and round once, at the end.",
+            "You rounded twice. Subtract the bytes first, and round once at the end.",
         ),
         (
             math.ceil(exact),
             "rounded-up",
-            "The last of these tokens has no room any more. Round down.",
+            "The last of these tokens no longer fits. Round down.",
         ),
         (
             (free + weights) // per_token,
             "weights-added",
-            "The weights are added to the free memory, and they take it away.",
+            "You add the weights to the free memory, but they take it away.",
         ),
         (
             free - weights,
@@ -75,7 +75,7 @@ def _longest_context_mistake(value, free: int, weights: int, per_token: int) -> 
         (
             (free - weights) * per_token,
             "multiplied",
-            "Each token takes so many bytes. Multiplied, or divided?",
+            "Each token takes that many bytes. Do you multiply by them, or divide?",
         ),
     )
     for wrong, name, words in known:
@@ -97,7 +97,7 @@ def _check_limits(answer) -> Mistake | None:
     elif isinstance(answer, list | tuple) and len(answer) == len(_RUNS):
         given = list(answer)
     else:
-        return Mistake("three-answers", "Keep the three runs, and give each a word of its own.")
+        return Mistake("three-answers", "Keep the three runs, and give one word for each.")
     words = [word.strip().casefold() if isinstance(word, str) else word for word in given]
     for word in words:
         if word not in ("memory", "arithmetic"):
@@ -166,17 +166,17 @@ def _check_weight(answer) -> Mistake | None:
             (
                 d * scale * (quant - minimum),
                 "minimum-in-quants",
-                "The minimum is no number of quants: multiplied by `dmin`, it is a weight itself.",
+                "The minimum does not count quants: multiplied by `dmin`, it is a weight itself.",
             ),
             (
                 d * scale * quant - minimum,
                 "minimum-without-step",
-                "The minimum is a whole number still. Which step makes a weight of it?",
+                "The minimum is still a whole number. Which step turns it into a weight?",
             ),
             (
                 scale * quant - dmin * minimum,
                 "scale-without-step",
-                "The scale is a whole number still. What is its step?",
+                "The scale is still a whole number. What is its step?",
             ),
             (
                 d * scale * (quant - 8) - dmin * minimum,
@@ -317,7 +317,7 @@ QUESTIONS = [
             ),
             Option(
                 "They get shorter, since several tokens are written at once.",
-                "The tokens are the same ones; only the steps are fewer.",
+                "The reply has as many tokens as without a draft. Only the steps are fewer.",
             ),
         ),
         right=2,
@@ -327,7 +327,7 @@ QUESTIONS = [
         asks="Why does a file of zeros tell you how fast QwQ-32B will write on your machine?",
         options=(
             Option(
-                "Zeros are skipped, so it shows the highest speed that is possible.",
+                "Zeros are skipped, so it shows the highest possible speed.",
                 "llama.cpp skips nothing: each zero is fetched, unpacked and multiplied.",
             ),
             Option(

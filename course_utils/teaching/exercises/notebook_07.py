@@ -41,23 +41,23 @@ def _check_split(answer) -> Mistake | None:
             continue
         exactly = math.comb(n, fewer) / 2**n
         slips = {
-            "above-one": (2 * tail, "No probability is above 1, also where the split is even."),
+            "above-one": (2 * tail, "No probability is above 1. Try an even split."),
             "one-sided": (
                 tail,
-                "That counts leads to one side only. A lead of the other model would have "
-                "surprised as much.",
+                "That counts leads in one direction only. A lead of the other model would have "
+                "been just as surprising.",
             ),
             "one-split": (
                 exactly,
-                "That is this very split alone. More uneven ones belong to it as well.",
+                "That is this very split alone. More uneven ones count as well.",
             ),
             "two-splits": (
                 2 * exactly,
-                "Those are the two splits of exactly this size. More uneven ones belong to them.",
+                "Those are the two splits of exactly this size. More uneven ones count as well.",
             ),
             "more-uneven-only": (
                 2 * (tail - exactly),
-                "The split that was seen belongs to those that are at least as uneven.",
+                'The split that was seen counts too: "at least as uneven" includes it.',
             ),
             "wrong-tail": (
                 1 - tail,
@@ -117,7 +117,7 @@ EXERCISES = [
         title="How far does a score move by luck?",
         answer="standard_error",
         check=_check_standard_error,
-        right="For 30 problems at 80 % that is 7.3 points: more than two problems, by luck alone.",
+        right="For 30 problems at 80% that is 7.3 points: more than two problems, by luck alone.",
         hints=(
             "One problem is right with probability p. Its variance is p (1 - p).",
             "A mean of n independent problems has a variance n times smaller; take the root.",
@@ -150,7 +150,7 @@ def standard_error(score, problems):
         title="How surprising is this split, if the two are equally good?",
         answer="split_p_value",
         check=_check_split,
-        right="This is McNemar's test in its exact form. It needs two counts, and no formula more.",
+        right="This is McNemar's test in its exact form. It needs only the two counts.",
         hints=(
             "Of `n` tosses, `math.comb(n, i)` sequences show heads exactly `i` times, of `2**n`.",
             "Add up the splits in which the smaller count is as small as here, or smaller. Then "
@@ -249,11 +249,12 @@ QUESTIONS = [
     Question(
         id="07.control",
         asks="By pass@1 the thinker is far ahead of its base. "
-        "Which row would a sceptic miss first?",
+        "Which row would a sceptic ask for first?",
         options=(
             Option(
                 "The base, prompted as well as we can.",
-                "If a better prompt did the same, reward taught nothing. Here it does not.",
+                "If a better prompt did the same, nothing would show that reward added an ability. "
+                "Here none of twelve prompts does.",
             ),
             Option(
                 "A larger base.",

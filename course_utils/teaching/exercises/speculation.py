@@ -35,12 +35,16 @@ def _rejection_mistake(values, p: np.ndarray, q: np.ndarray) -> Mistake | None:
     """A mistake about what is still missing that has a name, if it is one."""
     lacking, apart, common = np.maximum(p - q, 0), np.abs(p - q), np.minimum(p, q)
     known = (
-        (p, "target-again", "From p, what the draft likes comes too often: it had its chance."),
+        (
+            p,
+            "target-again",
+            "From p, the draft's favourites would come too often: they have had their chance.",
+        ),
         (q, "draft-again", "That is the draft's distribution, which was just rejected."),
         (
             lacking,
             "no-division",
-            "These are the right shares, and they do not sum to 1. Divide by their sum.",
+            "These are the right shares, but they do not sum to 1. Divide by their sum.",
         ),
         (
             p - q,
@@ -55,7 +59,7 @@ def _rejection_mistake(values, p: np.ndarray, q: np.ndarray) -> Mistake | None:
         (
             speculative.after_rejection(q, p),
             "wrong-way-round",
-            "The wrong way round: what is missing is where p is larger than q.",
+            "It is the wrong way round: a token is missing where p is larger than q.",
         ),
         (
             apart / apart.sum(),
@@ -103,7 +107,7 @@ def _tokens_mistake(value, rate: float, drafted: int) -> Mistake | None:
         (
             wanted - 1,
             "without-its-own",
-            "One token more: the model draws one itself, after those it accepted.",
+            "There is one more token: the model draws one itself, after those it accepted.",
         ),
         (1 + rate * drafted, "not-in-a-row", alone),
         (rate * drafted, "not-in-a-row", alone),
@@ -127,7 +131,7 @@ def _tokens_mistake(value, rate: float, drafted: int) -> Mistake | None:
         (
             rate**drafted * (drafted + 1),
             "all-or-nothing",
-            "Also when only some of the drafted tokens are accepted, those count.",
+            "Where only some of the drafted tokens are accepted, those count too.",
         ),
     )
     for wrong, name, message in known:

@@ -146,9 +146,8 @@ def weights_chart(stored: np.ndarray, quantised: np.ndarray) -> Figure:
     for edge in range(32, len(stored), 32):
         axes.axvline(edge - 0.5, color=style.GREY, linestyle=":")
     axes.set(xlabel="place in the row (groups of 32)", ylabel="weight")
-    axes.set_ylim(1.15 * min(quantised), 1.5 * max(quantised))
     axes.set_title("How far are 4-bit weights from the original?")
-    axes.legend(ncols=2, loc="upper right")
+    figure.legend(loc="outside lower left", ncols=2)
     return figure
 
 
