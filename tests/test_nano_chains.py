@@ -15,6 +15,7 @@ from course_utils.nano.experiments import (
     chains_imitation,
     chains_learning,
     chains_prompts,
+    chains_rates,
     chains_rl,
     chains_sampling,
     chains_tables,
@@ -220,9 +221,16 @@ def test_reward_lifts_the_bases_that_are_sound_now_and_then_and_no_others():
     """The threshold that notebook 03 draws, from the committed tables."""
     points = chains_tables.thresholds(chains_tables.read())
     points += chains_tables.thresholds(chains_tables.read("chains-above"))
-    assert len(points) >= 14
+    assert len(points) >= 17
     for point in points:
-        assert point.after > 0.85 if point.before > 0.04 else point.after < 0.05
+        if point.before > 0.04:
+            assert point.after > 0.85
+        elif point.before < 0.01:
+            assert point.after < 0.05
+    # One lies in the gap between them, and so does what reward made of it.
+    assert [
+        point.seed for point in points if 0.01 <= point.before <= 0.04 < point.after < 0.85
+    ] == [3]
 
 
 def test_the_twelve_prompts_are_kept_and_the_best_is_the_one_examined():
@@ -250,6 +258,19 @@ def test_the_arms_above_the_line_begin_at_a_base_of_their_own_seed():
     assert not done & set(chains_above.missing())
     reading = chains_above.READING * chains.UNIT
     assert {(row["size"], row["reading_tokens"]) for row in rows} <= {(chains_above.SIZE, reading)}
+
+
+def test_other_learning_rates_leave_the_result_as_it_is():
+    """Above the bar both arms get there at every rate; below it neither does."""
+    rows = chains_tables.read(chains_rates.TABLE)
+    runs: dict[tuple, list[dict]] = {}
+    for row in rows:
+        runs.setdefault((row["rate"], row["arm"], row["seed"]), []).append(row)
+    assert not set(chains_rates.missing())
+    for (_, _, seed), mine in runs.items():
+        (exam,) = chains_tables.best(mine).values()
+        solved = chains_tables.share(exam, {4})
+        assert solved > 0.9 if seed == 1 else solved < 0.05
 
 
 def test_new_runs_are_added_to_a_table_once(tmp_path, monkeypatch):

@@ -98,7 +98,7 @@ def test_no_stored_solution_passes_in_disguise(disguise):
     [
         ("00.minutes", "It comes to 23.8 minutes."),
         ("00.minutes", "That is about 24 minutes."),
-        ("00.history", "Only the answers go back: answers only."),
+        ("00.history", "Thoughts stay behind: questions and answers."),
         ("07.which_test", "Have you thought of McNemar's test?"),
         ("07.which_test", "Have you thought of m-c-n-e-m-a-r?"),
         ("07.false_alarm", "Nearly two thirds: 0.64."),

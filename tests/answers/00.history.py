@@ -1,14 +1,14 @@
 #: right, in capitals
-sent_back = "ANSWERS ONLY"
+sent_back = "QUESTIONS AND ANSWERS"
 
 #: right, with blanks around it
-sent_back = " answers only "
+sent_back = " questions and answers "
 
 #: right, as a sentence begins
-sent_back = "Answers only"
+sent_back = "Questions and answers"
 
 #: right, put together
-sent_back = " ".join(["answers", "only"])
+sent_back = " ".join(["questions", "and", "answers"])
 
 #: wrong, thoughts-and-answers: Which part of a thought
 sent_back = "thoughts and answers"
@@ -32,7 +32,7 @@ sent_back = "answers"
 sent_back = 2
 
 #: wrong, no-option
-sent_back = ["answers only"]
+sent_back = ["questions and answers"]
 
 #: wrong, no-option
 sent_back = "nothing"

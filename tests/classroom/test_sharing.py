@@ -45,7 +45,7 @@ def test_checks_of_before_and_after_stand_on_the_board(learner, capsys):
     )
     assert row["passed"] == 0 and row["mistakes"][0]["count"] == 1
     assert "-" not in row["mistakes"][0]["name"], "names of mistakes read as words"
-    teaching.check("00.history", "answers only")
+    teaching.check("00.history", "questions and answers")
     wait_for(lambda: entry(learner)["passed"] == ["00.history", "00.minutes"])
     assert "shared as fox" in capsys.readouterr().out
 

@@ -67,7 +67,7 @@ def _check_minutes(answer) -> Mistake | None:
 def _check_history(answer) -> Mistake | None:
     return compare_choice(
         answer,
-        "answers only",
+        "questions and answers",
         {
             "thoughts and answers": (
                 "Then every turn would carry all earlier thoughts along, and they are long. Which "
@@ -94,7 +94,7 @@ EXERCISES = [
         ),
         solution="""
 # Thoughts are long and would fill the context. A follow-up refers to the answers: they stay.
-sent_back = "answers only"
+sent_back = "questions and answers"
 """,
         difficulty=1,
         importance=3,

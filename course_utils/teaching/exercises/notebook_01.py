@@ -386,7 +386,7 @@ QUESTIONS = [
                 "and min-p.",
             ),
             Option(
-                "The likeliest one gains, and all keep their places.",
+                "The likeliest one gains, and the order stays the same.",
                 "A low temperature stretches the differences between logits.",
             ),
         ),
@@ -397,8 +397,8 @@ QUESTIONS = [
         asks="Why does greedy decoding run into loops?",
         options=(
             Option(
-                "After a stretch that has been written before, the likeliest token is the one "
-                "that followed it then.",
+                "Once a stretch is repeated, the likeliest next token is the one that followed "
+                "it the first time.",
                 "The loop feeds itself, and nothing random can break it.",
             ),
             Option(
@@ -438,7 +438,7 @@ QUESTIONS = [
         options=(
             Option(
                 "A gives better answers.",
-                "Not always: the thinker predicts texts less well than its base, and adds better.",
+                "Not always: the thinker predicts its base's texts less well, and adds better.",
             ),
             Option(
                 "A predicts that text better.",

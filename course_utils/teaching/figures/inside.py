@@ -27,7 +27,8 @@ PARTS = tuple(_PARTS)
 def model_picture(lit: str | None = None, layers: Mapping[str, int] | None = None) -> Figure:
     """A whole model around its residual stream, grown up to the part that is lit.
 
-    Earlier tokens have streams of their own, drawn below; attention alone reads from them.
+    Earlier tokens have streams of their own, drawn below; attention alone reads from them, and from
+    the token's own.
 
     lit: one of ``PARTS``; those before it are drawn, those after it are dashed and empty. None
         draws all of them.
@@ -55,8 +56,8 @@ def model_picture(lit: str | None = None, layers: Mapping[str, int] | None = Non
     attending = style.INK if PARTS.index("attention") < reached else style.PALE
     axes.plot([2.32, 2.32], [-1.15, 1.55], color=attending, lw=1.3, ls="-", zorder=2)
     _arrow(axes, (2.3, 1.55), (2.46, 1.55), width=1.3, colour=attending)
-    for below in (-0.85, -1.15):
-        axes.plot([2.32], [below], color=attending, marker="o", markersize=4)
+    for stream in (0, -0.85, -1.15):
+        axes.plot([2.32], [stream], color=attending, marker="o", markersize=4, zorder=4)
     axes.text(2.1, 1.55, "keys and\nvalues", ha="right", va="center", fontsize=9, color=attending)
     for left, part in ((2.45, "attention"), (5.0, "feed-forward")):
         drawn = PARTS.index(part) < reached
@@ -85,8 +86,8 @@ def describe_model(lit: str | None = None) -> str:
         "A token enters at the left and runs along a thick arrow, the residual stream. Drawn so "
         f"far: {', '.join(reached)}. Attention and feed-forward each take a copy from the stream, "
         "through RMSNorm, and add their result to it; both stand in a frame that repeats. "
-        "Attention also reads keys and values from the streams of earlier tokens. A last RMSNorm "
-        "stands before the output matrix." + (f" The part {lit} is lit." if lit else "")
+        "Attention reads keys and values from this stream and those of earlier tokens. A last "
+        "RMSNorm stands before the output matrix." + (f" The part {lit} is lit." if lit else "")
     )
 
 
