@@ -25,7 +25,7 @@ def main(notebooks: list[str]) -> int:
     paths = [Path(name) for name in notebooks] or sorted((root / "notebooks").glob("*.ipynb"))
     lines, failed = [], False
     with tempfile.TemporaryDirectory() as folder, class_server(Path(folder)) as served:
-        address, keys, _ = served
+        address, keys = served.address, served.keys
         for path in paths:
             before = _replies(address, keys[0])
             status = _compare(path, {"COURSE_MODEL": address, "COURSE_API_KEY": keys[0]})

@@ -29,6 +29,10 @@ from course_utils.secret import Secret
 DEFAULT_MODEL = "nano-thinker"
 DEFAULT_PORT = 8080
 
+MOST_SERVERS = 4
+"""Model servers for a small model. What they stream is passed on by one process, which has its
+hands full with so many."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (0 done, 1 an error)."""
@@ -85,6 +89,7 @@ def model_settings(plan: ClassPlan) -> ModelSettings:
     """How the model server is to run what was planned. Raises ModelFileError without the file."""
     planned = plan.plan
     small = planned.bytes_per_token < CACHED_BYTES
+    on_card = planned.card is not None
     shipped = planned.model.startswith("nano-")
     return ModelSettings(
         path=model_path(planned.model if shipped else planned.name),
@@ -92,10 +97,12 @@ def model_settings(plan: ClassPlan) -> ModelSettings:
         slots=plan.slots,
         context=plan.context,
         kv_type=plan.kv_type,
-        # Sharing out the work of a small model costs more than it gains.
+        # Sharing out a step of a small model among cores costs more than it gains: each core has a
+        # server of its own instead.
         threads=1 if small else usable_cores(),
+        servers=min(usable_cores(), plan.slots, MOST_SERVERS) if small and not on_card else 1,
         batch=512 if small else 64,
-        gpu_layers=planned.card.layers if planned.card is not None else 0,
+        gpu_layers=planned.card.layers if on_card else 0,
     )
 
 

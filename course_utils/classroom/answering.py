@@ -40,6 +40,9 @@ SILENCE_SECONDS = 900.0
 SEND_SECONDS = 30.0
 """How long a client may take to accept what it is sent before it is ended."""
 
+EVENT, LAST_EVENT = b"\ndata: {", b"data: [DONE]"
+"""A word of a streamed reply, and its end. A text in JSON holds no line breaks as such."""
+
 PAUSED, LOADING = "paused", "loading"
 """Why a line is held: by the teacher, or until the model is there."""
 
@@ -49,23 +52,34 @@ CacheBy = Literal["slots", "salt", "nobody"]
 
 @dataclass
 class Upstream:
-    """The model server that is asked: its client, the model's name there, and whose its caches are.
+    """The model servers that are asked: their clients, the model's name, and whose the caches are.
 
+    The line's slots are dealt out to the servers by turns; all of them serve the same model.
     A prefix that is found in a cache answers sooner, so whoever shares one can find out what
     others asked, guess by guess (CVE-2025-46570).  Our own llama-server keeps a cache for each
     slot, which is used again for the same learner only ("slots").  vLLM has one for all, in which
     it keeps apart what is salted differently ("salt").  Elsewhere nothing is used again ("nobody").
     """
 
-    client: httpx.AsyncClient
+    clients: list[httpx.AsyncClient]
     model: str
     cache_by: CacheBy = "slots"
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """For what any of the servers can say."""
+        return self.clients[0]
+
+    def client_for(self, ticket: Ticket) -> httpx.AsyncClient:
+        """The way to the server that has this request's slot."""
+        return self.clients[ticket.slot % len(self.clients)]
+
     def cache_settings(self, ticket: Ticket) -> dict[str, object]:
         """What a request's body says about the cache, so that it is this learner's alone."""
         if self.cache_by == "slots":
-            return {"id_slot": ticket.slot, "cache_prompt": ticket.warm}
+            slot = ticket.slot // len(self.clients)
+            return {"id_slot": slot, "cache_prompt": ticket.warm}
         if self.cache_by == "salt":
             salt = hmac.new(self._secret, ticket.owner.encode(), hashlib.sha256)
             return {"cache_salt": salt.hexdigest()}
@@ -170,7 +184,7 @@ class Answer:
     async def _ask(self, ticket: Ticket) -> None:
         upstream, asked = self._upstream, self._asked
         body = asked.for_model(upstream.model, upstream.cache_settings(ticket))
-        async with upstream.client.stream(
+        async with upstream.client_for(ticket).stream(
             "POST",
             asked.page,
             content=body,
@@ -180,23 +194,27 @@ class Answer:
                 await self._pass_on_error(response)
                 return
             kind = response.headers.get("content-type", "application/json").encode()
-            await self._start(200, kind)
-            streamed = b"event-stream" in kind
-            kept = bytearray()
-            async for part in response.aiter_bytes():
-                if streamed:
-                    self._count(part.count(b"data: {"))
-                    # Readers hang up here, before the stream ends: they have the whole reply.
-                    self._outcome.complete |= part.rstrip().endswith(b"data: [DONE]")
-                else:
-                    kept += part
-                await self._pass_on(part)
-                # Many parts may have come at once: let the loop see who has hung up meanwhile.
-                await asyncio.sleep(0)
-            if not streamed:
-                self._count(_tokens_in(kept))
+            if b"event-stream" in kind:
+                await self._start(200, kind)
+                await self._relay(response)
+            else:
+                whole = await response.aread()
+                self._count(_tokens_in(whole))
+                await self._start(200, kind, [_length(whole)])
+                await self._pass_on(whole)
         self._outcome.complete = True
         await self._finish()
+
+    async def _relay(self, response: httpx.Response) -> None:
+        """Pass on the bytes of a stream as they come: its events are counted, and not read."""
+        before = b"\n"
+        async for part in response.aiter_bytes():
+            seen = before + part
+            self._count(seen.count(EVENT) - before.count(EVENT))
+            # Readers hang up here, before the stream ends: they have the whole reply.
+            self._outcome.complete |= seen.rstrip().endswith(LAST_EVENT)
+            await self._pass_on(part)
+            before = seen[-len(LAST_EVENT) - len(EVENT) :]  # either may come in two parts
 
     def _count(self, tokens: int) -> None:
         self._outcome.tokens += tokens
@@ -284,6 +302,10 @@ def _broken(fault: Exception, started: bool) -> Refusal:
         f"The model's server stopped {where}. It is being started again: ask once more.",
         retry_after=5,
     )
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(body)).encode()
 
 
 def _tokens_in(body: bytes) -> int:

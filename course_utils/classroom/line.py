@@ -45,11 +45,21 @@ class Line:
 
     per_learner: how many of one learner's requests may run at the same time.
     longest: how many requests may wait; longest_per_learner: how many of one learner.
+    servers: how many model servers the slots are dealt out to, by turns.
     All of it happens in one event loop.
     """
 
-    def __init__(self, slots: int, *, per_learner: int, longest: int, longest_per_learner: int):
+    def __init__(
+        self,
+        slots: int,
+        *,
+        per_learner: int,
+        longest: int,
+        longest_per_learner: int,
+        servers: int = 1,
+    ):
         self.slots = slots
+        self.servers = servers
         self.per_learner = per_learner
         self.longest = longest
         self.longest_per_learner = longest_per_learner
@@ -139,12 +149,19 @@ class Line:
             ticket.called.set()
 
     def _seat(self, ticket: Ticket) -> None:
-        """Choose a slot: the owner's last one, or else the one that was left longest ago."""
+        """Choose a slot: the owner's last one, or else, of the server that has the fewest replies
+        to write, the one that was left longest ago."""
         taken = {other.slot for other in self.running}
         free = [slot for slot in range(self.slots) if slot not in taken]
         own = [slot for slot in free if self._last_owner[slot] == ticket.owner]
         ticket.warm = bool(own)
-        ticket.slot = max(own, key=self._used_at.get) if own else min(free, key=self._used_at.get)
+        if own:
+            ticket.slot = max(own, key=self._used_at.get)
+        else:
+            busy = Counter(slot % self.servers for slot in taken)
+            ticket.slot = min(
+                free, key=lambda slot: (busy[slot % self.servers], self._used_at[slot])
+            )
         self._last_owner[ticket.slot] = ticket.owner
         self._used_at[ticket.slot] = ticket.number
 

@@ -42,7 +42,10 @@ BINARY = "llama-server"
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How llama.cpp's server is to run a model; ``context`` is that of one slot, in tokens."""
+    """How llama.cpp's server is to run a model; ``context`` is that of one slot, in tokens.
+
+    servers: how many such servers share the slots.
+    """
 
     path: Path
     name: str
@@ -52,6 +55,14 @@ class ModelSettings:
     threads: int = 1
     batch: int = 64
     gpu_layers: int = 0
+    servers: int = 1
+
+    def dealt_out(self) -> list[ModelSettings]:
+        """The settings of each of the servers, among which the slots are dealt out by turns."""
+        return [
+            replace(self, servers=1, slots=len(range(number, self.slots, self.servers)))
+            for number in range(self.servers)
+        ]
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,9 @@ from course_utils.classroom.keys import KeyRing
 from course_utils.classroom.line import Line
 from course_utils.classroom.model_server import ModelServer, ModelSettings
 from course_utils.classroom.rehearsal import rehearse
+from course_utils.classroom.upstream import RelayTransport
 from course_utils.errors import CourseError, MachineError, OptionError, ServerError
 from course_utils.secret import Secret
-
-LONGEST_HEAD = 32 * 1024
 
 FAREWELL_SECONDS = 5
 """How long replies may go on when the server ends."""
@@ -88,35 +87,41 @@ async def serve_planned(
         per_learner=plan.per_learner,
         longest=plan.longest,
         longest_per_learner=LONGEST_PER_LEARNER,
+        servers=settings.servers,
     )
     line.hold(LOADING)
 
-    def changed(ready: bool) -> None:
-        if ready:
+    def changed(_ready: bool) -> None:
+        if all(server.ready for server in servers):
             line.forget_caches()
             line.release(LOADING)
         else:
             line.hold(LOADING)
 
-    with _listening(place) as listener:
-        server = ModelServer(settings, on_change=changed)
-        await server.start()
-        try:
-            async with _client(server.url, server.key) as client:
-                upstream = Upstream(client, settings.name, "slots")
-                gateway = Gateway(
-                    keys, upstream, line, context=plan.context, restart=server.restart
-                )
+    servers: list[ModelServer] = []
 
-                async def ready() -> None:
-                    measured = plan
-                    if rehearsing:
-                        measured = await _rehearsed(plan, line, keys, place)
-                    on_ready(gateway, measured)
+    async def restart() -> None:
+        await asyncio.gather(*(server.restart() for server in servers))
 
-                await _run(gateway, place, listener, ready)
-        finally:
-            await server.stop()
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(_listening(place))
+        for each in settings.dealt_out():
+            servers.append(ModelServer(each, on_change=changed))
+            stack.push_async_callback(servers[-1].stop)
+        await asyncio.gather(*(server.start() for server in servers))
+        clients = [
+            await stack.enter_async_context(_client(server.url, server.key)) for server in servers
+        ]
+        upstream = Upstream(clients, settings.name, "slots")
+        gateway = Gateway(keys, upstream, line, context=plan.context, restart=restart)
+
+        async def ready() -> None:
+            measured = plan
+            if rehearsing:
+                measured = await _rehearsed(plan, line, keys, place)
+            on_ready(gateway, measured)
+
+        await _run(gateway, place, listener, ready)
 
 
 async def serve_remote(
@@ -134,7 +139,7 @@ async def serve_remote(
     with _listening(place) as listener:
         async with _client(root, remote.key) as client:
             name, owned_by = await _first_model(client, remote)
-            upstream = Upstream(client, name, "salt" if owned_by == "vllm" else "nobody")
+            upstream = Upstream([client], name, "salt" if owned_by == "vllm" else "nobody")
             gateway = Gateway(keys, upstream, line)
 
             async def ready() -> None:
@@ -152,7 +157,6 @@ async def _run(gateway: Gateway, place: Place, listener: socket.socket, ready) -
         log_level="error",
         access_log=False,
         server_header=False,
-        h11_max_incomplete_event_size=LONGEST_HEAD,
         limit_concurrency=4 * (gateway.line.longest + gateway.line.slots) + SPARE,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
@@ -182,15 +186,16 @@ async def _run(gateway: Gateway, place: Place, listener: socket.socket, ready) -
 def _client(root: str, key: Secret) -> httpx.AsyncClient:
     """The gateway's client: straight to the model server, past every proxy.
 
-    Each request has a connection of its own.  llama-server closes those that it has used for a
-    while, and a request on such a one would be lost.
+    The line decides how many requests run at a time; nobody waits here a second time.
     """
+    headers = {"Accept-Encoding": "identity"}
+    if key:
+        headers["Authorization"] = f"Bearer {key.reveal()}"
     return httpx.AsyncClient(
         base_url=root,
-        headers={"Authorization": f"Bearer {key.reveal()}"} if key else None,
+        headers=headers,
         timeout=httpx.Timeout(SILENCE_SECONDS, connect=10.0),
-        # The line decides how many run at a time; nobody waits here a second time.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        transport=RelayTransport(),
         trust_env=False,
         follow_redirects=False,
     )
@@ -215,14 +220,14 @@ async def _first_model(client: httpx.AsyncClient, remote: Remote) -> tuple[str, 
 
 async def _rehearsed(plan: ClassPlan, line: Line, keys: KeyRing, place: Place) -> ClassPlan:
     """The plan as measured; as it was where the rehearsal fails, which it says."""
-    verify: ssl.SSLContext | bool = True
+    trusted = None
     host = "127.0.0.1" if place.host in ("0.0.0.0", "::") else place.host
     url = f"http://{host}:{place.port}"
     if place.certificate is not None:
         # Its name is the class's, not the loopback's; it is our own server that answers.
-        verify, url = ssl._create_unverified_context(), url.replace("http:", "https:")
+        trusted, url = ssl._create_unverified_context(), url.replace("http:", "https:")
     try:
-        return await rehearse(plan, line, url, keys.teacher_key, verify)
+        return await rehearse(plan, line, url, keys.teacher_key, trusted)
     except (CourseError, httpx.HTTPError) as error:
         print(f"The rehearsal failed: {error}")
         return plan

@@ -2,8 +2,13 @@
 
 Thirty learners ask ten sums each, all at once, with the ``openai`` client: first the class server,
 then llama-cpp-python's own, which answers one request at a time.  Beside what was measured stands
-what the class server said beforehand.  Takes about two minutes.  llama_cpp.server needs
-``pip install 'llama-cpp-python[server]'``.
+what the class server said beforehand.
+
+In a class the learners' clients run on laptops of their own; here they share the machine with the
+server that they ask.  So the processor's time of either is counted apart: what the server takes for
+a thousand tokens does not depend on who asks.
+
+Takes about two minutes.  llama_cpp.server needs ``pip install 'llama-cpp-python[server]'``.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from pathlib import Path
 
 import httpx
 import openai
+import psutil
 
 from course_utils.classroom.keys import KeyRing
 from course_utils.machine import this_machine
@@ -35,16 +41,22 @@ START_SECONDS = 120
 
 @dataclass
 class Load:
-    """What thirty learners met: replies, how they ended, their tokens, and the time for all."""
+    """What thirty learners met: replies, how they ended, their tokens, and the time for all.
+
+    server_processor, clients_processor: seconds of processor time meanwhile, of all cores.
+    """
 
     replies: int
     lost: int
     cut_off: int
     tokens: int
     seconds: float
+    server_processor: float
+    clients_processor: float
 
     def row(self, server: str, streamed: bool, expected: float | None) -> dict[str, object]:
         speed = self.tokens / self.seconds
+        thousands = self.tokens / 1000
         return {
             "server": server,
             "streamed": int(streamed),
@@ -55,32 +67,63 @@ class Load:
             "tokens": self.tokens,
             "seconds": round(self.seconds, 2),
             "tokens_per_second": round(speed, 1),
+            "server_processor_seconds_per_1000_tokens": round(self.server_processor / thousands, 3),
+            "clients_processor_seconds_per_1000_tokens": round(
+                self.clients_processor / thousands, 3
+            ),
             "said_beforehand": "" if expected is None else round(expected, 1),
             "measured_of_said": "" if expected is None else round(speed / expected, 3),
         }
 
 
-def ask_all(address: str, keys: list[str], *, stream: bool) -> Load:
+@dataclass
+class Served:
+    """A server that runs: its address, the learners' keys, and its process.
+
+    said: the tokens per second that it says beforehand, None where it says nothing.
+    """
+
+    address: str
+    keys: list[str]
+    process: psutil.Process
+    said: float | None = None
+
+    def processor_seconds(self) -> float:
+        """What it has taken of the processor's time, with the processes that it has started."""
+        family = [self.process, *self.process.children(recursive=True)]
+        return sum(sum(member.cpu_times()[:2]) for member in family)  # user and system
+
+
+def ask_all(served: Served, *, stream: bool) -> Load:
     """All learners ask all their sums at once."""
+    # Opening one reads the certificates, which takes as long as several replies.
+    clients = [
+        openai.OpenAI(base_url=served.address, api_key=key, max_retries=0, timeout=600)
+        for key in served.keys
+    ]
 
     def learner(number: int) -> list[tuple[str | None, int]]:
-        client = openai.OpenAI(base_url=address, api_key=keys[number], max_retries=0, timeout=600)
         draw, ends = random.Random(number), []
         for _ in range(REQUESTS):
             question = f"What is {draw.randint(100, 999)} + {draw.randint(100, 999)}?"
             try:
-                ends.append(_ask(client, question, stream=stream))
+                ends.append(_ask(clients[number], question, stream=stream))
             except openai.OpenAIError as error:
                 ends.append((f"lost: {type(error).__name__}", 0))
         return ends
 
+    before, own = served.processor_seconds(), time.process_time()
     started = time.perf_counter()
     with ThreadPoolExecutor(LEARNERS) as pool:
         ends = [end for done in pool.map(learner, range(LEARNERS)) for end in done]
     seconds = time.perf_counter() - started
+    own, taken = time.process_time() - own, served.processor_seconds() - before
+    for client in clients:
+        client.close()
     lost = sum(str(finish).startswith("lost") for finish, _ in ends)
     cut_off = sum(finish != "stop" for finish, _ in ends) - lost
-    return Load(len(ends) - lost, lost, cut_off, sum(tokens for _, tokens in ends), seconds)
+    tokens = sum(tokens for _, tokens in ends)
+    return Load(len(ends) - lost, lost, cut_off, tokens, seconds, taken, own)
 
 
 def _ask(client: openai.OpenAI, question: str, *, stream: bool) -> tuple[str | None, int]:
@@ -102,8 +145,8 @@ def _ask(client: openai.OpenAI, question: str, *, stream: bool) -> tuple[str | N
 
 
 @contextlib.contextmanager
-def class_server(folder: Path) -> Iterator[tuple[str, list[str], float]]:
-    """Its address, the learners' keys, and the tokens per second that it says beforehand."""
+def class_server(folder: Path) -> Iterator[Served]:
+    """The class server, as its command opens it."""
     port, file = free_port(), folder / "keys.json"
     command = [sys.executable, "-m", "course_utils.classroom", "serve", "nano-thinker"]
     command += ["--learners", str(LEARNERS), "--port", str(port), "--keys", str(file)]
@@ -117,9 +160,10 @@ def class_server(folder: Path) -> Iterator[tuple[str, list[str], float]]:
                 said += line
             measured = re.search(r"rehearsal: ([\d,.]+) tokens per second together", said)
             keys = KeyRing(file)
-            yield (
+            yield Served(
                 f"http://127.0.0.1:{port}/v1",
                 [keys.key_of(name) for name in keys.names],
+                psutil.Process(process.pid),
                 float(measured[1].replace(",", "")),
             )
         finally:
@@ -127,7 +171,7 @@ def class_server(folder: Path) -> Iterator[tuple[str, list[str], float]]:
 
 
 @contextlib.contextmanager
-def llama_cpp_server() -> Iterator[str]:
+def llama_cpp_server() -> Iterator[Served]:
     """llama-cpp-python's own server, with its best settings for many: no reply is cut off."""
     port = free_port()
     command = [sys.executable, "-m", "llama_cpp.server", "--model"]
@@ -149,7 +193,7 @@ def llama_cpp_server() -> Iterator[str]:
                 if time.monotonic() > deadline:
                     raise RuntimeError("llama_cpp.server did not start in time")
                 time.sleep(0.2)
-            yield address
+            yield Served(address, ["none"] * LEARNERS, psutil.Process(process.pid))
         finally:
             process.terminate()
 
@@ -157,25 +201,26 @@ def llama_cpp_server() -> Iterator[str]:
 def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder, class_server(Path(folder)) as served:
-        address, keys, expected = served
-        rows += _both("class server", address, keys, expected)
-    with llama_cpp_server() as address:
-        rows += _both("llama_cpp.server", address, ["none"] * LEARNERS, None)
+        rows += _both("class server", served)
+    with llama_cpp_server() as served:
+        rows += _both("llama_cpp.server", served)
     for ours, theirs in zip(rows[:2], rows[2:], strict=True):
-        ratio = ours["tokens_per_second"] / theirs["tokens_per_second"]
         how = "streamed" if ours["streamed"] else "whole"
-        print(f"{how} replies: {ratio:.1f} times as many tokens per second as llama_cpp.server")
+        faster, cost = "tokens_per_second", "server_processor_seconds_per_1000_tokens"
+        print(
+            f"{how} replies: {ours[faster] / theirs[faster]:.1f} times as many tokens per second "
+            f"as llama_cpp.server, with {ours[cost] / theirs[cost]:.2f} of its processor time for "
+            "each token"
+        )
     show_place(write_report("class-server", rows, this_machine()))
 
 
-def _both(
-    server: str, address: str, keys: list[str], expected: float | None
-) -> list[dict[str, object]]:
+def _both(server: str, served: Served) -> list[dict[str, object]]:
     """The load with whole replies, which the rehearsal asks for too, and with streamed ones."""
     rows = []
     for stream in (False, True):
-        load = ask_all(address, keys, stream=stream)
-        rows.append(load.row(server, stream, None if stream else expected))
+        load = ask_all(served, stream=stream)
+        rows.append(load.row(server, stream, None if stream else served.said))
         print(rows[-1], flush=True)
     return rows
 

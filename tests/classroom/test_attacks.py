@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -135,6 +136,34 @@ def test_a_body_in_pieces_of_a_byte_is_not_read(room, fake):
         said = everything(connection)
         assert b" 400 " in said and b"Content-Length" in said
     assert room.ask(BEN).status_code == 200
+
+
+def test_a_head_without_an_end_is_not_read(room, fake):
+    fake.on[CHAT] = answers
+    connection = connect(room)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    said = b""
+    with suppress(OSError):
+        for _ in range(1000):
+            connection.sendall(b"X-More: " + b"x" * 4000 + b"\r\n")
+            if select.select([connection], [], [], 0.005)[0]:
+                said = connection.recv(2**12)
+                break
+    assert b" 400 " in said and b"too long" in said
+    assert room.ask(BEN).status_code == 200
+
+
+def test_a_second_request_before_the_first_is_answered_ends_both(room, fake):
+    """Else whoever hung up after it would leave the first one running."""
+    fake.on[CHAT] = lambda request: request.stall()
+    body = json.dumps(chat(stream=True)).encode()
+    request = head(room, f"Content-Length: {len(body)}") + body
+    connection = connect(room)
+    connection.sendall(request)
+    wait_for(lambda: room.board()["running"] == 1)
+    connection.sendall(request)
+    assert b" 200 " not in everything(connection)
+    wait_for(lambda: room.board()["running"] == 0)
 
 
 def test_one_learner_cannot_have_too_many_requests_read_at_a_time(room, fake, monkeypatch):

@@ -220,10 +220,11 @@ def test_a_model_server_that_dies_is_found_again_by_engines_that_are_open(tmp_pa
         for thread in threads:
             thread.start()
         wait_for(lambda: room.board()["running"] == 2)
+        started = len(spawned)  # one for each core, at most one for each slot
         room.loop.call_soon_threadsafe(lambda: (spawned[0].kill(), killed.set()))
         for thread in threads:
             thread.join(60)
-        assert killed.is_set() and len(spawned) >= 2
+        assert killed.is_set() and len(spawned) > started
     assert len(outcomes) == 6
     for outcome in outcomes:
         if isinstance(outcome, CourseError):

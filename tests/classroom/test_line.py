@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_the_thirty_first_learner_is_told_a_place():
     assert line.place_of(tickets[7]) == 0 and line.place_of(tickets[30]) == 23
     line.leave(tickets[20])
     assert line.place_of(tickets[30]) == 22
+
+
+@in_loop
+def test_a_request_goes_to_the_model_server_that_has_the_fewest_replies_to_write():
+    line = Line(8, per_learner=4, longest=9, longest_per_learner=9, servers=4)
+    draw, running = random.Random(3), []
+    for number in range(200):
+        if len(running) == 8 or (running and draw.random() < 0.5):
+            line.leave(running.pop(draw.randrange(len(running))))
+            continue
+        before = Counter(ticket.slot % 4 for ticket in running)
+        running.append(line.join(f"learner {number}"))
+        chosen = running[-1].slot % 4
+        assert before[chosen] == min(before[server] for server in range(4))
 
 
 @in_loop

@@ -8,7 +8,9 @@ import sys
 import httpx
 import pytest
 
+from course_utils.classroom import __main__ as command
 from course_utils.classroom import model_server
+from course_utils.classroom.capacity import plan_class
 from course_utils.classroom.model_server import ModelServer, ModelSettings, find_program
 from course_utils.errors import MachineError, ModelLoadError
 from course_utils.machine import GraphicsCard, Machine
@@ -118,6 +120,25 @@ def test_a_card_that_the_server_cannot_use_is_not_planned_with():
     devices = model_server.importlib.import_module("xllamacpp").get_device_info()
     seen = any(device["type"].name.endswith("GPU") for device in devices)
     assert (model_server.machine_of_server(machine).card is not None) == seen
+
+
+@pytest.mark.parametrize(("cores", "slots", "each"), [(2, 16, [8, 8]), (3, 8, [3, 3, 2]),
+    (64, 16, [4, 4, 4, 4]), (8, 2, [1, 1]), (1, 16, [16])])  # fmt: skip
+def test_a_small_model_is_run_once_for_each_core(monkeypatch, cores, slots, each):
+    monkeypatch.setattr(command, "usable_cores", lambda: cores)
+    planned = command.model_settings(plan_class("nano-thinker", 30, slots=slots))
+    dealt = planned.dealt_out()
+    assert [server.slots for server in dealt] == each
+    assert all(server.threads == 1 and server.servers == 1 for server in dealt)
+
+
+def test_a_large_model_is_run_once_on_all_cores(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "usable_cores", lambda: 16)
+    monkeypatch.setattr(command, "model_path", lambda name: tmp_path / f"{name}.gguf")
+    workstation = Machine(16, 128 * GIB, 120 * GIB, 90e9, 100 * GIB)
+    planned = command.model_settings(plan_class("qwq-32b", 30, machine=workstation))
+    (alone,) = planned.dealt_out()
+    assert alone == planned and (alone.threads, alone.slots) == (16, 16)
 
 
 def test_without_any_server_the_message_says_how_to_get_one(monkeypatch, tmp_path):
