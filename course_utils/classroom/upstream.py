@@ -15,8 +15,8 @@ import httptools
 import httpx
 
 PACE_SECONDS = 0.04
-"""The shortest time between two parts of a reply, as between two pictures of a film. What comes more
-slowly, as every large model's words do, is handed on at once, and so are the first and the last."""
+"""The shortest time between two parts of a reply, as between two pictures of a film. What comes
+slower, as a large model's words do, is handed on at once, and so are the first and the last."""
 
 MOST_WAITING = 256 * 1024
 """Bytes of a response that are taken before its reader has asked for them."""

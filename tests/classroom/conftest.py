@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 # conda's environment lacks them (environment.yml says how to add them).
-NEEDED = ("openai", "segno", "starlette", "uvicorn")
+NEEDED = ("httptools", "openai", "segno", "starlette", "uvicorn")
 if not all(importlib.util.find_spec(name) for name in NEEDED):
     collect_ignore_glob = ["test_*.py"]
 

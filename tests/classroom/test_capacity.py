@@ -37,6 +37,14 @@ def test_speed_for_several_replies_at_once_is_within_a_quarter_of_what_was_measu
     assert expected == pytest.approx(float(row["tokens_per_second"]), rel=0.25)
 
 
+def test_a_class_of_thirty_got_what_it_was_told_beforehand_and_lost_nothing():
+    with open(models_folder() / "class_server.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert all(row["lost"] == row["cut_off"] == "0" for row in rows)
+    told = [float(row["measured_of_said"]) for row in rows if row["measured_of_said"]]
+    assert told and all(0.75 <= share <= 1.25 for share in told)
+
+
 def test_one_reply_at_a_time_is_what_the_capacity_plan_says():
     planned = plan("qwq-32b", 4096, "f16", WORKSTATION)
     assert tokens_per_second_together(planned, 1) == pytest.approx(planned.tokens_per_second)

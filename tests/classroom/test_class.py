@@ -255,19 +255,21 @@ def test_the_command_opens_a_class_says_what_each_gets_and_ends(tmp_path):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=repository_root()
     ) as server:
-        said = ""
-        while "Ctrl-C" not in said:
-            line = server.stdout.readline()
-            assert line, server.stderr.read()
-            said += line
-        assert "Measured in a rehearsal" in said and "the last one is there after about" in said
-        for name in KeyRing(keys).names:
-            key = KeyRing(keys).key_of(name)
-            assert f"COURSE_MODEL=http://127.0.0.1:{port}/v1 COURSE_API_KEY={key}" in said
-        headers = {"Authorization": f"Bearer {KeyRing(keys).key_of(ANN)}"}
-        url = f"http://127.0.0.1:{port}/v1/chat/completions"
-        assert httpx.post(url, json=chat(), headers=headers, timeout=30).status_code == 200
-        server.terminate()
+        try:
+            said = ""
+            while "Ctrl-C" not in said:
+                line = server.stdout.readline()
+                assert line, server.stderr.read()
+                said += line
+            assert "Measured in a rehearsal" in said and "the last one is there after about" in said
+            for name in KeyRing(keys).names:
+                key = KeyRing(keys).key_of(name)
+                assert f"COURSE_MODEL=http://127.0.0.1:{port}/v1 COURSE_API_KEY={key}" in said
+            headers = {"Authorization": f"Bearer {KeyRing(keys).key_of(ANN)}"}
+            url = f"http://127.0.0.1:{port}/v1/chat/completions"
+            assert httpx.post(url, json=chat(), headers=headers, timeout=30).status_code == 200
+        finally:
+            server.terminate()
         assert server.wait(20) is not None
     with pytest.raises(httpx.ConnectError):
         httpx.get(url, timeout=2)
