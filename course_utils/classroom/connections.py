@@ -16,7 +16,7 @@ HEAD_SECONDS = 20.0
 """How long a connection may be open without a request that is being answered."""
 
 LONGEST_HEAD = 32 * 1024
-"""Bytes of a request's head, beyond those that come with its first."""
+"""Bytes of a request's head, beyond the first piece of it that arrives."""
 
 SPARE = 64
 """Connections that are kept free: whoever comes when only these are left takes the place of the one
