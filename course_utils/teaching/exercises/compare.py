@@ -6,10 +6,11 @@ sentences for the learner.
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -127,6 +128,56 @@ def compare_array(answer: object, expected: object, *, tolerance: float = 1e-6) 
     if ratios.size > 1 and np.isfinite(ratios).all() and np.allclose(ratios, ratios[0], rtol=1e-3):
         return Mistake("scale", "All of them are off by the same factor. Is a scale missing?")
     return Mistake("values", "The form is right, but " + _where_off(values, wanted, tolerance))
+
+
+def known_mistake(
+    answer: object,
+    known: Iterable[tuple[object, str, str]],
+    compare: Callable[..., Mistake | None] = compare_number,
+    **tolerance: float,
+) -> Mistake | None:
+    """The mistake that leads to this answer, where it is a known one.
+
+    known: wrong answers, each with the name of its mistake and what to say of it.
+    """
+    return first_mistake(
+        (compare(answer, wrong, **tolerance) is None, name, words) for wrong, name, words in known
+    )
+
+
+def first_mistake(signs: Iterable[tuple[bool, str, str]]) -> Mistake | None:
+    """The first mistake that shows: each with whether it does, its name, and what to say of it."""
+    return next((Mistake(name, words) for shows, name, words in signs if shows), None)
+
+
+def compare_choices(
+    answer: object,
+    expected: Mapping[object, tuple[str, str]],
+    look_at: Mapping[object, str],
+    *,
+    choice: str,
+    of: str,
+) -> Mistake | None:
+    """What is off in a dictionary of choices, one for each key of ``expected``, if anything is.
+
+    expected: the right words, and the name of the mistake that other words are.
+    look_at: what to say of it.  choice, of: what is chosen, and for what, as "diagnosis", "run".
+    """
+    first, second, *_ = keys = [json.dumps(key) for key in expected]
+    if not isinstance(answer, Mapping):
+        example = f'{{{first}: "...", {second}: "...", ...}}'
+        return Mistake("no-dictionary", f"Give a dictionary: {example}.")
+    given = {str(key).strip().upper(): str(words).strip().lower() for key, words in answer.items()}
+    if set(given) != set(map(str, expected)):
+        every = f"{', '.join(keys[:-1])} and {keys[-1]}".replace('"', "")
+        return Mistake(f"not-all-{of}s", f"Give one {choice} for each of the {of}s {every}.")
+    known = [words for words, _ in expected.values()]
+    for words in given.values():
+        if words not in known:
+            return Mistake(f"unknown-{choice}", f"{words!r} is none of: {', '.join(known)}.")
+    return first_mistake(
+        (given[str(key)] != words, name, look_at[key]) for key, (words, name) in expected.items()
+    )
 
 
 def compare_choice(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_utils.teaching.exercises.compare import compare_choice, compare_number
+from course_utils.teaching.exercises.compare import compare_choice, compare_number, known_mistake
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
@@ -32,17 +32,20 @@ def _check_ceiling(answer) -> Mistake | None:
         off = compare_number(value, wanted, relative=1e-6)
         if off is None:
             continue
-        if compare_number(value, 1 / wanted, relative=1e-6) is None:
-            return Mistake(
+        known = (
+            (
+                1 / wanted,
                 "upside-down",
                 "These are the seconds for one token. How many tokens in one second is that?",
-            )
-        if compare_number(value, wanted * parameters, relative=1e-6) is None:
-            return Mistake(
+            ),
+            (
+                wanted * parameters,
                 "one-weight",
                 "A token needs every weight, and this reads one. Where do all parameters come in?",
-            )
-        return off.where(f"For {parameters / 1e9:g} billion parameters at {bits} bits")
+            ),
+        )
+        case = f"For {parameters / 1e9:g} billion parameters at {bits} bits"
+        return known_mistake(value, known, relative=1e-6) or off.where(case)
     return None
 
 
@@ -58,10 +61,8 @@ def _check_minutes(answer) -> Mistake | None:
             "seconds. Multiplied, or divided?",
         ),
     )
-    for wrong, name, words in known:
-        if compare_number(answer, wrong, relative=0.01) is None:
-            return Mistake(name, words)
-    return compare_number(answer, minutes, relative=0.01)
+    off = compare_number(answer, minutes, relative=0.01)
+    return off and (known_mistake(answer, known, relative=0.01) or off)
 
 
 def _check_history(answer) -> Mistake | None:

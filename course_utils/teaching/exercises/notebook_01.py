@@ -14,6 +14,8 @@ from course_utils.teaching.exercises.compare import (
     compare_array,
     compare_number,
     compare_probabilities,
+    first_mistake,
+    known_mistake,
 )
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
@@ -39,19 +41,27 @@ def _check_softmax(answer) -> Mistake | None:
 
 def _softmax_mistake(values, logits: np.ndarray) -> Mistake | None:
     """A mistake in turning logits into probabilities that has a name, if it is one."""
-    if compare_array(values, logits / logits.sum()) is None:
-        return Mistake(
+    softmax = distribution.softmax
+    known = (
+        (
+            logits / logits.sum(),
             "no-exponential",
             "The logits are divided by their sum, so a negative one gives a negative probability. "
             "What turns every number into a positive one?",
-        )
-    if compare_array(values, np.log(distribution.softmax(logits))) is None:
-        return Mistake("logarithms", "These are the logarithms of the probabilities.")
-    if compare_probabilities(values, distribution.softmax(-logits)) is None:
-        return Mistake("sign", "The lowest logit gets the highest probability: check a sign.")
-    if compare_probabilities(values, distribution.softmax(logits * np.log(2))) is None:
-        return Mistake("base", "These are powers of 2. The field takes powers of e: `np.exp`.")
-    return None
+        ),
+        (np.log(softmax(logits)), "logarithms", "These are the logarithms of the probabilities."),
+        (
+            softmax(-logits),
+            "sign",
+            "The lowest logit gets the highest probability: check a sign.",
+        ),
+        (
+            softmax(logits * np.log(2)),
+            "base",
+            "These are powers of 2. The field takes powers of e: `np.exp`.",
+        ),
+    )
+    return known_mistake(values, known, compare_array)
 
 
 def _check_top_p(answer) -> Mistake | None:
@@ -64,43 +74,42 @@ def _check_top_p(answer) -> Mistake | None:
         off = compare_probabilities(values, wanted)
         if off is None:
             continue
-        if off.name in ("no-array", "shape", "not-finite", "negative-probability"):
-            return off.where(f"With p = {p}")
-        return (_top_p_mistake(np.asarray(values, dtype=float), wanted, p) or off).where(
-            f"With p = {p}"
-        )
+        if off.name not in ("no-array", "shape", "not-finite", "negative-probability"):
+            off = _top_p_mistake(np.asarray(values, dtype=float), wanted, p) or off
+        return off.where(f"With p = {p}")
     return None
 
 
 def _top_p_mistake(values: np.ndarray, wanted: np.ndarray, p: float) -> Mistake | None:
     """A mistake in choosing the tokens that has a name, if it is one."""
     left, needed = int((values > 0).sum()), int((wanted > 0).sum())
-    if left == 0:
-        return Mistake("nothing-left", "no token is left at all. The likeliest always belongs.")
-    if left < needed:
-        return Mistake(
+    signs = (
+        (left == 0, "nothing-left", "no token is left at all. The likeliest always belongs."),
+        (
+            left < needed,
             "too-few",
             "too few tokens are left. The token that takes the sum to p or above still belongs "
             "to them.",
-        )
-    if left > needed:
-        if p in (0.5, 0.75) and left == needed + 1:
-            return Mistake(
-                "one-too-many",
-                "one token fewer takes the sum to exactly p, and that is enough.",
-            )
-        return Mistake(
+        ),
+        (
+            p in (0.5, 0.75) and left == needed + 1,
+            "one-too-many",
+            "one token fewer takes the sum to exactly p, and that is enough.",
+        ),
+        (
+            left > needed,
             "too-many",
             "more tokens are left than needed to reach a sum of p. Do you sort first, the "
             "likeliest at the front?",
-        )
-    if np.allclose(np.sort(values), np.sort(wanted)):
-        return Mistake(
+        ),
+        (
+            np.allclose(np.sort(values), np.sort(wanted)),
             "wrong-places",
             "the numbers are right, but in the wrong places. Put each probability back where its "
             "token stands.",
-        )
-    return None
+        ),
+    )
+    return first_mistake(signs)
 
 
 def _check_perplexity(answer) -> Mistake | None:
@@ -146,10 +155,7 @@ def _perplexity_mistake(value, logs: np.ndarray) -> Mistake | None:
             "The mean is taken over the probabilities. Average their logarithms instead.",
         ),
     )
-    for wrong, name, words in known:
-        if compare_number(value, wrong, relative=1e-6) is None:
-            return Mistake(name, words)
-    return None
+    return known_mistake(value, known, relative=1e-6)
 
 
 def _check_slopes(answer) -> Mistake | None:
@@ -196,10 +202,7 @@ def _slopes_mistake(values, logits: np.ndarray, came: np.ndarray) -> Mistake | N
             "A square cannot be negative, and one slope has to be.",
         ),
     )
-    for wrong, name, words in known:
-        if compare_array(values, wrong, tolerance=1e-3) is None:
-            return Mistake(name, words)
-    return None
+    return known_mistake(values, known, compare_array, tolerance=1e-3)
 
 
 def _check_order(answer) -> Mistake | None:
@@ -210,24 +213,26 @@ def _check_order(answer) -> Mistake | None:
     if kept.shape != (2,):
         return Mistake("two-numbers", "Give two numbers: temperature last, then temperature first.")
     kept_last, kept_first = kept
-    if (kept_last, kept_first) == (last, first):
-        return None
-    if (kept_last, kept_first) == (first, last):
-        return Mistake(
+    signs = (
+        (
+            (kept_last, kept_first) == (first, last),
             "swapped",
             "Both numbers are right, but the other way round: the first is for temperature last.",
-        )
-    if kept_last != last:
-        return Mistake(
+        ),
+        (
+            kept_last != last,
             "temperature-last",
             f"With the temperature last: {_too_large_or_small(kept_last, last)} Add up the "
             "probabilities as they are given.",
-        )
-    return Mistake(
-        "temperature-first",
-        f"With the temperature first: {_too_large_or_small(kept_first, first)} Apply it to the "
-        "logits, the logarithms of the probabilities, take the softmax, and only then add up.",
+        ),
+        (
+            kept_first != first,
+            "temperature-first",
+            f"With the temperature first: {_too_large_or_small(kept_first, first)} Apply it to the "
+            "logits, the logarithms of the probabilities, take the softmax, and only then add up.",
+        ),
     )
+    return first_mistake(signs)
 
 
 def _too_large_or_small(count: float, wanted: int) -> str:

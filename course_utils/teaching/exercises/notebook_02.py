@@ -14,6 +14,8 @@ from course_utils.teaching.exercises.compare import (
     compare_array,
     compare_number,
     compare_probabilities,
+    first_mistake,
+    known_mistake,
 )
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
@@ -27,33 +29,33 @@ def _check_key_value_head(answer) -> Mistake | None:
         off = next(filter(None, map(compare_number, values, wanted)), None)
         if off is None:
             continue
-        if _equal(values, [head % kv_heads for head in range(heads)]):
-            return Mistake(
+        known = (
+            (
+                [head % kv_heads for head in range(heads)],
                 "takes-turns",
                 "Neighbours share a key/value head, but here heads that are far apart do.",
-            )
-        if _equal(values, [head / group for head in range(heads)]):
-            return Mistake(
-                "not-whole", "The number of a head is whole. Which division gives whole numbers?"
-            )
-        if _equal(values, [head // kv_heads for head in range(heads)]):
-            return Mistake(
+            ),
+            (
+                [head / group for head in range(heads)],
+                "not-whole",
+                "The number of a head is whole. Which division gives whole numbers?",
+            ),
+            (
+                [head // kv_heads for head in range(heads)],
                 "group-size",
                 f"With {heads} and {kv_heads} heads this goes wrong. "
                 "By how many query heads is one key/value head shared?",
-            )
-        if _equal(values, [head // group + 1 for head in range(heads)]):
-            return Mistake("from-one", "Every number is one too large. Heads are counted from 0.")
+            ),
+            (
+                [head // group + 1 for head in range(heads)],
+                "from-one",
+                "Every number is one too large. Heads are counted from 0.",
+            ),
+        )
         wrong = next(h for h in range(heads) if compare_number(values[h], wanted[h]))
-        off = compare_number(values[wrong], wanted[wrong])
-        return off.where(f"With {heads} query and {kv_heads} key/value heads, query head {wrong}")
+        case = f"With {heads} query and {kv_heads} key/value heads, query head {wrong}"
+        return known_mistake(values, known, compare_array) or off.where(case)
     return None
-
-
-def _equal(values, wanted) -> bool:
-    return all(
-        compare_number(value, want) is None for value, want in zip(values, wanted, strict=True)
-    )
 
 
 def _check_causal_attention(answer) -> Mistake | None:
@@ -75,23 +77,31 @@ def _check_causal_attention(answer) -> Mistake | None:
 
 def _attention_mistake(values: np.ndarray, scores: np.ndarray, past: np.ndarray) -> Mistake | None:
     """A mistake in hiding the future that has a name, if it is one."""
-    if (np.abs(values[~past]) > 1e-9).any():
-        return Mistake(
+    columns, rows = (np.allclose(values.sum(axis=axis), 1, atol=1e-6) for axis in (0, 1))
+    signs = (
+        (
+            (np.abs(values[~past]) > 1e-9).any(),
             "sees-the-future",
             "A token looks at tokens after it, above the diagonal. It cannot see those yet.",
-        )
-    if not np.diag(values).any():
-        return Mistake("not-itself", "A token may look at itself too, on the diagonal.")
-    if np.allclose(values, np.where(past, softmax(scores), 0), atol=1e-6):
-        return Mistake(
+        ),
+        (
+            not np.diag(values).any(),
+            "not-itself",
+            "A token may look at itself too, on the diagonal.",
+        ),
+        (
+            np.allclose(values, np.where(past, softmax(scores), 0), atol=1e-6),
             "hidden-too-late",
             "The future is hidden after the softmax, so rows no longer sum to 1. Hide it before.",
-        )
-    if np.allclose(values, np.where(past, 1, 0) / past.sum(axis=1, keepdims=True)):
-        return Mistake("even", "Every earlier token gets the same share. What do the scores say?")
-    if np.allclose(values.sum(axis=0), 1, atol=1e-6) and not np.allclose(values.sum(axis=1), 1):
-        return Mistake("wrong-axis", "The columns sum to 1, and the rows should.")
-    return None
+        ),
+        (
+            np.allclose(values, np.where(past, 1, 0) / past.sum(axis=1, keepdims=True)),
+            "even",
+            "Every earlier token gets the same share. What do the scores say?",
+        ),
+        (columns and not rows, "wrong-axis", "The columns sum to 1, and the rows should."),
+    )
+    return first_mistake(signs)
 
 
 def _check_rotation(answer) -> Mistake | None:
@@ -108,26 +118,33 @@ def _check_rotation(answer) -> Mistake | None:
 
 def _rotation_mistake(values, pair, angle: float) -> Mistake | None:
     """A mistake in the rotation that has a name, if it is one."""
-    if compare_array(values, _rotate(pair, -angle)) is None:
-        return Mistake("other-way", "It turns the other way: check the signs of the two sines.")
-    if compare_array(values, _rotate(pair, math.radians(angle))) is None:
-        return Mistake("degrees", "The angle is in radians already, as NumPy expects it.")
     first, second = _rotate(pair, angle)
     x_overwritten = first * math.sin(angle) + pair[1] * math.cos(angle)
     y_overwritten = pair[0] * math.cos(angle) - second * math.sin(angle)
-    if compare_array(values, [first, x_overwritten]) is None:
-        return Mistake(
+    known = (
+        (
+            _rotate(pair, -angle),
+            "other-way",
+            "It turns the other way: check the signs of the two sines.",
+        ),
+        (
+            _rotate(pair, math.radians(angle)),
+            "degrees",
+            "The angle is in radians already, as NumPy expects it.",
+        ),
+        (
+            [first, x_overwritten],
             "overwrites",
             "The first number is right. Did you change x before you computed y with it?",
-        )
-    if compare_array(values, [y_overwritten, second]) is None:
-        return Mistake(
+        ),
+        (
+            [y_overwritten, second],
             "overwrites",
             "The second number is right. Did you change y before you computed x with it?",
-        )
-    if compare_array(values, list(pair)) is None:
-        return Mistake("not-turned", "The pair comes back as it was.")
-    return None
+        ),
+        (pair, "not-turned", "The pair comes back as it was."),
+    )
+    return known_mistake(values, known, compare_array)
 
 
 def _rotate(pair, angle: float) -> np.ndarray:
@@ -155,15 +172,14 @@ def _check_kv_cache(answer) -> Mistake | None:
             return Mistake(
                 "keys-only", "It is half of what it should be. Keys and values are both kept."
             )
-        for name, factor, words in (
-            ("one-layer", layers, "Every layer keeps keys and values of its own."),
-            ("one-head", heads, "Every key/value head keeps keys and values of its own."),
-            ("one-token", tokens, "This is one token's share. How many tokens are there?"),
-            ("one-number", dimension, "A key is a vector of `head_dimension` numbers."),
-        ):
-            if compare_number(value, wanted / factor, relative=1e-9) is None:
-                return Mistake(name, words)
-        return off.where(f"For {tokens} tokens, {layers} layers and {heads} key/value heads")
+        known = (
+            (wanted / layers, "one-layer", "Every layer keeps keys and values of its own."),
+            (wanted / heads, "one-head", "Every key/value head keeps keys and values of its own."),
+            (wanted / tokens, "one-token", "This is one token's share. How many tokens are there?"),
+            (wanted / dimension, "one-number", "A key is a vector of `head_dimension` numbers."),
+        )
+        case = f"For {tokens} tokens, {layers} layers and {heads} key/value heads"
+        return known_mistake(value, known, relative=1e-9) or off.where(case)
     return None
 
 
@@ -176,46 +192,34 @@ def _check_attention_parameters(answer) -> Mistake | None:
         off = compare_number(value, weights + biases, relative=1e-9)
         if off is None:
             continue
-        for name, wrong, words in (
+        no_output = "The output matrix is missing: it mixes the heads' results."
+        known = (
             (
-                "no-biases",
                 weights,
+                "no-biases",
                 "All four matrices are counted, but not the biases of Q, K and V.",
             ),
+            (weights - queries * hidden + biases, "no-output", no_output),
+            (weights - queries * hidden, "no-output", no_output),
             (
-                "no-output",
-                weights - queries * hidden + biases,
-                "The output matrix is missing: it mixes the heads' results.",
-            ),
-            (
-                "no-output",
-                weights - queries * hidden,
-                "The output matrix is missing: it mixes the heads' results.",
-            ),
-            (
-                "output-bias",
                 weights + biases + hidden,
+                "output-bias",
                 "The output projection has no bias in this architecture.",
             ),
             (
-                "all-heads",
                 4 * hidden * queries + 3 * queries,
+                "all-heads",
                 "Keys and values have fewer heads than queries: grouped-query attention.",
             ),
             (
-                "keys-or-values",
                 weights + biases - hidden * keys - keys,
+                "keys-or-values",
                 "Keys and values each have a matrix and a bias of their own.",
             ),
-            (
-                "one-bias",
-                weights + queries,
-                "Keys and values have biases as well.",
-            ),
-        ):
-            if compare_number(value, wrong, relative=1e-9) is None:
-                return Mistake(name, words)
-        return off.where(f"For hidden size {hidden} with {heads} and {kv_heads} heads")
+            (weights + queries, "one-bias", "Keys and values have biases as well."),
+        )
+        case = f"For hidden size {hidden} with {heads} and {kv_heads} heads"
+        return known_mistake(value, known, relative=1e-9) or off.where(case)
     return None
 
 

@@ -6,13 +6,17 @@ Its quiz stands in ``questions_03``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from math import comb
 
 import numpy as np
 
 from course_utils.nano.tasks import Problem
-from course_utils.teaching.exercises.compare import compare_number
+from course_utils.teaching.exercises.compare import (
+    compare_choices,
+    compare_number,
+    first_mistake,
+    known_mistake,
+)
 from course_utils.teaching.exercises.declaration import Exercise, Mistake
 from course_utils.teaching.exercises.questions_03 import QUESTIONS
 
@@ -139,26 +143,36 @@ def _check_advantages(answer) -> Mistake | None:
 
 def _advantage_mistake(values: np.ndarray, rewards: np.ndarray, wanted: np.ndarray) -> Mistake:
     centred = rewards - rewards.mean(axis=1, keepdims=True)
-    if np.allclose(values, centred / (rewards.std(axis=1, keepdims=True) + 1e-4), rtol=0.01):
-        return Mistake(
+    population = centred / (rewards.std(axis=1, keepdims=True) + 1e-4)
+    signs = (
+        (
+            np.allclose(values, population, rtol=0.01),
             "population-deviation",
             "This divides by the deviation of a whole population, NumPy's default. A group is a "
             "sample: `ddof=1` divides by one less, as the libraries do.",
-        )
-    if np.allclose(values, centred):
-        return Mistake(
-            "no-division", "The mean is gone; now divide each group by its standard deviation."
-        )
-    if np.allclose(values, -wanted, rtol=0.01, atol=0.001):
-        return Mistake("sign", "The better completions get the negative numbers: check a sign.")
-    if np.allclose(values[0], values[0, 0]):
-        return Mistake("no-difference", "Within a group all advantages are the same.")
-    if np.abs(values.mean(axis=1)).max() > 0.01:
-        return Mistake(
+        ),
+        (
+            np.allclose(values, centred),
+            "no-division",
+            "The mean is gone; now divide each group by its standard deviation.",
+        ),
+        (
+            np.allclose(values, -wanted, rtol=0.01, atol=0.001),
+            "sign",
+            "The better completions get the negative numbers: check a sign.",
+        ),
+        (
+            np.allclose(values[0], values[0, 0]),
+            "no-difference",
+            "Within a group all advantages are the same.",
+        ),
+        (
+            np.abs(values.mean(axis=1)).max() > 0.01,
             "sum-not-zero",
             "The advantages of a group must sum to 0: take each group's mean, along axis 1.",
-        )
-    return Mistake(
+        ),
+    )
+    return first_mistake(signs) or Mistake(
         "size",
         "The signs and the zeros are right, and the size is not. Divide by the group's deviation.",
     )
@@ -193,10 +207,7 @@ def _pass_mistake(value, n: int, c: int, k: int) -> Mistake | None:
         (k * c / n, "added-up", "probabilities of single replies cannot be added up."),
         (c / n, "one-reply", "this is the probability for one reply; k of them are drawn."),
     )
-    for off, name, words in known:
-        if compare_number(value, off, relative=1e-6) is None:
-            return Mistake(name, words)
-    return None
+    return known_mistake(value, known, relative=1e-6)
 
 
 DIAGNOSES = {
@@ -215,19 +226,7 @@ _LOOK_AT = {
 
 
 def _check_diagnosis(answer) -> Mistake | None:
-    if not isinstance(answer, Mapping):
-        return Mistake("no-dictionary", 'Give a dictionary: {"A": "...", "B": "...", ...}.')
-    given = {str(run).strip().upper(): str(words).strip().lower() for run, words in answer.items()}
-    known = [words for words, _ in DIAGNOSES.values()]
-    if set(given) != set(DIAGNOSES):
-        return Mistake("not-all-runs", "Give one diagnosis for each of the runs A, B, C and D.")
-    for words in given.values():
-        if words not in known:
-            return Mistake("unknown-diagnosis", f"{words!r} is none of: {', '.join(known)}.")
-    for run, (words, name) in DIAGNOSES.items():
-        if given[run] != words:
-            return Mistake(name, _LOOK_AT[run])
-    return None
+    return compare_choices(answer, DIAGNOSES, _LOOK_AT, choice="diagnosis", of="run")
 
 
 EXERCISES = [

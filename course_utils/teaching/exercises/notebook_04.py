@@ -5,12 +5,10 @@ Its quiz stands in ``questions_04``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from course_utils.nano.readability import mixes_scripts, repeated_ngrams
-from course_utils.teaching.exercises.compare import compare_number
+from course_utils.teaching.exercises.compare import compare_choices, compare_number, known_mistake
 from course_utils.teaching.exercises.declaration import Exercise, Mistake
 from course_utils.teaching.exercises.questions_04 import QUESTIONS
 
@@ -88,10 +86,7 @@ def _repeats_mistake(value, tokens: list, n: int) -> Mistake | None:
                 "the share is of the n-grams, and there are fewer of them than tokens.",
             ),
         ]
-    for off, name, words in known:
-        if compare_number(value, off, relative=1e-6) is None:
-            return Mistake(name, words)
-    return None
+    return known_mistake(value, known, relative=1e-6)
 
 
 def _expected_reward(right: bool, tokens: int, free: int, limit: int) -> float:
@@ -170,10 +165,7 @@ def _going_mistake(value, chance: float, temperature: float, checks: int) -> Mis
             "a low temperature makes the likelier more likely still; yours does the reverse.",
         ),
     )
-    for off, name, words in known:
-        if compare_number(value, off, relative=1e-6, absolute=1e-12) is None:
-            return Mistake(name, words)
-    return None
+    return known_mistake(value, known, relative=1e-6, absolute=1e-12)
 
 
 CONTROLS = {
@@ -192,19 +184,8 @@ _THINK_OF = {
 
 
 def _check_control(answer) -> Mistake | None:
-    if not isinstance(answer, Mapping):
-        return Mistake("no-dictionary", 'Give a dictionary: {1: "...", 2: "...", ...}.')
-    given = {str(claim).strip(): str(words).strip().lower() for claim, words in answer.items()}
-    known = [words for words, _ in CONTROLS.values()]
-    if set(given) != set(map(str, CONTROLS)):
-        return Mistake("not-all-claims", "Give one control for each of the claims 1, 2, 3 and 4.")
-    for words in given.values():
-        if words not in known:
-            return Mistake("unknown-control", f"{words!r} is none of: {', '.join(known)}.")
-    for claim, (words, name) in CONTROLS.items():
-        if given[str(claim)] != words:
-            return Mistake(name, f"Claim {claim}. {_THINK_OF[claim]}")
-    return None
+    look_at = {claim: f"Claim {claim}. {words}" for claim, words in _THINK_OF.items()}
+    return compare_choices(answer, CONTROLS, look_at, choice="control", of="claim")
 
 
 EXERCISES = [

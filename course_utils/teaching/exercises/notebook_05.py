@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.teaching.exercises.compare import compare_array, compare_choice, compare_number
+from course_utils.teaching.exercises.compare import (
+    compare_array,
+    compare_choice,
+    compare_number,
+    first_mistake,
+    known_mistake,
+)
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
@@ -30,16 +36,19 @@ def _check_mixture_layer(answer) -> Mistake | None:
 
 
 def _off_in_mixture(given, count, router, experts, used) -> Mistake | None:
-    if compare_number(given, count - router, relative=1e-12) is None:
-        return Mistake("no-router", "The router's matrix is missing; every token uses it whole.")
-    if compare_number(given - count, router // experts * (used - experts)) is None:
-        words = "A token uses the whole router, since all experts get a score."
-        return Mistake("part-of-router", words)
-    if compare_number((given - router) * 3, (count - router) * 2) is None:
-        return Mistake("two-matrices", "An expert has three matrices: gate, up and down.")
-    if compare_number((given - router) * 3, count - router) is None:
-        return Mistake("one-matrix", "An expert has three matrices: gate, up and down.")
-    return None
+    inside = count - router
+    three = "An expert has three matrices: gate, up and down."
+    known = (
+        (inside, "no-router", "The router's matrix is missing; every token uses it whole."),
+        (
+            inside + router // experts * used,
+            "part-of-router",
+            "A token uses the whole router, since all experts get a score.",
+        ),
+        (router + inside * 2 / 3, "two-matrices", three),
+        (router + inside / 3, "one-matrix", three),
+    )
+    return known_mistake(given, known, relative=1e-9)
 
 
 def _check_touched(answer) -> Mistake | None:
@@ -49,24 +58,31 @@ def _check_touched(answer) -> Mistake | None:
         off = compare_number(value, wanted, relative=1e-6)
         if off is None:
             continue
-        if compare_number(value, min(experts, used * tokens)) is None:
-            words = "Two tokens may share an expert, which is then read only once."
-            off = Mistake("no-overlap", words)
-        elif compare_number(value, used * tokens) is None:
-            words = (
-                "Two tokens may share an expert, and the count cannot exceed the number of experts."
-            )
-            off = Mistake("no-overlap", words)
-        elif compare_number(value, wanted / experts) is None:
-            words = "That is the share of the experts. The question asks for their number."
-            off = Mistake("share", words)
-        elif compare_number(value, experts - wanted) is None:
-            off = Mistake("untouched", "That is how many are *not* touched.")
-        elif compare_number(value, experts * (1 - (1 - 1 / experts) ** tokens)) is None:
-            words = (
-                "This is right for tokens that choose one expert each. Here each chooses several."
-            )
-            off = Mistake("one-expert", words)
+        known = (
+            (
+                min(experts, used * tokens),
+                "no-overlap",
+                "Two tokens may share an expert, which is then read only once.",
+            ),
+            (
+                used * tokens,
+                "no-overlap",
+                "Two tokens may share an expert, and the count cannot exceed the number of "
+                "experts.",
+            ),
+            (
+                wanted / experts,
+                "share",
+                "That is the share of the experts. The question asks for their number.",
+            ),
+            (experts - wanted, "untouched", "That is how many are *not* touched."),
+            (
+                experts * (1 - (1 - 1 / experts) ** tokens),
+                "one-expert",
+                "This is right for tokens that choose one expert each. Here each chooses several.",
+            ),
+        )
+        off = known_mistake(value, known) or off
         return off.where(f"For {tokens} tokens, each with {used} of {experts} experts")
     return None
 
@@ -87,13 +103,20 @@ def _check_route(answer) -> Mistake | None:
         off = compare_array(values[1], chosen / chosen.sum(-1, keepdims=True))
         if off is None:
             continue
-        if compare_array(values[1], chosen) is None:
-            words = "These are the probabilities; the weights of the chosen ones should sum to 1."
-            return Mistake("not-scaled", words)
-        if compare_array(values[1], np.take_along_axis(scores, experts, axis=-1)) is None:
-            words = "These are the scores. First comes their softmax."
-            return Mistake("no-softmax", words)
-        return off.where(f"The weights, with {used} experts for each token")
+        known = (
+            (
+                chosen,
+                "not-scaled",
+                "These are the probabilities; the weights of the chosen ones should sum to 1.",
+            ),
+            (
+                np.take_along_axis(scores, experts, axis=-1),
+                "no-softmax",
+                "These are the scores. First comes their softmax.",
+            ),
+        )
+        case = f"The weights, with {used} experts for each token"
+        return known_mistake(values[1], known, compare_array) or off.where(case)
     return None
 
 
@@ -102,13 +125,20 @@ def _off_in_experts(given, experts) -> Mistake | None:
     if off is None or off.name in ("no-array", "shape", "not-finite"):
         return off and off.where("The experts' numbers")
     given = np.asarray(given, dtype=float)
-    if (given == experts[:, ::-1]).all():
-        words = "These are the right experts, but the likeliest should come first."
-        return Mistake("reversed", words)
-    if (np.sort(given) == np.sort(experts)).all():
-        words = "These are the right experts, but not the likeliest first."
-        return Mistake("order", words)
-    return Mistake("other-experts", "Other experts have the highest scores.")
+    signs = (
+        (
+            (given == experts[:, ::-1]).all(),
+            "reversed",
+            "These are the right experts, but the likeliest should come first.",
+        ),
+        (
+            (np.sort(given) == np.sort(experts)).all(),
+            "order",
+            "These are the right experts, but not the likeliest first.",
+        ),
+    )
+    other = Mistake("other-experts", "Other experts have the highest scores.")
+    return first_mistake(signs) or other
 
 
 def _check_effective_experts(answer) -> Mistake | None:
@@ -123,21 +153,34 @@ def _check_effective_experts(answer) -> Mistake | None:
         if off.name == "not-finite":
             words = "An expert without work makes this undefined: 0 log 0 should count as 0."
             off = Mistake("zero-load", words)
-        elif entropy and compare_number(value, entropy) is None:
-            off = Mistake("entropy", "This is the entropy. Take its exponential.")
-        elif compare_number(value, np.exp(entropy / np.log(2))) is None:
-            words = "The entropy is in bits here; the exponential needs it in nats (np.log)."
-            off = Mistake("bits", words)
-        elif compare_number(value, np.exp(-entropy)) is None:
-            words = "A sign is the wrong way round: the entropy is never negative."
-            off = Mistake("sign", words)
-        elif compare_number(value, len(seen)) is None:
-            words = "That counts all experts that work at all. One with little load counts little."
-            off = Mistake("counted", words)
-        elif compare_number(value, 1 / (load**2).sum()) is None:
-            words = "That is another measure, one over the sum of squares. Use the entropy here."
-            off = Mistake("other-measure", words)
-        return off.where(f"For the load {load.tolist()}")
+        known = (
+            (
+                entropy or np.nan,  # where it is 0, so is much else
+                "entropy",
+                "This is the entropy. Take its exponential.",
+            ),
+            (
+                np.exp(entropy / np.log(2)),
+                "bits",
+                "The entropy is in bits here; the exponential needs it in nats (np.log).",
+            ),
+            (
+                np.exp(-entropy),
+                "sign",
+                "A sign is the wrong way round: the entropy is never negative.",
+            ),
+            (
+                len(seen),
+                "counted",
+                "That counts all experts that work at all. One with little load counts little.",
+            ),
+            (
+                1 / (load**2).sum(),
+                "other-measure",
+                "That is another measure, one over the sum of squares. Use the entropy here.",
+            ),
+        )
+        return (known_mistake(value, known) or off).where(f"For the load {load.tolist()}")
     return None
 
 
@@ -155,14 +198,16 @@ def _check_mutual_information(answer) -> Mistake | None:
             continue
         if off.name == "not-finite":
             off = Mistake("empty-cell", "An empty cell makes this undefined. It should count as 0.")
-        elif bits and compare_number(value, bits * np.log(2)) is None:
-            off = Mistake("nats", "This is in nats. For bits, take np.log2.")
-        elif bits and compare_number(value, bits * counts.sum()) is None:
-            words = "First turn the counts into shares of all choices."
-            off = Mistake("counts", words)
-        elif compare_number(value, entropy) is None:
-            words = "That is the entropy of the cells. Compare each with rows times columns."
-            off = Mistake("entropy", words)
+        known = (
+            (bits * np.log(2), "nats", "This is in nats. For bits, take np.log2."),
+            (bits * counts.sum(), "counts", "First turn the counts into shares of all choices."),
+            (
+                entropy,
+                "entropy",
+                "That is the entropy of the cells. Compare each with rows times columns.",
+            ),
+        )
+        off = known_mistake(value, known) or off
         return off.where(f"For the counts {counts.astype(int).tolist()}")
     return None
 

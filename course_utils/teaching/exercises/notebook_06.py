@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from course_utils.teaching.exercises.compare import compare_number
+from course_utils.teaching.exercises.compare import compare_number, first_mistake, known_mistake
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 from course_utils.teaching.exercises.speculation import DRAFT_EXERCISES
 from course_utils.units import GIB
@@ -78,10 +78,7 @@ def _longest_context_mistake(value, free: int, weights: int, per_token: int) -> 
             "Each token takes that many bytes. Do you multiply by them, or divide?",
         ),
     )
-    for wrong, name, words in known:
-        if compare_number(value, wrong, relative=1e-9) is None:
-            return Mistake(name, words)
-    return None
+    return known_mistake(value, known, relative=1e-9)
 
 
 _RUNS = (
@@ -102,27 +99,32 @@ def _check_limits(answer) -> Mistake | None:
     for word in words:
         if word not in ("memory", "arithmetic"):
             return Mistake("no-option", f'{word!r}: choose from "memory" and "arithmetic".')
-    if words == ["arithmetic", "memory", "memory"]:
-        return Mistake("swapped", "All three are the other way round.")
-    if words[0] != "memory":
-        return Mistake(
+    signs = (
+        (
+            words == ["arithmetic", "memory", "memory"],
+            "swapped",
+            "All three are the other way round.",
+        ),
+        (
+            words[0] != "memory",
             "writing",
             "In the first run, 32 cores share the unpacking, and each token still needs all 19.4 "
             "GB once. What do the cores wait for?",
-        )
-    if words[1] != "arithmetic":
-        return Mistake(
+        ),
+        (
+            words[1] != "arithmetic",
             "reading",
             "In the second run, weights that were fetched once serve many tokens. What is left to "
             "do for each of them?",
-        )
-    if words[2] != "arithmetic":
-        return Mistake(
+        ),
+        (
+            words[2] != "arithmetic",
             "many-people",
             "In the third run, weights that were fetched once serve 64 people. What is left to do "
             "for each of them?",
-        )
-    return None
+        ),
+    )
+    return first_mistake(signs)
 
 
 def _check_weight(answer) -> Mistake | None:
@@ -184,10 +186,8 @@ def _check_weight(answer) -> Mistake | None:
                 "The quants begin at 0 here; it is the minimum that moves them.",
             ),
         )
-        for wrong, name, words in known:
-            if compare_number(value, wrong, relative=1e-6) is None:
-                return Mistake(name, words)
-        return off.where(f"For a scale of {scale}, a minimum of {minimum} and a quant of {quant}")
+        case = f"For a scale of {scale}, a minimum of {minimum} and a quant of {quant}"
+        return known_mistake(value, known, relative=1e-6) or off.where(case)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from course_utils.teaching.exercises.compare import compare_choice, compare_number
+from course_utils.teaching.exercises.compare import compare_choice, compare_number, known_mistake
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 
@@ -15,18 +15,26 @@ def _check_standard_error(answer) -> Mistake | None:
         off = compare_number(given, expected, relative=1e-6)
         if off is None:
             continue
-        if compare_number(given, expected**2, relative=1e-6) is None:
-            words = "That is the variance. The standard error is its square root."
-            off = Mistake("variance", words)
-        elif compare_number(given, expected * math.sqrt(problems), relative=1e-6) is None:
-            words = "That is how far a single problem is from the mean. How many are averaged?"
-            off = Mistake("one-problem", words)
-        elif compare_number(given, expected / math.sqrt(problems), relative=1e-6) is None:
-            words = "The number of problems counts twice. It belongs under the root."
-            off = Mistake("outside-the-root", words)
-        elif compare_number(given, 1.96 * expected, relative=2e-2) is None:
-            words = "That is half of a 95% interval. One standard error is asked for."
-            off = Mistake("interval", words)
+        known = (
+            (
+                expected**2,
+                "variance",
+                "That is the variance. The standard error is its square root.",
+            ),
+            (
+                expected * math.sqrt(problems),
+                "one-problem",
+                "That is how far a single problem is from the mean. How many are averaged?",
+            ),
+            (
+                expected / math.sqrt(problems),
+                "outside-the-root",
+                "The number of problems counts twice. It belongs under the root.",
+            ),
+        )
+        half = "That is half of a 95% interval. One standard error is asked for."
+        interval = known_mistake(given, [(1.96 * expected, "interval", half)], relative=2e-2)
+        off = known_mistake(given, known, relative=1e-6) or interval or off
         return off.where(f"For a score of {score} on {problems} problems")
     return None
 
@@ -40,34 +48,36 @@ def _check_split(answer) -> Mistake | None:
         if off is None:
             continue
         exactly = math.comb(n, fewer) / 2**n
-        slips = {
-            "above-one": (2 * tail, "No probability is above 1. Try an even split."),
-            "one-sided": (
+        known = (
+            (2 * tail, "above-one", "No probability is above 1. Try an even split."),
+            (
                 tail,
+                "one-sided",
                 "That counts leads in one direction only. A lead of the other model would have "
                 "been just as surprising.",
             ),
-            "one-split": (
+            (
                 exactly,
+                "one-split",
                 "That is this very split alone. More uneven ones count as well.",
             ),
-            "two-splits": (
+            (
                 2 * exactly,
+                "two-splits",
                 "Those are the two splits of exactly this size. More uneven ones count as well.",
             ),
-            "more-uneven-only": (
+            (
                 2 * (tail - exactly),
+                "more-uneven-only",
                 'The split that was seen counts too: "at least as uneven" includes it.',
             ),
-            "wrong-tail": (
+            (
                 1 - tail,
+                "wrong-tail",
                 "Those are the splits that are less uneven. How likely are the others?",
             ),
-        }
-        for name, (value, words) in slips.items():
-            if min(1, 2 * tail) != value and compare_number(given, value, relative=1e-6) is None:
-                off = Mistake(name, words)
-                break
+        )
+        off = known_mistake(given, known, relative=1e-6) or off
         return off.where(f"For {only_a} and {only_b}")
     return None
 
@@ -77,21 +87,30 @@ def _check_false_alarm(answer) -> Mistake | None:
     off = compare_number(answer, wanted, relative=2e-3)
     if off is None:
         return None
-    if compare_number(answer, 0.95**20, relative=5e-3) is None:
-        words = "That is the probability of no false alarm at all. How likely is at least one?"
-        return Mistake("no-alarm", words)
-    if compare_number(answer, 1.0, relative=1e-3) is None:
-        words = "Twenty times 5% counts the cases twice in which several alarms ring at once."
-        return Mistake("added-up", words)
-    if compare_number(answer, 0.05**20, relative=1e-3, absolute=0) is None:
-        words = "That is the probability that all twenty ring. At least one is asked for."
-        return Mistake("all-ring", words)
-    if compare_number(answer, 20 * 0.05 * 0.95**19, relative=5e-3) is None:
-        words = "That is the probability of exactly one. Two or more count as well."
-        return Mistake("exactly-one", words)
-    if compare_number(answer, 0.05, relative=1e-3) is None:
-        return Mistake("one-comparison", "That is one comparison alone. There are twenty.")
-    return off
+    known = (
+        (
+            0.95**20,
+            "no-alarm",
+            "That is the probability of no false alarm at all. How likely is at least one?",
+        ),
+        (
+            1.0,
+            "added-up",
+            "Twenty times 5% counts the cases twice in which several alarms ring at once.",
+        ),
+        (
+            0.05**20,
+            "all-ring",
+            "That is the probability that all twenty ring. At least one is asked for.",
+        ),
+        (
+            20 * 0.05 * 0.95**19,
+            "exactly-one",
+            "That is the probability of exactly one. Two or more count as well.",
+        ),
+        (0.05, "one-comparison", "That is one comparison alone. There are twenty."),
+    )
+    return known_mistake(answer, known, relative=5e-3, absolute=0) or off
 
 
 def _check_same_problems(answer) -> Mistake | None:

@@ -10,6 +10,7 @@ import torch
 
 from course_utils.agents.guessing import HIGHER, LOWER
 from course_utils.agents.players import open_interval
+from course_utils.teaching.exercises.compare import first_mistake, known_mistake
 from course_utils.teaching.exercises.declaration import Exercise, Mistake, Option, Question
 
 _CALL = '<tool_call>\n{"name": "calculator", "arguments": {"expression": "47*38"}}\n</tool_call>'
@@ -48,13 +49,24 @@ def _form_of_call(given, expected) -> Mistake | None:
     if expected is None:
         return None
     name, arguments = expected
-    if given == {"name": name, "arguments": arguments}:
-        return Mistake("whole-object", "You give the whole JSON object. Take its two parts out.")
-    if given == (arguments, name):
-        return Mistake("swapped", "Both parts are there, in the other order: the name first.")
-    if given == (name, json.dumps(arguments)):
-        return Mistake("arguments-as-text", "The arguments are a dictionary, not a text.")
-    return None
+    signs = (
+        (
+            given == {"name": name, "arguments": arguments},
+            "whole-object",
+            "You give the whole JSON object. Take its two parts out.",
+        ),
+        (
+            given == (arguments, name),
+            "swapped",
+            "Both parts are there, in the other order: the name first.",
+        ),
+        (
+            given == (name, json.dumps(arguments)),
+            "arguments-as-text",
+            "The arguments are a dictionary, not a text.",
+        ),
+    )
+    return first_mistake(signs)
 
 
 def _check_halve(answer) -> Mistake | None:
@@ -80,22 +92,36 @@ def _check_halve(answer) -> Mistake | None:
     return None
 
 
-def _off_the_middle(low: int, high: int, told: list, given: int, name: str) -> Mistake:
+def _off_the_middle(low: int, high: int, told: list, given: int, name: str) -> Mistake | None:
     """What is off about a guess that is not in the middle."""
     bottom, top = _still_open(low, high, told)
     heard = ", ".join(said for _, said in told) or "nothing yet"
     case = f"Between {low} and {high}, told {heard}, you guess {given}"
-    if told and given in _middles(low, high, []):
-        return Mistake("ignores-answers", f"{case}, as if nothing had been said.")
-    if name == "several-answers" and given in _middles(low, high, told[-1:]):
-        return Mistake("only-the-last", f"{case}: the earlier answers count, too.")
-    if not bottom <= given <= top:
-        return Mistake("ruled-out", f"{case}, which has been ruled out.")
-    if told and abs(2 * given - bottom - top) <= 3:
-        return Mistake("next-to-the-middle", f"{case}, just beside the middle of what is left.")
-    if name == "stale-answer":
-        return Mistake(name, f"{case}. The last answer tells nothing new: it must not undo others.")
-    return Mistake(name, f"{case}, which is not in the middle of what is left.")
+    signs = (
+        (
+            told and given in _middles(low, high, []),
+            "ignores-answers",
+            f"{case}, as if nothing had been said.",
+        ),
+        (
+            name == "several-answers" and given in _middles(low, high, told[-1:]),
+            "only-the-last",
+            f"{case}: the earlier answers count, too.",
+        ),
+        (not bottom <= given <= top, "ruled-out", f"{case}, which has been ruled out."),
+        (
+            told and abs(2 * given - bottom - top) <= 3,
+            "next-to-the-middle",
+            f"{case}, just beside the middle of what is left.",
+        ),
+        (
+            name == "stale-answer",
+            name,
+            f"{case}. The last answer tells nothing new: it must not undo others.",
+        ),
+        (True, name, f"{case}, which is not in the middle of what is left."),
+    )
+    return first_mistake(signs)
 
 
 def _still_open(low: int, high: int, told: list) -> tuple[int, int]:
@@ -111,26 +137,26 @@ def _middles(low: int, high: int, told: list) -> set[int]:
 def _check_mask(answer) -> Mistake | None:
     surrogate = torch.tensor([[0.5, 9.0, 1.0, 7.0], [2.0, -4.0, 0.0, 0.0]])
     own = torch.tensor([[True, False, True, False], [True, False, False, False]])
-    slips = {
-        3.5 / 3: ("sign", "The sign: an optimiser lowers the loss, and the surrogate is to rise."),
-        -15.5 / 8: ("no-mask", "This is the mean over all tokens, the environment's included."),
-        -3.5 / 8: ("counts-all", "The sum is right, and it is divided by too many tokens."),
-        -3.5: ("sum", "The sum is right, and a mean is asked for."),
-        -(0.75 + 2.0) / 2: (
+    known = (
+        (3.5 / 3, "sign", "The sign: an optimiser lowers the loss, and the surrogate is to rise."),
+        (-15.5 / 8, "no-mask", "This is the mean over all tokens, the environment's included."),
+        (-3.5 / 8, "counts-all", "The sum is right, and it is divided by too many tokens."),
+        (-3.5, "sum", "The sum is right, and a mean is asked for."),
+        (
+            -(0.75 + 2.0) / 2,
             "mean-of-means",
             "Each token counts alike, whichever rollout it is in.",
         ),
-        -12.0 / 5: ("wrong-tokens", "These are the environment's tokens. Take the others."),
-    }
+        (-12.0 / 5, "wrong-tokens", "These are the environment's tokens. Take the others."),
+    )
     given = answer(surrogate.clone(), own)
     if not isinstance(given, torch.Tensor):
         return Mistake("no-tensor", "Return a tensor: a plain number has lost its gradient.")
     if given.numel() != 1:
         return Mistake("one-number", "One number is asked for, over all rollouts together.")
     value = given.item()
-    for slip, (name, words) in slips.items():
-        if abs(value - slip) < 1e-5:
-            return Mistake(name, words)
+    if off := known_mistake(value, known, relative=0, absolute=1e-5):
+        return off
     if abs(value + 3.5 / 3) > 1e-5:
         words = f"Three of eight tokens are the policy's own, and {value:.4g} is not their loss."
         return Mistake("not-the-mean", words)

@@ -9,7 +9,7 @@ import re
 
 from course_utils.evaluation.leads import CANNOT_TELL, SETTLED_BELOW
 from course_utils.evaluation.statistics import holm, probability_better
-from course_utils.teaching.exercises.compare import compare_choice, compare_number
+from course_utils.teaching.exercises.compare import compare_choice, compare_number, known_mistake
 from course_utils.teaching.exercises.declaration import Exercise, Mistake
 from course_utils.teaching.exercises.questions_09 import QUESTIONS
 
@@ -125,14 +125,16 @@ def _check_stored_and_read(answer) -> Mistake | None:
             off = compare_number(value, expected, relative=1e-6)
             if off is None:
                 continue
-            if compare_number(value, expected * 1e9 / 2**30, relative=1e-6) is None:
-                off = Mistake("gib", "That is in GiB. A gigabyte is 1e9 bytes here.")
-            elif name == "read" and compare_number(value, wanted[0]) is None:
-                words = "A token reads the active parameters only."
-                off = Mistake("reads-all", words)
-            elif name == "stored" and compare_number(value, wanted[1]) is None:
-                words = "All parameters are stored, including those that a token does not use."
-                off = Mistake("stores-active", words)
+            known = (
+                (expected * 1e9 / 2**30, "gib", "That is in GiB. A gigabyte is 1e9 bytes here."),
+                (wanted[0], "reads-all", "A token reads the active parameters only."),
+                (
+                    wanted[1],
+                    "stores-active",
+                    "All parameters are stored, including those that a token does not use.",
+                ),
+            )
+            off = known_mistake(value, known, relative=1e-6) or off
             return off.where(f"Gigabytes {name}, for {total / 1e9:g} billion at {bits} bits")
     return None
 

@@ -10,6 +10,7 @@ from course_utils.teaching.exercises.compare import (
     compare_array,
     compare_number,
     compare_probabilities,
+    known_mistake,
 )
 from course_utils.teaching.exercises.declaration import Exercise, Mistake
 
@@ -72,10 +73,7 @@ def _rejection_mistake(values, p: np.ndarray, q: np.ndarray) -> Mistake | None:
             "That is the share that is kept. What is asked for is what is still missing.",
         ),
     )
-    for wrong, name, message in known:
-        if compare_array(values, wrong) is None:
-            return Mistake(name, message)
-    return None
+    return known_mistake(values, known, compare_array)
 
 
 def _check_tokens_per_step(answer) -> Mistake | None:
@@ -134,10 +132,7 @@ def _tokens_mistake(value, rate: float, drafted: int) -> Mistake | None:
             "Where only some of the drafted tokens are accepted, those count too.",
         ),
     )
-    for wrong, name, message in known:
-        if compare_number(value, wrong, relative=1e-6) is None:
-            return Mistake(name, message)
-    return None
+    return known_mistake(value, known, relative=1e-6)
 
 
 DRAFT_EXERCISES = [
