@@ -10,11 +10,14 @@ on JupyterLab's light and dark themes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import matplotlib
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
@@ -153,16 +156,57 @@ def _is_worth_saying(record: logging.LogRecord) -> bool:
     return "Failed to find font weight" not in record.getMessage()
 
 
-def new_figure(width: float = 7.0, height: float = 3.5, rows: int = 1, columns: int = 1, **options):
+def new_figure(
+    width: float = 7.0,
+    height: float = 3.5,
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    title: str = "",
+    **options,
+):
     """A figure in house style and its axes, as ``(figure, axes)``; sizes in inches.
 
-    ``axes`` is one Axes, or an array of them for more than one row or column.  ``options`` go to
-    ``Figure.subplots`` (``sharex``, ``sharey``, ``width_ratios``).  The figure is unknown to
-    pyplot, so nothing shows it twice and nothing needs closing.
+    ``axes`` is one Axes, or an array of them for more than one row or column.  ``title`` stands
+    above all of them.  ``options`` go to ``Figure.subplots`` (``sharex``, ``sharey``,
+    ``width_ratios``).  The figure is unknown to pyplot, so nothing shows it twice and nothing needs
+    closing.
     """
     use_house_style()
     figure = Figure(figsize=(width, height))
+    if title:
+        figure.suptitle(drawable(title), x=0.02, ha="left")
     return figure, figure.subplots(rows, columns, **options)
+
+
+def frame(
+    axes: Axes,
+    *,
+    title: str = "",
+    panel: str = "",
+    rows: Iterable[str] = (),
+    grid: Literal["x", "y", "both"] | None = None,
+    percent: str = "",
+    **settings,
+) -> None:
+    """Say what stands around a chart's marks; ``settings`` as for ``Axes.set``.
+
+    title: of a chart that stands alone; panel: of one among several.
+    rows: the names of rows 0, 1, ... which run downwards.
+    grid: the lines to draw.  percent: the axes whose numbers are shares, "x", "y" or "xy".
+    """
+    axes.set(**settings)
+    if title:
+        axes.set_title(drawable(title))
+    if panel:
+        axes.set_title(drawable(panel), fontsize=10.5)
+    if names := [drawable(name) for name in rows]:
+        axes.set_yticks(range(len(names)), names)
+        axes.yaxis.set_inverted(True)
+    if grid:
+        axes.grid(axis=grid)
+    for axis in percent:
+        getattr(axes, f"{axis}axis").set_major_formatter(as_percent)
 
 
 def as_percent(share: float, _position: object = None) -> str:

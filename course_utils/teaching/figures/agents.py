@@ -77,7 +77,9 @@ def guess_chart(
     """
     if not games:
         raise OptionError("There is no game to draw.", "Play one, and give its turns.")
-    figure, axes = style.new_figure(7.8, 3.4, 1, len(games), sharey=True, squeeze=False)
+    figure, axes = style.new_figure(
+        7.8, 3.4, 1, len(games), sharey=True, squeeze=False, title=title
+    )
     for axis, (name, turns) in zip(axes[0], games.items(), strict=True):
         bottom, top, guesses = low, high, []
         for turn, (action, told) in enumerate(turns, start=1):
@@ -95,12 +97,14 @@ def guess_chart(
         axis.axhline(secret, color=style.VERMILION, linestyle="--", linewidth=1.5)
         if guesses and guesses[-1] == secret:
             axis.plot(len(guesses), secret, "*", color=style.GREEN, markersize=16, zorder=3)
-        axis.set_title(style.drawable(name), fontsize=10.5)
-        axis.set_xlim(0.5, GUESSES + 0.5)
-        axis.set_xticks(range(1, GUESSES + 1))
-        axis.set_xlabel("guess")
+        style.frame(
+            axis,
+            panel=name,
+            xlim=(0.5, GUESSES + 0.5),
+            xticks=range(1, GUESSES + 1),
+            xlabel="guess",
+        )
     axes[0][0].set_ylabel("number")
-    figure.suptitle(style.drawable(title), x=0.02, ha="left")
     return figure
 
 
@@ -122,7 +126,7 @@ def policy_chart(
     if not policies:
         raise OptionError("There is no policy to draw.", "Measure some.")
     figure, axes = style.new_figure(
-        7.8, 1.3 + 0.5 * len(policies), 1, 2, sharey=True, width_ratios=(3, 2)
+        7.8, 1.3 + 0.5 * len(policies), 1, 2, sharey=True, width_ratios=(3, 2), title=title
     )
     for row, score in enumerate(policies.values()):
         look = style.series(row)
@@ -141,16 +145,10 @@ def policy_chart(
         for axis, values in zip(axes, (score.success, score.turns), strict=True):
             if len(values) > 1:
                 axis.plot(values, [row] * len(values), ls="", marker="|", ms=14, color=style.INK)
-    axes[0].set_yticks(range(len(policies)), [style.drawable(name) for name in policies])
-    axes[0].invert_yaxis()
-    axes[0].set_xlim(-0.03, 1.03)
-    axes[0].xaxis.set_major_formatter(style.as_percent)
-    axes[0].set_xlabel("episodes won")
-    axes[1].set_xlim(3.5, GUESSES + 0.3)
-    axes[1].set_xlabel("mean guesses")
-    for axis in axes:
-        axis.grid(axis="x")
-    figure.suptitle(style.drawable(title), x=0.02, ha="left")
+    style.frame(
+        axes[0], rows=policies, grid="x", percent="x", xlim=(-0.03, 1.03), xlabel="episodes won"
+    )
+    style.frame(axes[1], grid="x", xlim=(3.5, GUESSES + 0.3), xlabel="mean guesses")
     return figure
 
 

@@ -44,11 +44,14 @@ def parameter_treemap(
         _draw_model(axes, name, models[name], (0.0, bottom), unit, parts)
         bottom += sides[name] + 0.22 * unit
     _draw_model(axes, largest, models[largest], (0.75 * unit, 0.0), unit, parts)
-    axes.set_xlim(-0.01 * unit, 1.77 * unit)
-    axes.set_ylim(-0.01 * unit, 1.14 * max(unit, bottom - 0.22 * unit))
-    axes.set_aspect("equal")
+    style.frame(
+        axes,
+        xlim=(-0.01 * unit, 1.77 * unit),
+        ylim=(-0.01 * unit, 1.14 * max(unit, bottom - 0.22 * unit)),
+        aspect="equal",
+        title=title,
+    )
     axes.axis("off")
-    axes.set_title(style.drawable(title))
     seen = [part for part in parts if any(_is_seen(part, *each) for each in models.values())]
     looks = [style.series(parts.index(part)) for part in seen]
     handles = [Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white") for look in looks]

@@ -47,16 +47,13 @@ def published_chart(
         ends = [interval(r, known) for m in models for r in cells[m, benchmark][:1]]
         low = min([*scores, *(100 * e.low for e in ends if e)], default=0)
         high = max([*scores, *(100 * e.high for e in ends if e)], default=100)
-        axes.set_xlim(low - 4, high + 4)
         for row, model in enumerate(models):
             _draw_cell(axes, row, cells[model, benchmark], known)
-        axes.set_title(benchmark, fontsize=10.5)
+        style.frame(axes, panel=benchmark, grid="x", xlim=(low - 4, high + 4))
         axes.set_xlabel(_size(known[benchmark]), fontsize=9)
         axes.tick_params(labelsize=9)
-        axes.grid(axis="x")
     first = _list(all_axes)[0]
-    first.set_yticks(range(len(models)), models)
-    first.set_ylim(len(models) - 0.5, -0.5)
+    style.frame(first, rows=models, ylim=(len(models) - 0.5, -0.5))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12.5)
     return figure
 
@@ -100,12 +97,9 @@ def interval_chart(
         )
     if zero:
         axes.axvline(0, color=style.INK, linewidth=1, linestyle="--")
-    axes.set_yticks(range(len(intervals)), [style.drawable(name) for name in intervals])
-    axes.set_ylim(len(intervals) - 0.5, -0.5)
+    ends = (len(intervals) - 0.5, -0.5)
+    style.frame(axes, title=title, rows=intervals, grid="x", ylim=ends, xlabel=x_label)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.grid(axis="x")
-    axes.set_xlabel(x_label)
-    axes.set_title(style.drawable(title))
     return figure
 
 
@@ -139,11 +133,14 @@ def price_chart(
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.set_ylim(-3, 103)
-    axes.grid()
-    axes.set_xlabel("tokens written per question (each step doubles)")
-    axes.set_ylabel("right answers")
-    axes.set_title(style.drawable(title))
+    style.frame(
+        axes,
+        title=title,
+        grid="both",
+        ylim=(-3, 103),
+        xlabel="tokens written per question (each step doubles)",
+        ylabel="right answers",
+    )
     figure.legend(loc="outside lower left", ncols=2, fontsize=9)
     return figure
 

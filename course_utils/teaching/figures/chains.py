@@ -55,7 +55,9 @@ def points(rows: Rows, lengths: Sequence[int] = SHORT) -> list[dict]:
 
 def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
     """Sound answers after reward, against those of the base asked plainly, and prompted."""
-    figure, panels = style.new_figure(8.6, 4.2, 1, 2, sharey=True)
+    figure, panels = style.new_figure(
+        8.6, 4.2, 1, 2, sharey=True, title="When does reward make a base reason?"
+    )
     sizes = list(dict.fromkeys(point.size for point in thresholds))
     for index, size in enumerate(sizes):
         mine, look = [p for p in thresholds if p.size == size], style.series(index)
@@ -63,20 +65,19 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
         after = [p.after for p in mine]
         panels[0].plot([p.before for p in mine], after, label=size, **options)
         panels[1].plot([p.prompted for p in mine], after, label=size, **options)
-    panels[0].set_xlim(left=-0.01)
-    panels[0].set_xticks([0, 0.05, 0.1, 0.15])
-    panels[0].set_xlabel("base, asked plainly: sound answers")
+    style.frame(
+        panels[0],
+        xlim=(-0.01, None),
+        xticks=[0, 0.05, 0.1, 0.15],
+        xlabel="base, asked plainly: sound answers",
+        ylabel="after reward: sound answers",
+    )
     panels[1].plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1.2, zorder=0)
     panels[1].text(0.5, 0.42, "no gain over a prompt", ha="left", va="top", fontsize=9.5)
     panels[1].set_xlabel("base, with the best of 12 prompts")
-    panels[0].set_ylabel("after reward: sound answers")
     for axes in panels:
-        axes.set_ylim(-0.03, 1.05)
-        axes.grid()
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(style.as_percent)
+        style.frame(axes, grid="both", percent="xy", ylim=(-0.03, 1.05))
     panels[0].legend(title="parameters", loc="center right")
-    figure.suptitle("When does reward make a base reason?", x=0.02, ha="left")
     return figure
 
 
@@ -111,14 +112,19 @@ def equal_computing_chart(rows: Rows, lengths: Sequence[int] = (4,)) -> Figure:
                 markeredgecolor=style.INK if how == "rl" else look.colour,
                 label=size if how == "prompted" else None,
             )
-    axes.set_xscale("log")
-    axes.set_xticks([3e12, 1e13, 3e13, 1e14], ["3e12", "1e13", "3e13", "1e14"])
+    style.frame(
+        axes,
+        title="Chains of four turns: what does the same computing buy?",
+        grid="both",
+        percent="y",
+        xscale="log",
+        xticks=[3e12, 1e13, 3e13, 1e14],
+        xticklabels=["3e12", "1e13", "3e13", "1e14"],
+        ylim=(-0.05, 1.07),
+        xlabel="operations, reading and reward together",
+        ylabel="sound answers, 4 turns",
+    )
     axes.minorticks_off()
-    axes.set_ylim(-0.05, 1.07)
-    axes.yaxis.set_major_formatter(style.as_percent)
-    axes.grid()
-    axes.set_xlabel("operations, reading and reward together")
-    axes.set_ylabel("sound answers, 4 turns")
     sizes = axes.get_legend_handles_labels()
     axes.legend(*sizes, title="parameters", loc="center left", bbox_to_anchor=(0.0, 0.6))
     ways = [
@@ -127,7 +133,6 @@ def equal_computing_chart(rows: Rows, lengths: Sequence[int] = (4,)) -> Figure:
     ]
     names = [ARMS["prompted"], ARMS["rl"]]
     figure.legend(ways, names, loc="outside lower center", ncols=2)
-    axes.set_title("Chains of four turns: what does the same computing buy?")
     return figure
 
 
@@ -173,7 +178,13 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
     panels: what ``arms`` gives, by title; names: arms and their labels, from the top down.
     """
     figure, all_axes = style.new_figure(
-        9.2, 1.5 + 0.36 * len(names), 1, len(panels), sharey=True, squeeze=False
+        9.2,
+        1.5 + 0.36 * len(names),
+        1,
+        len(panels),
+        sharey=True,
+        squeeze=False,
+        title="What does reward add to imitation?",
     )
     for axes, (title, found) in zip(all_axes[0], panels.items(), strict=True):
         for row, how in enumerate(names):
@@ -183,15 +194,11 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
             axes.plot(mine, rows, ls="", marker=look.marker, color=look.colour, ms=7, alpha=0.85)
             if not mine:
                 axes.text(0.5, row, "not run", ha="center", va="center", color=style.GREY)
-        axes.set_xlim(-0.04, 1.04)
-        axes.xaxis.set_major_formatter(style.as_percent)
-        axes.set_xticks([0, 0.5, 1])
-        axes.grid()
-        axes.set_title(title, fontsize=10.5)
-    all_axes[0][0].set_yticks(range(len(names)), list(names.values()))
-    all_axes[0][0].set_ylim(len(names) - 0.5, -0.5)
+        style.frame(
+            axes, panel=title, grid="both", percent="x", xlim=(-0.04, 1.04), xticks=[0, 0.5, 1]
+        )
+    style.frame(all_axes[0][0], rows=names.values(), ylim=(len(names) - 0.5, -0.5))
     all_axes[0][len(panels) // 2].set_xlabel("sound answers, 2 to 4 turns")
-    figure.suptitle("What does reward add to imitation?", x=0.02, ha="left")
     return figure
 
 
@@ -244,7 +251,9 @@ def pass_at_k_chart(
 
     ``estimate(n, c, k)``: the probability that one of k of n replies is right, c of the n being so.
     """
-    figure, panels = style.new_figure(9.0, 3.6, 1, len(lengths), sharey=True)
+    figure, panels = style.new_figure(
+        9.0, 3.6, 1, len(lengths), sharey=True, title="Did reward teach, or elicit?"
+    )
     for axes, length in zip(panels, lengths, strict=True):
         for index, (name, seeds) in enumerate(tries(rows, size, length).items()):
             look = style.series(index)
@@ -261,15 +270,18 @@ def pass_at_k_chart(
                 label=name,
             )
         axes.set_xscale("log", base=2)
-        axes.set_xticks(ks[::2], ks[::2])
-        axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(style.as_percent)
-        axes.grid()
-        axes.set_title(f"{length} turns", fontsize=10.5)
-        axes.set_xlabel("k, replies to a chain")
+        style.frame(
+            axes,
+            panel=f"{length} turns",
+            grid="both",
+            percent="y",
+            xticks=ks[::2],
+            xticklabels=ks[::2],
+            ylim=(-0.03, 1.05),
+            xlabel="k, replies to a chain",
+        )
     panels[0].set_ylabel("pass@k, sound answers")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    figure.suptitle("Did reward teach, or elicit?", x=0.02, ha="left")
     return figure
 
 

@@ -42,12 +42,10 @@ def choice_chart(
             words = blank if value is None else form.format(value)
             box = {"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 1}
             axes.text((value or 0) + 0.05 * most, row, words, va="center", fontsize=9, bbox=box)
-        axes.set_xlim(0, 1.45 * most)
-        axes.set_title(style.drawable(title), fontsize=10.5)
+        style.frame(axes, panel=title, xlim=(0, 1.45 * most))
         axes.tick_params(labelsize=9)
     panels[1].axvline(place.memory_gib, color=style.INK, linestyle="--")
-    panels[0].set_yticks(range(len(choices)), [style.drawable(c.title) for c in choices])
-    panels[0].invert_yaxis()
+    style.frame(panels[0], rows=[c.title for c in choices])
     figure.suptitle(style.drawable(f"What does each cost on a {place.name}?"), x=0.01, ha="left")
     return figure
 

@@ -61,10 +61,9 @@ def coverage_chart(shown: int = 40) -> Figure:
             axes.plot([low, high], [row, row], line, color=colour, linewidth=1.6)
             axes.plot(middle, row, "." if hit else "x", color=colour, markersize=5)
         axes.axvline(MEAN, color=style.INK, linewidth=1)
-        axes.set_title(f"{name}: {coverage(way):.0%} hit", fontsize=10.5)
-        axes.set_xlim(0.2, 1.0)
-        axes.xaxis.set_major_formatter(style.as_percent)
-        axes.set_yticks([])
+        style.frame(
+            axes, panel=f"{name}: {coverage(way):.0%} hit", percent="x", xlim=(0.2, 1.0), yticks=[]
+        )
     panels[0].set_ylabel("experiments, each with 3 seeds")
     figure.suptitle("Which 95% interval holds the truth in 95 of 100?", x=0.01, ha="left")
     return figure

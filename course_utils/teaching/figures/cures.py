@@ -53,13 +53,16 @@ def cure_chart(shares: Shares, *, title: str = "How often does it go wrong?") ->
             axes.plot(dots, [row + 0.22] * len(dots), ".", color=style.GREY, markersize=5)
     for bar in (SHOWN, CURED):
         axes.axvline(bar, color=style.GREY, linestyle="--", linewidth=1, zorder=0)
-    axes.set_yticks(range(len(shares)), [style.drawable(name) for name in shares])
-    axes.set_ylim(len(shares) - 0.5, -0.5)
-    axes.set_xlim(-0.02, 1.02)
-    axes.xaxis.set_major_formatter(style.as_percent)
-    axes.grid(axis="x")
-    axes.set_xlabel("share of replies with the failure")
-    axes.set_title(style.drawable(title))
+    style.frame(
+        axes,
+        title=title,
+        rows=shares,
+        grid="x",
+        percent="x",
+        ylim=(len(shares) - 0.5, -0.5),
+        xlim=(-0.02, 1.02),
+        xlabel="share of replies with the failure",
+    )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=len(places))
     return figure
 
@@ -111,10 +114,7 @@ def effort_chart(
         for place, values in zip(places, levels.values(), strict=True):
             axes.plot([place] * len(values), values, ls="", marker="_", ms=12, color=look.colour)
         axes.set_xticks(places, list(levels))
-    axes.set_ylim(bottom=0)
-    axes.grid(axis="y")
-    axes.set_ylabel("tokens for each right answer")
-    axes.set_title(style.drawable(title))
+    style.frame(axes, title=title, grid="y", ylim=(0, None), ylabel="tokens for each right answer")
     axes.legend()
     return figure
 
@@ -187,12 +187,15 @@ def settings_chart(settings: Sequence[Mapping]) -> Figure:
         look, found = style.series(index), counted(settings, what)
         for row, (share, low, high) in enumerate(found.values()):
             whisker(axes, row, share, low, high, look.colour, look.marker)
-        axes.set_yticks(range(len(found)), [style.drawable(name) for name in found])
-        axes.set_ylim(len(found) - 0.5, -0.5)
-        axes.set_xlim(-0.03, 1.03)
-        axes.xaxis.set_major_formatter(style.as_percent)
-        axes.grid(axis="x")
-        axes.set_title(words, fontsize=10.5)
+        style.frame(
+            axes,
+            panel=words,
+            rows=found,
+            grid="x",
+            percent="x",
+            ylim=(len(found) - 0.5, -0.5),
+            xlim=(-0.03, 1.03),
+        )
     figure.suptitle("What do the sampling settings change?")
     return figure
 

@@ -23,10 +23,9 @@ def exchange_chart(trace: Trace, *, title: str = "Who says what to whom?") -> Fi
     lane.  A call that was not run never reaches the tool.
     """
     said = _said(trace)
-    figure, axes = style.new_figure(8.6, 1.1 + 0.46 * len(said))
+    figure, axes = style.new_figure(8.6, 1.1 + 0.46 * len(said), title=title)
     axes.set_axis_off()
-    axes.set_xlim(-0.5, len(WHO) - 0.5)
-    axes.set_ylim(len(said) + 0.4, -1.0)
+    style.frame(axes, xlim=(-0.5, len(WHO) - 0.5), ylim=(len(said) + 0.4, -1.0))
     for place, who in enumerate(WHO):
         axes.plot([place, place], [-0.35, len(said)], color=style.GREY, lw=1, ls=":")
         axes.text(place, -0.6, who, ha="center", va="center", weight="bold")
@@ -50,7 +49,6 @@ def exchange_chart(trace: Trace, *, title: str = "Who says what to whom?") -> Fi
             },
         )
         axes.text((start + end) / 2, row + 0.42, words, ha="center", va="bottom", fontsize=9)
-    figure.suptitle(style.drawable(title), x=0.02, ha="left")
     return figure
 
 

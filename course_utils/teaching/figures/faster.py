@@ -43,12 +43,16 @@ def long_text_chart(
                 label="as planned" if index == len(measured) - 1 else None,
             )
     lengths = sorted({length for speeds in measured.values() for length in speeds})
-    axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("tokens in the cache")
-    axes.set_ylabel("tokens per second")
-    axes.set_title(style.drawable(title))
-    axes.grid()
+    style.frame(
+        axes,
+        title=title,
+        grid="both",
+        xticks=lengths,
+        xticklabels=[f"{length:,}" for length in lengths],
+        ylim=(0, None),
+        xlabel="tokens in the cache",
+        ylabel="tokens per second",
+    )
     figure.legend(loc="outside lower left", ncols=3)
     return figure
 
@@ -93,11 +97,15 @@ def speculation_chart(
         from_rate = pays_from(count, step_seconds, draft_seconds)
         if from_rate is not None:
             axes.plot([from_rate], [alone], marker=look.marker, color=look.colour, markersize=8)
-    axes.set(xlim=(0, 1), xlabel="probability that a drafted token is accepted")
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel("tokens per second")
-    axes.set_title(style.drawable(title))
-    axes.grid()
+    style.frame(
+        axes,
+        title=title,
+        grid="both",
+        xlim=(0, 1),
+        xlabel="probability that a drafted token is accepted",
+        ylim=(0, None),
+        ylabel="tokens per second",
+    )
     figure.legend(loc="outside lower left", ncols=3)
     return figure
 

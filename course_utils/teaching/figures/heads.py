@@ -108,6 +108,5 @@ def _draw(axes, kind: Sharing, widest: int) -> None:
         axes.plot([50, 50], [1.1, 0.62], color=style.GREY, linewidth=1.2, linestyle="-")
     axes.text(101.5, 2.35, f"{kind.queries} query heads", va="center", fontsize=9)
     axes.text(101.5, 0.3, f"{kind.numbers:,} numbers cached", va="center", fontsize=9)
-    axes.set_title(style.drawable(kind.name), fontsize=10.5)
-    axes.set(xlim=(-0.5, 131), ylim=(-0.15, 2.75))
+    style.frame(axes, panel=kind.name, xlim=(-0.5, 131), ylim=(-0.15, 2.75))
     axes.axis("off")

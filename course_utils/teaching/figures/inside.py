@@ -159,8 +159,14 @@ def embedding_map(vectors: np.ndarray, labels: Sequence[str], groups: Sequence[s
                 textcoords="offset points",
                 fontsize=8.5,
             )
-    axes.set(xticks=[], yticks=[], xlabel="first direction", ylabel="second direction")
-    axes.set_title("Which tokens lie close together?")
+    style.frame(
+        axes,
+        title="Which tokens lie close together?",
+        xticks=[],
+        yticks=[],
+        xlabel="first direction",
+        ylabel="second direction",
+    )
     axes.margins(0.12)
     figure.legend(loc="outside right upper")
     return figure
@@ -223,8 +229,9 @@ def sharing_picture(models: Mapping[str, tuple[int, int]]) -> Figure:
     figure, panels = style.new_figure(7.6, 1.45 * len(models), len(models), 1, squeeze=False)
     for axes, (name, (heads, kv_heads)) in zip(panels[:, 0], models.items(), strict=True):
         axes.set_axis_off()
-        axes.set(xlim=(-0.23, 1.01), ylim=(-0.35, 1.35))
         group = heads // kv_heads
+        says = f"{name}: {group} query heads share one key and one value"
+        style.frame(axes, panel=says, xlim=(-0.23, 1.01), ylim=(-0.35, 1.35))
         for row, count, words in ((1, heads, "query heads"), (0, kv_heads, "key/value heads")):
             axes.text(-0.01, row, f"{count} {words}", ha="right", va="center", fontsize=9)
             for n in range(count):
@@ -249,7 +256,6 @@ def sharing_picture(models: Mapping[str, tuple[int, int]]) -> Figure:
                 linewidth=0.9,
                 linestyle="-",
             )
-        axes.set_title(f"{name}: {group} query heads share one key and one value", fontsize=10.5)
     return figure
 
 
@@ -274,8 +280,13 @@ def lens_chart(places: Sequence[str], chances: Sequence[float], said: Sequence[s
     for place, (chance, words) in enumerate(zip(chances, said, strict=True)):
         axes.text(place, chance + 0.06, f"“{style.drawable(words)}”", ha="center", fontsize=9)
     axes.set_xticks(range(len(places)), places, rotation=35, ha="right")
-    axes.set(ylim=(-0.05, 1.18), ylabel="probability")
-    axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
+    style.frame(
+        axes,
+        ylim=(-0.05, 1.18),
+        ylabel="probability",
+        yticks=[0, 0.5, 1],
+        percent="y",
+    )
     return figure
 
 
@@ -287,9 +298,14 @@ def head_table(values: np.ndarray, title: str) -> Figure:
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if value > 0.5 else style.INK
         axes.text(column, row, f"{value:.0%}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(heads), [f"head {n}" for n in range(heads)])
-    axes.set_yticks(range(layers), [f"layer {n}" for n in range(layers)])
-    axes.set_title(title)
+    style.frame(
+        axes,
+        title=title,
+        xticks=range(heads),
+        xticklabels=[f"head {n}" for n in range(heads)],
+        yticks=range(layers),
+        yticklabels=[f"layer {n}" for n in range(layers)],
+    )
     return figure
 
 
@@ -301,9 +317,13 @@ def ablation_bars(values: Mapping[str, float], complete: float, title: str) -> F
     bars[lowest].set(facecolor=style.ORANGE, edgecolor=style.INK, hatch="///")
     axes.axhline(complete, color=style.INK, linestyle="--", linewidth=1)
     axes.text(len(bars) - 0.4, complete + 0.02, "nothing switched off", ha="right", fontsize=9)
-    axes.set_ylim(0, 1.1)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    axes.set_title(title)
+    style.frame(
+        axes,
+        title=title,
+        ylim=(0, 1.1),
+        yticks=[0, 0.25, 0.5, 0.75, 1],
+        percent="y",
+    )
     return figure
 
 
@@ -332,9 +352,6 @@ def parts_chart(models: Mapping[str, Mapping[str, float]], title: str) -> Figure
                     bbox={"facecolor": style.BACKGROUND, "edgecolor": "none", "pad": 0.8},
                 )
             left += size
-    axes.set_yticks(range(len(models)), list(models))
-    axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
-    axes.invert_yaxis()
-    axes.set_title(title)
+    style.frame(axes, title=title, rows=models, xticks=[0, 0.5, 1], percent="x")
     figure.legend(loc="outside lower left", ncols=4)
     return figure

@@ -71,8 +71,7 @@ def memory_bars(
             va="top",
             fontsize=9.5,
         )
-    axes.set_xlim(0, longest * 1.5)
-    axes.set_ylim(len(plans) - 0.1, -1)
+    style.frame(axes, xlim=(0, longest * 1.5), ylim=(len(plans) - 0.1, -1))
     return _framed(figure, axes, plans, parts, f"memory ({unit_name})", title)
 
 
@@ -122,8 +121,7 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
             va="center",
             fontsize=9.5,
         )
-    axes.set_xlim(0, longest * 1.45)
-    axes.set_ylim(len(plans) - 0.4, -0.6)
+    style.frame(axes, xlim=(0, longest * 1.45), ylim=(len(plans) - 0.4, -0.6))
     words = "memory (GiB); black lines: room on the row's own machine"
     return _framed(figure, axes, plans, parts, words, title)
 
@@ -176,10 +174,7 @@ def _framed(
 ) -> Figure:
     """The names of the rows and of the parts, and the words around the bars."""
     names = [style.drawable(name) for name in rows]
-    axes.set_yticks(range(len(names)), names)
-    axes.grid(axis="x")
-    axes.set_xlabel(x_label)
-    axes.set_title(style.drawable(title))
+    style.frame(axes, title=title, rows=names, grid="x", xlabel=x_label)
     handles = [
         Patch(
             facecolor=style.series(i).colour,

@@ -105,14 +105,18 @@ def lead_chart(
             label=style.drawable(machine),
         )
     _by_crowd(axes, list(next(iter(leads.values())))[::2])
-    axes.set(ylim=(0, None), ylabel="mixture's lead (times)")
-    axes.set_title(style.drawable(title))
+    style.frame(axes, title=title, ylim=(0, None), ylabel="mixture's lead (times)")
     axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
 def _by_crowd(axes, crowds: Sequence[int]) -> None:
-    axes.set(xscale="log", xlabel="sequences at once")
-    axes.set_xticks(crowds, [f"{n:,}" for n in crowds])
+    style.frame(
+        axes,
+        grid="both",
+        xscale="log",
+        xlabel="sequences at once",
+        xticks=crowds,
+        xticklabels=[f"{n:,}" for n in crowds],
+    )
     axes.tick_params(axis="x", which="minor", bottom=False)
-    axes.grid()

@@ -38,8 +38,7 @@ def where_are_we(
     height = 1.0 * rows + below + (0.5 if title else 0.15)
     figure, axes = style.new_figure(1.75 * columns + 0.2, height)
     axes.set_axis_off()
-    axes.set_xlim(-0.52, columns - 0.48)
-    axes.set_ylim(rows - 0.5 + below, -0.5)
+    style.frame(axes, xlim=(-0.52, columns - 0.48), ylim=(rows - 0.5 + below, -0.5))
     for index, stage in enumerate(stages):
         row, column = divmod(index, columns)
         now, done = index == lit, index < lit

@@ -27,7 +27,9 @@ def group_chart(
 
     ``labels``: a word or two for each completion.
     """
-    figure, (left, right) = style.new_figure(8.0, 1.6 + 0.32 * len(rewards), 1, 2, sharey=True)
+    figure, (left, right) = style.new_figure(
+        8.0, 1.6 + 0.32 * len(rewards), 1, 2, sharey=True, title=title
+    )
     rows = range(len(rewards))
     looks = [style.series(0 if advantage > 0 else 3) for advantage in advantages]
     for axes, values, name in ((left, rewards, "reward"), (right, advantages, "advantage")):
@@ -39,14 +41,12 @@ def group_chart(
             edgecolor=style.BACKGROUND,
             height=0.65,
         )
-        axes.set_xlabel(name)
-        axes.grid(axis="x")
+        style.frame(axes, grid="x", xlabel=name)
     middle = mean(rewards)
     left.axvline(middle, color=style.INK, linestyle="--")
     left.text(middle, -0.75, f" mean {middle:.2f}", va="bottom", fontsize=9.5)
     right.axvline(0, color=style.INK, linestyle="-", linewidth=1.2)
-    left.set_yticks(rows, [style.drawable(label) for label in labels])
-    left.set_ylim(len(rewards) - 0.4, -0.9)
+    style.frame(left, rows=labels, ylim=(len(rewards) - 0.4, -0.9))
     reach = 1.5 * max(1e-9, *map(abs, advantages))
     right.set_xlim(-reach, reach)
     for row, advantage in zip(rows, advantages, strict=True):
@@ -58,7 +58,6 @@ def group_chart(
             va="center",
             fontsize=9.5,
         )
-    figure.suptitle(style.drawable(title), x=0.02, ha="left")
     return figure
 
 
@@ -76,7 +75,14 @@ def step_chart(
     after: titles, such as "advantage +1", and the probabilities after that step.
     """
     figure, panels = style.new_figure(
-        8.0, 1.9 + 0.5 * len(tokens), 1, len(after), sharex=True, sharey=True, squeeze=False
+        8.0,
+        1.9 + 0.5 * len(tokens),
+        1,
+        len(after),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        title="What does one step do to the next token?",
     )
     for axes, (title, values) in zip(panels[0], after.items(), strict=True):
         look = style.series(0)
@@ -91,16 +97,18 @@ def step_chart(
             )
             change = f"{100 * (last - first):+.0f} points"
             axes.text(max(first, last) + 0.02, row, change, va="center", fontsize=9.5)
-        axes.set_title(style.drawable(title), fontsize=10.5)
-        axes.set_xlim(0, 1.3)
-        axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
-        axes.grid(axis="x")
-        axes.set_xlabel("probability")
-    panels[0][0].set_yticks(range(len(tokens)), [style.drawable(token) for token in tokens])
-    panels[0][0].invert_yaxis()
+        style.frame(
+            axes,
+            panel=title,
+            grid="x",
+            xlim=(0, 1.3),
+            xticks=[0, 0.5, 1],
+            percent="x",
+            xlabel="probability",
+        )
+    style.frame(panels[0][0], rows=tokens)
     handles = panels[0][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=2, fontsize=9.5)
-    figure.suptitle("What does one step do to the next token?", x=0.02, ha="left")
     return figure
 
 
@@ -134,9 +142,12 @@ def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 1.5) -> F
         axes.plot(ratios, counted, color=look.colour, lw=2.5)
         axes.axvline(1 + high if own > 0 else 1 - low, color=style.INK, ls="--", lw=1)
         axes.plot([1], [own], marker="o", color=style.INK, ms=6)
-        axes.grid()
-        axes.set_title(f"{'good' if own > 0 else 'bad'} completion, advantage {own:+g}")
-        axes.set_xlabel("ratio: how much likelier than when drawn")
+        style.frame(
+            axes,
+            title=f"{'good' if own > 0 else 'bad'} completion, advantage {own:+g}",
+            grid="both",
+            xlabel="ratio: how much likelier than when drawn",
+        )
     panels[0].set_ylabel("what the token counts")
     return figure
 
@@ -163,7 +174,7 @@ def watched_chart(
     """
     columns = 3 if len(panels) > 4 else 2
     rows = -(-len(panels) // columns)
-    figure, axes = style.new_figure(8.6, 2.35 * rows + 0.5, rows, columns, sharex=True)
+    figure, axes = style.new_figure(8.6, 2.35 * rows + 0.5, rows, columns, sharex=True, title=title)
     for axis, (column, label) in zip(axes.flat, panels.items(), strict=True):
         lines = {name: (log, column) for name, log in runs.items()}
         if column == "length" and len(runs) == 1:
@@ -171,12 +182,9 @@ def watched_chart(
             lines = {"right": (log, "length_right"), "wrong": (log, "length_wrong")}
         for index, (name, (log, own)) in enumerate(lines.items()):
             _line(axis, log, own, index, name)
-        axis.set_title(label, fontsize=10.5)
-        axis.grid()
-        axis.set_ylim(bottom=0)
-        if column in ("reward", "zero_std_groups", "works", "accuracy"):
-            axis.set_ylim(0, 1.03)
-        if column in ("reward", "zero_std_groups", "clip_fraction", "works", "accuracy"):
+        whole = column in ("reward", "zero_std_groups", "works", "accuracy")
+        style.frame(axis, panel=label, grid="both", ylim=(0, 1.03 if whole else None))
+        if whole or column == "clip_fraction":
             axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
         if column == "length" and len(runs) == 1:
             axis.legend(fontsize=9)
@@ -184,7 +192,6 @@ def watched_chart(
         axis.set_xlabel("step")
     if len(runs) > 1:
         axes.flat[0].legend(fontsize=9)
-    figure.suptitle(style.drawable(title), x=0.02, ha="left")
     return figure
 
 

@@ -66,12 +66,17 @@ def recipe_scores(
             )
             dots = list(shares.values())
             axes.plot([x + 0.07] * len(dots), dots, ".", color=style.GREY, markersize=4)
-    axes.set_xticks(range(len(stages)), list(stages.values()))
-    axes.set_ylim(0, 1.03)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    axes.grid(axis="y")
-    axes.set_ylabel("held-out questions right")
-    axes.set_title(style.drawable(title))
+    style.frame(
+        axes,
+        title=title,
+        grid="y",
+        xticks=range(len(stages)),
+        xticklabels=list(stages.values()),
+        ylim=(0, 1.03),
+        yticks=[0, 0.25, 0.5, 0.75, 1],
+        percent="y",
+        ylabel="held-out questions right",
+    )
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

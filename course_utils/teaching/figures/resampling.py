@@ -51,11 +51,8 @@ def spread_chart(
     if not zero:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}%")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.set_xlabel(x_label)
-    axes.set_ylabel("how often")
+    style.frame(axes, title=title, grid="y", xlabel=x_label, ylabel="how often")
     figure.legend(loc="outside lower left", ncols=2, fontsize=9)
-    axes.grid(axis="y")
-    axes.set_title(style.drawable(title))
     return figure
 
 
@@ -100,9 +97,15 @@ def pair_chart(
         says = "they differ" if tells else "says nothing"
         axes.text(x + 0.5, y + 0.45, f"{count}", ha="center", va="center", fontsize=20, zorder=4)
         axes.text(x + 0.5, y + 0.8, says, ha="center", va="center", fontsize=9.5, zorder=4)
-    axes.set(xlim=(-0.02, 2.02), ylim=(2.02, -0.02))
-    axes.set_xticks([0.5, 1.5], [f"{names[1]} right", f"{names[1]} wrong"])
-    axes.set_yticks([0.5, 1.5], [f"{names[0]} right", f"{names[0]} wrong"])
+    style.frame(
+        axes,
+        xlim=(-0.02, 2.02),
+        ylim=(2.02, -0.02),
+        xticks=[0.5, 1.5],
+        xticklabels=[f"{names[1]} right", f"{names[1]} wrong"],
+        yticks=[0.5, 1.5],
+        yticklabels=[f"{names[0]} right", f"{names[0]} wrong"],
+    )
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -34,8 +34,9 @@ def routing_chart(routing: Routing, *, title: str = "Which experts does each tok
         grid[routing.experts[layer], columns] = routing.weights[layer]
         image = axes.imshow(grid, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.set_yticks(range(number), range(number), fontsize=8)
-        axes.set_ylabel(f"layer {layer}\nexpert")
-        axes.set_xticks(range(tokens), [""] * tokens)
+        style.frame(
+            axes, ylabel=f"layer {layer}\nexpert", xticks=range(tokens), xticklabels=[""] * tokens
+        )
         axes.set_xticks(np.arange(tokens + 1) - 0.5, minor=True)
         axes.grid(which="minor", color=style.PALE, lw=0.5)
         axes.grid(which="major", visible=False)
@@ -89,8 +90,7 @@ def load_chart(
                 **look.as_bar,
             )
             axes.axhline(1 / number, color=style.INK, linestyle="--", lw=1)
-            axes.set_ylim(0, height)
-            axes.yaxis.set_major_formatter(style.as_percent)
+            style.frame(axes, percent="y", ylim=(0, height))
             axes.set_xticks(range(number), range(number), fontsize=8)
             if row == 0:
                 axes.set_title(f"layer {layer}", loc="center", fontsize=10.5)
@@ -143,8 +143,12 @@ def value_table(
         colour = "white" if value > 0.55 * top else style.INK
         text = f"{value:.0f}" if percent else f"{value:.2f}"
         axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color=colour)
-    axes.set_xticks(range(len(columns)), [style.drawable(name) for name in columns])
-    axes.set_yticks(range(len(rows)), [style.drawable(name) for name in rows])
+    style.frame(
+        axes,
+        rows=rows,
+        xticks=range(len(columns)),
+        xticklabels=[style.drawable(name) for name in columns],
+    )
     axes.grid(visible=False)
     axes.tick_params(length=0)
     figure.suptitle(style.drawable(title))
@@ -191,11 +195,15 @@ def loss_by_size(
             capsize=4,
             label=style.drawable(name),
         )
-    axes.grid(axis="y")
-    axes.set_xticks(range(len(groups)), [f"{group:.1f}" for group in groups])
-    axes.set_xlim(-0.6, len(groups) - 0.4)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    axes.set_title(style.drawable(title))
+    style.frame(
+        axes,
+        title=title,
+        grid="y",
+        xticks=range(len(groups)),
+        xticklabels=[f"{group:.1f}" for group in groups],
+        xlim=(-0.6, len(groups) - 0.4),
+        xlabel=x_label,
+        ylabel=y_label,
+    )
     figure.legend(loc="outside lower left", ncols=2)
     return figure

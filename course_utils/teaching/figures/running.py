@@ -48,11 +48,7 @@ def speed_bars(
             va="center",
             fontsize=9.5,
         )
-    axes.set_yticks(range(len(speeds)), [style.drawable(name) for name in speeds])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.25 * widest)
-    axes.set_xlabel("tokens per second")
-    axes.set_title(style.drawable(title))
+    style.frame(axes, title=title, rows=speeds, xlim=(0, 1.25 * widest), xlabel="tokens per second")
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 
@@ -76,18 +72,24 @@ def batch_chart(
     figure, axes = style.new_figure(7.4, 4)
     axes.plot(batches, speeds, marker="o", color=style.BLUE, label="measured")
     axes.plot(batches, allowed, "--", color=style.GREY, label="what memory bandwidth allows")
-    axes.set(xscale="log", yscale="log", ylim=(0.5 * min(speeds), 4 * max(speeds)))
-    axes.set_xticks(batches, [str(batch) for batch in batches])
+    style.frame(
+        axes,
+        title="When does arithmetic take over from memory?",
+        grid="both",
+        xscale="log",
+        yscale="log",
+        ylim=(0.5 * min(speeds), 4 * max(speeds)),
+        xticks=batches,
+        xticklabels=batches,
+        xlabel="tokens per step (batch); each mark doubles",
+        ylabel="tokens per second (log scale)",
+    )
     # Powers of ten would be typeset as formulas, which the house style turns off.
     axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         formatter("{x:,.0f}")
     axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.tick_params(axis="x", which="minor", bottom=False)
-    axes.set_xlabel("tokens per step (batch); each mark doubles")
-    axes.set_ylabel("tokens per second (log scale)")
-    axes.set_title("When does arithmetic take over from memory?")
-    axes.grid()
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 
@@ -145,8 +147,12 @@ def weights_chart(stored: np.ndarray, quantised: np.ndarray) -> Figure:
     axes.plot(places, stored, "o", color=style.VERMILION, label="stored with 16 bits")
     for edge in range(32, len(stored), 32):
         axes.axvline(edge - 0.5, color=style.GREY, linestyle=":")
-    axes.set(xlabel="place in the row (groups of 32)", ylabel="weight")
-    axes.set_title("How far are 4-bit weights from the original?")
+    style.frame(
+        axes,
+        title="How far are 4-bit weights from the original?",
+        xlabel="place in the row (groups of 32)",
+        ylabel="weight",
+    )
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 

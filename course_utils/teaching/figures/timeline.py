@@ -86,13 +86,17 @@ def model_timeline(milestones: Sequence[Milestone] = MILESTONES) -> Figure:
                 _draw(axes, milestone, top, top + 0.1 + place * _ROW, look)
         top += len(rows) * _ROW + 0.25
     days = [date2num(m.day) for m in milestones]
-    axes.set_xlim(min(days) - 4, max(days) + _BOX_DAYS + 3)
-    axes.set_ylim(top - 0.1, -0.2)
-    axes.set_yticks(tops, makers)
+    style.frame(
+        axes,
+        title="What did each model change?",
+        xlim=(min(days) - 4, max(days) + _BOX_DAYS + 3),
+        ylim=(top - 0.1, -0.2),
+        yticks=tops,
+        yticklabels=makers,
+    )
     axes.xaxis_date()
     axes.xaxis.set_major_locator(MonthLocator())
     axes.xaxis.set_major_formatter(DateFormatter("%b %Y"))
-    axes.set_title("What did each model change?")
     return figure
 
 

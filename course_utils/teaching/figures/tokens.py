@@ -58,19 +58,12 @@ def next_token_chart(
             fontsize=9.5,
             color=style.GREY if cut[row] else style.INK,
         )
-    ticks = [style.drawable(label) for label in labels]
-    if chosen is not None:
-        ticks[chosen] = f"→ {ticks[chosen]}"
-    axes.set_yticks(rows, ticks)
-    axes.invert_yaxis()
-    axes.set_xlim(0, widest * 1.14)
-    axes.xaxis.set_major_formatter(lambda value, _: percent(value, 0 if widest > 0.05 else 1))
-    axes.grid(axis="x")
-    axes.set_title(style.drawable(title))
+    ticks = [f"→ {label}" if row == chosen else label for row, label in enumerate(labels)]
     unit = (
         "probability" if sampled is None else "probability after sampling (tick: the model's own)"
     )
-    axes.set_xlabel(unit)
+    style.frame(axes, title=title, rows=ticks, grid="x", xlim=(0, widest * 1.14), xlabel=unit)
+    axes.xaxis.set_major_formatter(lambda value, _: percent(value, 0 if widest > 0.05 else 1))
     style.note_missing_fonts(figure, title, *labels)
     return figure
 
@@ -140,8 +133,7 @@ def attention_chart(
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         axes.set_title(f"layer {layer}, head {number}", fontsize=10.5, loc="center")
-    grid[-1, 0].set_xlabel("looks at …")
-    grid[-1, 0].set_ylabel("this token …")
+    style.frame(grid[-1, 0], xlabel="looks at …", ylabel="this token …")
     figure.colorbar(image, ax=grid, shrink=0.75, label="share of attention")
     figure.suptitle(style.drawable(title or "Where does each token look?"))
     style.note_missing_fonts(figure, *labels)

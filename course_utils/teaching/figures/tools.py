@@ -43,7 +43,9 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
     if not rows:
         raise OptionError("There are no runs to draw.", "Run the experiment, or fetch its CSV.")
     lengths = sorted({row["digits"] for row in rows})
-    figure, panels = style.new_figure(9.2, 3.6, 1, len(steps) + 1)
+    figure, panels = style.new_figure(
+        9.2, 3.6, 1, len(steps) + 1, title="A tool, or more thinking?"
+    )
     *shares, tokens = panels
     for index, (way, label) in enumerate(names.items()):
         look = style.series(index)
@@ -60,21 +62,20 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
         written = [mean(row["tokens"] for row in last if row["digits"] == n) for n in lengths]
         tokens.plot(places, written, ms=8, **line)
     for axes in panels:
-        axes.set_xticks(lengths)
-        axes.set_xlabel("digits of each number")
-        axes.grid()
+        style.frame(
+            axes,
+            grid="both",
+            xticks=lengths,
+            xlim=(lengths[0] - 0.5, lengths[-1] + 0.5),
+            xlabel="digits of each number",
+        )
         if lengths[-1] > learnt:
             axes.axvspan(learnt + 0.5, lengths[-1] + 0.5, color=style.PALE, alpha=0.6, linewidth=0)
-        axes.set_xlim(lengths[0] - 0.5, lengths[-1] + 0.5)
     for axes, step in zip(shares, steps, strict=True):
-        axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(style.as_percent)
-        axes.set_title(f"right, after {step} steps", fontsize=10.5)
-    tokens.set_ylim(bottom=0)
-    tokens.set_title("tokens for one sum", fontsize=10.5)
+        style.frame(axes, panel=f"right, after {step} steps", percent="y", ylim=(-0.03, 1.05))
+    style.frame(tokens, panel="tokens for one sum", ylim=(0, None))
     handles = shares[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=len(names))
-    figure.suptitle("A tool, or more thinking?", x=0.02, ha="left")
     return figure
 
 

@@ -86,10 +86,13 @@ def training_curves(
         axes.set_xscale("log")
     if y_range:
         axes.set_ylim(*y_range)
-    axes.grid()
-    axes.set_xlabel(x_label or x)
-    axes.set_ylabel(y_label or y)
-    axes.set_title(style.drawable(title or f"How does {y_label or y} change?"))
+    style.frame(
+        axes,
+        title=title or f"How does {y_label or y} change?",
+        grid="both",
+        xlabel=x_label or x,
+        ylabel=y_label or y,
+    )
     if by:
         axes.legend(title=by)
     return figure
@@ -131,14 +134,17 @@ def accuracy_bars(
             va="center",
             fontsize=9.5,
         )
-    axes.set_yticks(range(len(results)), [style.drawable(name) for name in results])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.42)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    style.frame(
+        axes,
+        title=title,
+        rows=results,
+        grid="x",
+        percent="x",
+        xlim=(0, 1.42),
+        xticks=[0, 0.25, 0.5, 0.75, 1],
+    )
     axes.spines["bottom"].set_bounds(0, 1)
-    axes.grid(axis="x")
     axes.set_xlabel(f"accuracy, with its {confidence * 100:.0f}% interval", loc="left")
-    axes.set_title(style.drawable(title))
     style.note_missing_fonts(figure, title, *results)
     return figure
 

@@ -45,7 +45,9 @@ def tries_chart(
 
     names: policies and their labels.
     """
-    figure, panels = style.new_figure(8.6, 4.2, 1, len(PANELS), sharey=True)
+    figure, panels = style.new_figure(
+        8.6, 4.2, 1, len(PANELS), sharey=True, title="Learned from reward, or there before?"
+    )
     for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
         for index, (policy, label) in enumerate(names.items()):
             look = style.series(index)
@@ -57,15 +59,18 @@ def tries_chart(
                 label=style.drawable(label),
             )
         axes.set_xscale("log", base=2)
-        axes.set_xticks(ks, ks)
-        axes.set_ylim(-0.03, 1.05)
-        axes.yaxis.set_major_formatter(style.as_percent)
-        axes.grid()
-        axes.set_title(title, fontsize=10.5)
-        axes.set_xlabel("k, tries at an episode")
+        style.frame(
+            axes,
+            panel=title,
+            grid="both",
+            percent="y",
+            xticks=ks,
+            xticklabels=ks,
+            ylim=(-0.03, 1.05),
+            xlabel="k, tries at an episode",
+        )
     panels[0].set_ylabel("pass@k")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle("Learned from reward, or there before?", x=0.02, ha="left")
     return figure
 
 

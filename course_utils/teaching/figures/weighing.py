@@ -40,10 +40,15 @@ def score_rows(
             y += 0.35
         centres.append((start + y - 0.35) / 2)
         y += 0.4
-    axes.set_yticks(centres, list(rows))
-    axes.set(xlim=(min(ends) - 4, max(ends) + 17), ylim=(y - 0.4, -0.35))
-    axes.set_xlabel("score in percent")
-    axes.set_title(style.drawable(title))
+    style.frame(
+        axes,
+        title=title,
+        yticks=centres,
+        yticklabels=list(rows),
+        xlim=(min(ends) - 4, max(ends) + 17),
+        ylim=(y - 0.4, -0.35),
+        xlabel="score in percent",
+    )
     return figure
 
 
@@ -74,10 +79,15 @@ def run_chart(
             ha="right" if left else "left",
             fontsize=9.5,
         )
-    axes.set(ylim=(0.4, top + 1), yticks=range(1, top + 1), ylabel="runs")
+    style.frame(
+        axes,
+        title=title,
+        ylim=(0.4, top + 1),
+        yticks=range(1, top + 1),
+        xlabel="score in percent",
+        ylabel="runs",
+    )
     axes.margins(x=0.22)
-    axes.set_xlabel("score in percent")
-    axes.set_title(style.drawable(title))
     return figure
 
 
@@ -93,12 +103,17 @@ def ratio_chart(ratios: Mapping[str, float], *, title: str) -> Figure:
         place, side = (1.15 * ratio, "left") if ratio > 1 else (0.87 * ratio, "right")
         axes.text(place, y, f"{ratio:.2f} times", va="center", ha=side, fontsize=9.5)
     axes.axvline(1, color=style.INK, linewidth=1)
-    axes.set_xscale("log")
-    axes.set(xlim=(0.07, 4 * max(ratios.values())), ylim=(len(ratios) - 0.4, -0.6))
-    axes.set_xticks([0.25, 1, 4, 16], ["a quarter", "equal", "4 times", "16 times"])
+    style.frame(
+        axes,
+        title=title,
+        rows=ratios,
+        xscale="log",
+        xlim=(0.07, 4 * max(ratios.values())),
+        ylim=(len(ratios) - 0.4, -0.6),
+        xticks=[0.25, 1, 4, 16],
+        xticklabels=["a quarter", "equal", "4 times", "16 times"],
+    )
     axes.tick_params(axis="x", which="minor", bottom=False)
-    axes.set_yticks(range(len(ratios)), [style.drawable(name) for name in ratios])
-    axes.set_title(style.drawable(title))
     return figure
 
 
@@ -130,11 +145,15 @@ def difference_chart(
         axes.plot(gap.points, y, look.marker, color=look.colour, markersize=7)
         note = "" if gap.low is not None else "  no interval"
         axes.text(max(ends) + 2, y, f"{gap.points:+.1f}{note}", va="center", fontsize=9)
-    axes.set(xlim=(min(ends) - 3, max(ends) + 15), ylim=(len(rows) - 0.4, -0.6))
     labels = [f"{row.benchmark} {row.version} · {row.measured_by}" for row in rows]
     axes.set_yticks(range(len(rows)), [style.drawable(label) for label in labels], fontsize=9)
-    axes.set_xlabel(f"← {names[1]} ahead    points    {names[0]} ahead →")
-    axes.set_title(style.drawable(title))
+    style.frame(
+        axes,
+        title=title,
+        xlim=(min(ends) - 3, max(ends) + 15),
+        ylim=(len(rows) - 0.4, -0.6),
+        xlabel=f"← {names[1]} ahead    points    {names[0]} ahead →",
+    )
     return figure
 
 

@@ -53,24 +53,23 @@ def progress_chart(
     panels: two or four columns and what they show.
     """
     rows = len(panels) // 2
-    figure, axes = style.new_figure(7.6, 0.4 + 2.1 * rows, rows, 2, sharex=True, squeeze=False)
+    figure, axes = style.new_figure(
+        7.6, 0.4 + 2.1 * rows, rows, 2, sharex=True, squeeze=False, title=title
+    )
     for index, (axis, (column, label)) in enumerate(zip(axes.flat, panels.items(), strict=True)):
         points = [(r["step"], r[column]) for r in records if r.get(column, "") != ""]
         look = style.series(index)
         if points:
             axis.plot(*zip(*points, strict=True), color=look.colour, marker=look.marker)
-        axis.set_title(label, fontsize=10.5)
-        axis.grid()
+        style.frame(axis, panel=label, grid="both")
         if column in SHARES:
-            axis.set_ylim(0, 1.03)
-            axis.yaxis.set_major_formatter(style.as_percent)
+            style.frame(axis, percent="y", ylim=(0, 1.03))
         else:
             axis.set_ylim(0, 1.1 * max([value for _, value in points if value > 0], default=1))
         if steps:
             axis.set_xlim(0, steps + 0.5)
     for axis in axes[-1]:
         axis.set_xlabel("step")
-    figure.suptitle(style.drawable(title), x=0.02, ha="left")
     return figure
 
 
