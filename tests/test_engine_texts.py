@@ -241,9 +241,7 @@ def test_one_logit_that_is_no_number_is_enough_and_one_that_is_ruled_out_is_none
     model.next_tokens("So first", 1)
     context = model._cache.context
     with context.handle as pointer:
-        logits = np.ctypeslib.as_array(
-            context.checked_logits(pointer, -1), (model.info.vocabulary,)
-        )
+        logits = context.as_array(context.checked_logits(pointer, -1))
         for value in (np.nan, np.inf):
             logits[place] = value
             with pytest.raises(CourseError, match="not a number"):

@@ -5,7 +5,6 @@ import random
 import pytest
 
 from course_utils.engines.reply import (
-    Piece,
     Reply,
     ThinkingSplitter,
     mark_thinking,
@@ -123,8 +122,8 @@ def test_a_prompt_shows_whether_its_template_opened_the_thought():
 
 def test_a_reply_that_is_left_at_its_border_keeps_both_sides():
     reply = Reply()
-    pieces = (piece for piece in [Piece("answer", "Let me add.</think>\n\n42", 9, 0.0)])
-    marked = mark_thinking(pieces, reply, opened=True)
+    texts = (text for text in [("Let me add.</think>\n\n42", 9)])
+    marked = mark_thinking(texts, reply, opened=True)
     assert next(marked).text == "Let me add."
     marked.close()
     assert (reply.thinking, reply.answer) == ("Let me add.", "42")
@@ -132,6 +131,6 @@ def test_a_reply_that_is_left_at_its_border_keeps_both_sides():
 
 def test_a_text_without_thoughts_to_look_for_is_all_answer():
     reply = Reply()
-    pieces = (Piece("answer", letter, 1, 0.0) for letter in "<think>a</think>")
-    assert {piece.kind for piece in mark_thinking(pieces, reply, opened=None)} == {"answer"}
+    texts = ((letter, 1) for letter in "<think>a</think>")
+    assert {piece.kind for piece in mark_thinking(texts, reply, opened=None)} == {"answer"}
     assert (reply.answer, reply.answer_tokens) == ("<think>a</think>", 16)

@@ -167,7 +167,7 @@ class Stream:
 
 
 def mark_thinking(
-    pieces: Generator[Piece, None, None],
+    texts: Generator[tuple[str, int], None, None],
     reply: Reply,
     opened: bool | None,
     budget: int | None = None,
@@ -177,6 +177,7 @@ def mark_thinking(
 
     A token's text may be held back for the next ones (see ``ThinkingSplitter``), so it gives no
     piece, one or several.
+    texts: the text of each token, and 1, or 0 for what does not count.
     opened: whether the prompt has opened the thought; None where all is answer.
     budget: tokens of thought after which ``end_thought()`` is called, once, to have the tags of
         its end written next.
@@ -202,29 +203,28 @@ def mark_thinking(
     try:
         if budget is not None:
             cut_when_due()
-        for piece in pieces:
+        for text, count in texts:
             kind = splitter.kind
-            unshown += piece.tokens
+            unshown += count
             if kind == "thinking":
-                reply.thinking_tokens += piece.tokens
+                reply.thinking_tokens += count
             else:
-                reply.answer_tokens += piece.tokens
-            if not splitter.passes(piece.text):
-                yield from kept(splitter.feed(piece.text))
-            else:  # nearly every piece, so this is as short as can be
+                reply.answer_tokens += count
+            if splitter.passes(text):  # nearly every one, so this is as short as can be
                 if kind == "thinking":
-                    reply.thinking += piece.text
+                    reply.thinking += text
                 else:
-                    reply.answer += piece.text
-                if kind != piece.kind or unshown != piece.tokens:
-                    piece = Piece(kind, piece.text, unshown, reply.seconds)
+                    reply.answer += text
+                piece = Piece(kind, text, unshown, reply.seconds)
                 unshown = 0
                 yield piece
+            else:
+                yield from kept(splitter.feed(text))
             if budget is not None:
                 cut_when_due()
         yield from kept(splitter.close())
     finally:
-        pieces.close()
+        texts.close()
         kept(splitter.close())  # what is still held back, if the reply was ended early
 
 

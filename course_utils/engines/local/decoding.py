@@ -19,7 +19,7 @@ from course_utils.engines.local.runtime import Model, Stopped
 from course_utils.engines.local.samplers import Sampler
 from course_utils.engines.local.speculation import Lookahead
 from course_utils.engines.local.turns import Turn, Turns
-from course_utils.engines.reply import Piece, Reply
+from course_utils.engines.reply import Reply
 from course_utils.engines.sampling import Sampling
 
 
@@ -50,11 +50,11 @@ def decode(
     check_open: Callable[[], None],
     draft: Draft | None = None,
     draft_tokens: int = 0,
-) -> Generator[Piece, None, None]:
-    """A piece for each token, until the model, a limit or the reader ends the reply.
+) -> Generator[tuple[str, int], None, None]:
+    """Each token's text, until the model, a limit or the reader ends the reply; and 1, its count.
 
-    A character may be spread over several tokens; the last of them then has it in its piece.
-    Forced tokens are ours, and count as none.
+    A character may be spread over several tokens; the last of them then has it in its text.
+    Forced tokens are ours, and count 0.
     turns: between two pieces another caller may use the cache, see ``turns``.
     check_open: raises once the engine has been closed.
     draft: proposes at most ``draft_tokens`` for each step, see ``speculation``.
@@ -83,14 +83,15 @@ def decode(
                     reply.stop_reason = "end"
                     break
                 sampled += 1
-            reply.seconds = time.perf_counter() - started
+            now = time.perf_counter()
+            reply.seconds = now - started
             if sampled == 1 and counts:
                 reply.seconds_to_first_token = reply.seconds
-            turn.pause()
+            turn.pause(now)
             unwritten += vocabulary.bytes_of(token)
             written, used = utf_8_decode(unwritten, "replace")
             unwritten = unwritten[used:]
-            yield Piece("answer", written, counts, reply.seconds)
+            yield written, counts
             if sampled == sampling.max_tokens and not forced:
                 reply.stop_reason = "length"
                 break
@@ -109,4 +110,4 @@ def decode(
     finally:
         turns.give_back(turn)
         sampler.close()
-    yield Piece("answer", unwritten.decode("utf-8", "replace"), 0, reply.seconds)
+    yield unwritten.decode("utf-8", "replace"), 0

@@ -112,6 +112,7 @@ class LocalEngine:
         self._openers.enter()
         # Also when nobody refers to this engine any more.
         self._leave = weakref.finalize(self, self._openers.leave)
+        self._left = False
 
     def share(self) -> LocalEngine | None:
         """The same loaded model for one more opener; None if the last one has closed it.
@@ -122,7 +123,7 @@ class LocalEngine:
         if not self._openers.enter():
             return None
         vars(other := object.__new__(LocalEngine)).update(vars(self))
-        other._leave = weakref.finalize(other, other._openers.leave)
+        other._leave, other._left = weakref.finalize(other, other._openers.leave), False
         return other
 
     def __enter__(self) -> LocalEngine:
@@ -141,11 +142,12 @@ class LocalEngine:
         ``with`` block, or no longer refer to it.  A reply that another thread is reading from this
         engine ends there with a CourseError.
         """
+        self._left = True
         self._leave()
 
     @property
     def closed(self) -> bool:
-        return not self._leave.alive or self._model.handle.closed
+        return self._left or self._model.handle.closed
 
     # ---- replies ---------------------------------------------------------------------------
 
@@ -240,7 +242,7 @@ class LocalEngine:
     ) -> Generator[Piece, None, None]:
         """A reply's pieces as the model writes them, its thought marked (see ``mark_thinking``)."""
         end = [] if budget is None else self._vocabulary.tokenize(END_OF_THOUGHT, special=True)
-        pieces = decode(
+        texts = decode(
             request,
             model=self._model,
             cache=self._cache,
@@ -250,7 +252,7 @@ class LocalEngine:
             draft_tokens=self._draft_tokens,
         )
         return mark_thinking(
-            pieces, request.reply, opened, budget, partial(request.forced.extend, end)
+            texts, request.reply, opened, budget, partial(request.forced.extend, end)
         )
 
     # ---- looking at probabilities ------------------------------------------------------------
@@ -373,5 +375,5 @@ class LocalEngine:
         return cache.fits(self._path, self.info.context, self.info.settings)
 
     def _check_open(self) -> None:
-        if not self._leave.alive or self._model.handle.closed:
+        if self._left or self._model.handle.closed:
             raise closed_error()

@@ -40,6 +40,10 @@ KV_TYPES = {
 }
 QUANTISED_KV_TYPES = ("q8_0", "q4_0")
 
+# The address alone, a number: the package's own function makes a pointer object of it each time.
+_logits_at = C._lib["llama_get_logits_ith"]
+_logits_at.restype, _logits_at.argtypes = ctypes.c_void_p, C.llama_get_logits_ith.argtypes
+
 # So long ``close`` waits for a computation in another thread to notice.
 _SECONDS_TO_LEAVE = 5.0
 
@@ -170,8 +174,8 @@ class Context:
             self.memory = C.llama_get_memory(pointer)
             self.size = C.llama_n_ctx(pointer)
         self.batch = int(parameters.n_batch)
-        self._vocabulary_size = model.vocabulary.size
-        self._row_bytes = ctypes.sizeof(ctypes.c_float) * self._vocabulary_size
+        self._row = ctypes.c_float * model.vocabulary.size
+        self._row_bytes = ctypes.sizeof(self._row)
         self._all_finite = ggml().ggml_validate_row_data
         self._threads = threads
         self._on_tensor = on_tensor  # llama.cpp calls it as long as the context lives
@@ -244,33 +248,34 @@ class Context:
         Raises CourseError where they are not numbers.
         """
         with self.handle as pointer:
-            return self._as_array(self.checked_logits(pointer, row)).copy()
+            return self.as_array(self.checked_logits(pointer, row)).copy()
 
-    def checked_logits(self, pointer: object, row: int) -> object:
-        """A pointer to the same, where llama.cpp's samplers find them; only inside ``handle``.
+    def checked_logits(self, pointer: object, row: int) -> int:
+        """The address of the same, where llama.cpp's samplers find them; only inside ``handle``.
 
         They end the process where there are none, or where one is not a number (llama.cpp's issue
         26651).
         """
-        logits = C.llama_get_logits_ith(pointer, row)
-        if not logits:
+        address = _logits_at(pointer, row)
+        if not address:
             raise CourseError(
                 "There are no probabilities to read: nothing has been computed.",
                 "Ask again; if it stays so, open the model again.",
             )
         # ggml's check costs next to nothing; but minus infinity only rules a token out.
-        if not self._all_finite(C.GGML_TYPE_F32, logits, self._row_bytes) and not np.isfinite(
-            self._as_array(logits).max()
+        if not self._all_finite(C.GGML_TYPE_F32, address, self._row_bytes) and not np.isfinite(
+            self.as_array(address).max()
         ):
             raise CourseError(
                 "The model computed something that is not a number for this text.",
                 "Its file may be damaged: check it with check_gguf, or download it again. A cache "
                 "of kv_type='f16' can also be too narrow for it: open it with kv_type='f32'.",
             )
-        return logits
+        return address
 
-    def _as_array(self, logits: object) -> np.ndarray:
-        return np.ctypeslib.as_array(logits, (self._vocabulary_size,))
+    def as_array(self, address: int) -> np.ndarray:
+        """The logits at an address, (vocabulary,), not copied; only inside ``handle``."""
+        return np.frombuffer(self._row.from_address(address), np.float32)
 
     def keep_first(self, positions: int, sequence: int = 0) -> bool:
         """Drop all but the first positions of a sequence. False if the model cannot do that."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from course_utils.engines.local.loading import context_bytes, refuse_unless_room, room_for
 from course_utils.engines.local.runtime import Batch, Context, Model
 from course_utils.engines.local.samplers import Sampler
-from course_utils.engines.reply import Piece, Reply, mark_thinking
+from course_utils.engines.reply import Reply, mark_thinking
 from course_utils.engines.sampling import Sampling
 from course_utils.model_files.architectures import Architecture
 from course_utils.progress import Progress
@@ -165,10 +165,10 @@ def _write(reply: Reply, tokens: list[int], model: Model, opened: bool) -> None:
     """Fill in a reply's texts and token counts from its tokens."""
     as_text = codecs.getincrementaldecoder("utf-8")("replace").decode
 
-    def pieces() -> Generator[Piece, None, None]:
+    def texts() -> Generator[tuple[str, int], None, None]:
         for token in tokens:
-            yield Piece("answer", as_text(model.vocabulary.bytes_of(token)), 1, reply.seconds)
-        yield Piece("answer", as_text(b"", True), 0, reply.seconds)
+            yield as_text(model.vocabulary.bytes_of(token)), 1
+        yield as_text(b"", True), 0
 
-    for _ in mark_thinking(pieces(), reply, opened):
+    for _ in mark_thinking(texts(), reply, opened):
         pass

@@ -29,9 +29,9 @@ class Turn:
         self.last_active = 0.0
         self.thread = threading.get_ident()
 
-    def pause(self) -> None:
-        """Hand a result to the reader, who may or may not come back for more."""
-        self.last_active = time.perf_counter()
+    def pause(self, now: float) -> None:
+        """Hand a result to the reader, who may or may not come back for more after ``now``."""
+        self.last_active = now
         self.busy = False
 
 
