@@ -1,4 +1,7 @@
-"""Which exercises does notebook 05, mixture of experts against dense, ask?"""
+"""Which exercises does notebook 05, mixture of experts against dense, ask?
+
+This module is long because an exercise is kept whole: its check, hints, solution and questions.
+"""
 
 from __future__ import annotations
 
