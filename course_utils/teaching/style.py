@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from course_utils.engines.protocol import NextToken, ScoredToken, Token
+from course_utils.errors import OptionError
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -177,6 +178,12 @@ def new_figure(
     if title:
         figure.suptitle(drawable(title), x=0.02, ha="left")
     return figure, figure.subplots(rows, columns, **options)
+
+
+def need(drawn: object, problem: str, remedy: str) -> None:
+    """Raises OptionError, in these words, where there is nothing to draw."""
+    if not drawn:
+        raise OptionError(problem, remedy)
 
 
 def frame(

@@ -75,8 +75,7 @@ def guess_chart(
     games: a name, such as "before any reward", to the turns; the shaded band is what the answers
     have left, from ``low`` to ``high`` at first.
     """
-    if not games:
-        raise OptionError("There is no game to draw.", "Play one, and give its turns.")
+    style.need(games, "There is no game to draw.", "Play one, and give its turns.")
     figure, axes = style.new_figure(
         7.8, 3.4, 1, len(games), sharey=True, squeeze=False, title=title
     )
@@ -123,8 +122,7 @@ def policy_chart(
     policies: Mapping[str, PolicyScore], *, title: str = "Does it use what it is told?"
 ) -> Figure:
     """Success (left) and mean turns (right) of each policy; small marks are single seeds."""
-    if not policies:
-        raise OptionError("There is no policy to draw.", "Measure some.")
+    style.need(policies, "There is no policy to draw.", "Measure some.")
     figure, axes = style.new_figure(
         7.8, 1.3 + 0.5 * len(policies), 1, 2, sharey=True, width_ratios=(3, 2), title=title
     )

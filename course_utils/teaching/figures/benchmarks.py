@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from course_utils.errors import OptionError
 from course_utils.evaluation.published import (
     MODELS,
     NOT_STATED,
@@ -81,8 +80,7 @@ def interval_chart(
     zero: bool = False,
 ) -> Figure:
     """A dot and its interval for each name. ``zero`` adds a line at 0, for differences."""
-    if not intervals:
-        raise OptionError("There is no interval to draw.", 'Give some: {"QwQ-32B": Interval(...)}.')
+    style.need(intervals, "There is no interval to draw.", 'Give some: {"QwQ-32B": Interval(...)}.')
     figure, axes = style.new_figure(7, 1.2 + 0.45 * len(intervals))
     for row, (share, low, high) in enumerate(intervals.values()):
         look = style.series(row)
@@ -112,10 +110,11 @@ def price_chart(
 
     lines: name to its points, each the mean number of tokens per question and the accuracy.
     """
-    if not lines or not all(lines.values()):
-        raise OptionError(
-            "There are no points to draw.", 'Give some: {"one answer": [(45, Interval(...))]}.'
-        )
+    style.need(
+        lines and all(lines.values()),
+        "There are no points to draw.",
+        'Give some: {"one answer": [(45, Interval(...))]}.',
+    )
     figure, axes = style.new_figure(7.2, 3.9)
     for index, (name, points) in enumerate(lines.items()):
         look = style.series(index)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from course_utils.errors import OptionError
 from course_utils.evaluation.choice import Choice, Place
 from course_utils.teaching import style
 from course_utils.units import GIB
@@ -23,8 +22,7 @@ def choice_chart(
 
     scores: percent by the model's title, None where no score was found.
     """
-    if not choices:
-        raise OptionError("There is no model to draw.", 'Give some: [choose("qwq-32b", place)].')
+    style.need(choices, "There is no model to draw.", 'Give some: [choose("qwq-32b", place)].')
     figure, panels = style.new_figure(10, 1.6 + 0.5 * len(choices), columns=4, sharey=True)
     no, none = "does not fit", "no sourced score"
     columns = [

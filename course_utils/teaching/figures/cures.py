@@ -7,7 +7,6 @@ from statistics import mean
 
 from matplotlib.figure import Figure
 
-from course_utils.errors import OptionError
 from course_utils.evaluation.statistics import score_interval
 from course_utils.intervals import Interval, clipped, over_seeds
 from course_utils.nano.experiments import failures
@@ -28,8 +27,7 @@ def cure_chart(shares: Shares, *, title: str = "How often does it go wrong?") ->
     The intervals are Student's over the seeds, cut off at 0 and 1; a small dot stands for each
     seed.  The dashed lines stand at ``SHOWN`` and ``CURED``.  Raises OptionError without shares.
     """
-    if not shares:
-        raise OptionError("There is no failure to draw.", "Make the runs, or give some shares.")
+    style.need(shares, "There is no failure to draw.", "Make the runs, or give some shares.")
     figure, axes = style.new_figure(7.6, 1.5 + 0.5 * len(shares))
     places = list(dict.fromkeys(place for marks in shares.values() for place in marks))
     for row, marks in enumerate(shares.values()):

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from course_utils.errors import OptionError
 from course_utils.model_files.speculation import StepSeconds, pays_from, speculative_speed
 from course_utils.teaching import style
 
@@ -22,8 +21,7 @@ def long_text_chart(
 
     planned: the same from a plan, as crosses.
     """
-    if not measured:
-        raise OptionError("There is no speed to draw.", 'Give some: {"F16": {0: 1.5, 8192: 1.2}}.')
+    style.need(measured, "There is no speed to draw.", 'Give some: {"F16": {0: 1.5, 8192: 1.2}}.')
     figure, axes = style.new_figure(7.4, 4)
     for index, (name, speeds) in enumerate(measured.items()):
         look = style.series(index)
@@ -78,8 +76,7 @@ def speculation_chart(
     step_seconds: seconds of a step of the model, by its tokens; for 1 and for each of ``drafted``
         and one more.  draft_seconds: what the draft takes for a token.
     """
-    if not drafted:
-        raise OptionError("There is no draft to draw.", "Give numbers of tokens, as in (1, 4, 8).")
+    style.need(drafted, "There is no draft to draw.", "Give numbers of tokens, as in (1, 4, 8).")
     rates = np.linspace(0, 1, 101)
     alone = 1 / step_seconds(1)
     figure, axes = style.new_figure(7.4, 4.2)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from course_utils.errors import OptionError
 from course_utils.model_files.architectures import Architecture
 from course_utils.model_files.layer_parts import LatentAttention
 from course_utils.teaching import style
@@ -46,8 +45,7 @@ def head_chart(
     Blue squares are heads, orange boxes what stays in the cache.  A dashed green row between them
     could be made from the latent, and is never written out.
     """
-    if not kinds:
-        raise OptionError("There is no attention to draw.", "Give one: [Sharing(...)].")
+    style.need(kinds, "There is no attention to draw.", "Give one: [Sharing(...)].")
     figure, panels = style.new_figure(8.6, 1.0 + 1.5 * len(kinds), len(kinds), squeeze=False)
     widest = max(kind.numbers for kind in kinds)
     for kind, axes in zip(kinds, panels[:, 0], strict=True):

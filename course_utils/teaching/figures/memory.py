@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from course_utils.errors import OptionError
 from course_utils.model_files.capacity import Plan
 from course_utils.model_files.memory import room_for_a_model
 from course_utils.teaching import style
@@ -32,10 +31,11 @@ def memory_bars(
     machine_bytes: all memory of the machine; available_bytes: what is free of it now.
     machine_name: what the line stands for, when it is not this machine.
     """
-    if not plans or not any(plans.values()):
-        raise OptionError(
-            "There is no memory plan to draw.", 'Give one: {"Q4_K_M": {"weights": 19.8e9}}.'
-        )
+    style.need(
+        plans and any(plans.values()),
+        "There is no memory plan to draw.",
+        'Give one: {"Q4_K_M": {"weights": 19.8e9}}.',
+    )
     unit, unit_name = _unit(max(machine_bytes, *(sum(plan.values()) for plan in plans.values())))
     end = machine_bytes / unit
     longest = max(end, *(sum(plan.values()) / unit for plan in plans.values()))
@@ -102,8 +102,7 @@ def plan_bars(plans: Mapping[str, Plan], *, title: str = "Does it fit?") -> Figu
     plans: name to plan.  The room is what is free on the plan's machine, less the reserve; so the
     picture says the same as ``Plan.fits``.
     """
-    if not plans:
-        raise OptionError("There is no plan to draw.", 'Give one: {"16 GiB": plan("qwq-32b")}.')
+    style.need(plans, "There is no plan to draw.", 'Give one: {"16 GiB": plan("qwq-32b")}.')
     rooms = {name: _room(plan) / GIB for name, plan in plans.items()}
     longest = max(*rooms.values(), *(plan.needed_bytes / GIB for plan in plans.values()))
     drawn = _without_slivers(

@@ -94,8 +94,7 @@ def lead_chart(
     leads: Mapping[str, Mapping[int, float]], *, title: str = "Does the mixture keep its lead?"
 ) -> Figure:
     """A line for each machine: the mixture's lead against the sequences at once."""
-    if not leads:
-        raise OptionError("There is no lead to draw.", 'Give one: {"two cores": {1: 10.1}}.')
+    style.need(leads, "There is no lead to draw.", 'Give one: {"two cores": {1: 10.1}}.')
     figure, axes = style.new_figure(7.2, 3.4)
     for index, (machine, line) in enumerate(leads.items()):
         look = style.series(index)

@@ -140,7 +140,10 @@ def pair_counts(first: Sequence[int], second: Sequence[int]) -> dict[tuple[int, 
 
 def _counts(values: Sequence[float], step: float) -> dict[int, int]:
     """How often each multiple of ``step`` came up."""
-    if not len(values) or not step > 0:
-        raise OptionError("There is nothing to draw.", "Give values, and the width of a bar.")
+    style.need(
+        len(values) and step > 0,
+        "There is nothing to draw.",
+        "Give values, and the width of a bar.",
+    )
     places = np.rint(np.asarray(values, dtype=float) / step).astype(int)
     return dict(sorted(Counter(places.tolist()).items()))

@@ -70,8 +70,7 @@ def load_chart(
     every bar would end if the load were even.  The axes reach at least up to ``top``.
     """
     loads = {name: np.asarray(load, dtype=float) for name, load in loads.items()}
-    if not loads:
-        raise OptionError("There is no load to draw.", 'Give one: {"mixture": array}.')
+    style.need(loads, "There is no load to draw.", 'Give one: {"mixture": array}.')
     layers = max(load.shape[0] for load in loads.values())
     height = max(top, max(load.max() for load in loads.values()) * 1.12)
     figure, panels = style.new_figure(
@@ -168,8 +167,7 @@ def loss_by_size(
     points: name to (size, losses), one loss per seed.  Sizes within a twentieth of one another
     share a place on the axis, and their marks stand side by side.
     """
-    if not points:
-        raise OptionError("There is no model to draw.", 'Give one: {"dense": (0.7, [0.41])}.')
+    style.need(points, "There is no model to draw.", 'Give one: {"dense": (0.7, [0.41])}.')
     figure, axes = style.new_figure(7.2, 3.8)
     groups: list[float] = []
     for size in sorted(size for size, _ in points.values()):

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from course_utils.errors import OptionError
 from course_utils.intervals import wilson_interval
 from course_utils.teaching import style
 
@@ -23,8 +22,7 @@ def speed_bars(
 
     ceilings: what memory bandwidth allows, one for all or one for each name.
     """
-    if not speeds:
-        raise OptionError("There is no speed to draw.", 'Give some: {"QwQ-32B": 1.4}.')
+    style.need(speeds, "There is no speed to draw.", 'Give some: {"QwQ-32B": 1.4}.')
     limit = dict.fromkeys(speeds, ceilings) if isinstance(ceilings, int | float) else ceilings
     figure, axes = style.new_figure(7.4, 1.5 + 0.45 * len(speeds))
     axes.barh(

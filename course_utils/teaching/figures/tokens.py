@@ -29,8 +29,7 @@ def next_token_chart(
         keeps a grey hatched bar at it.
     chosen: position of the token that was drawn; its label gets an arrow.
     """
-    if not candidates:
-        raise OptionError("There is no next token to draw.", "Ask for at least one: k=10.")
+    style.need(candidates, "There is no next token to draw.", "Ask for at least one: k=10.")
     labels = [style.visible(candidate[0]) for candidate in candidates]
     model = np.array([candidate[1] for candidate in candidates], dtype=float)
     shown = model if sampled is None else np.asarray(sampled, dtype=float)

@@ -40,8 +40,7 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
     names: ways and their labels; ``learnt``: the most digits that the model has read.  Small marks
     are single seeds.
     """
-    if not rows:
-        raise OptionError("There are no runs to draw.", "Run the experiment, or fetch its CSV.")
+    style.need(rows, "There are no runs to draw.", "Run the experiment, or fetch its CSV.")
     lengths = sorted({row["digits"] for row in rows})
     figure, panels = style.new_figure(
         9.2, 3.6, 1, len(steps) + 1, title="A tool, or more thinking?"

@@ -108,8 +108,7 @@ def accuracy_bars(
 
     results: name to (right answers, questions).
     """
-    if not results:
-        raise OptionError("There is no accuracy to draw.", 'Give some: {"base": (35, 100)}.')
+    style.need(results, "There is no accuracy to draw.", 'Give some: {"base": (35, 100)}.')
     figure, axes = style.new_figure(7, 1.2 + 0.55 * len(results))
     for row, (right, n) in enumerate(results.values()):
         share = right / n

@@ -22,8 +22,11 @@ def score_rows(
 
     Where no interval follows from the benchmark's size there is a dot alone.
     """
-    if not rows or not all(rows.values()):
-        raise OptionError("There is no score to draw.", 'Give some: {"LiveBench": [result]}.')
+    style.need(
+        rows and all(rows.values()),
+        "There is no score to draw.",
+        'Give some: {"LiveBench": [result]}.',
+    )
     figure, axes = style.new_figure(7, 1.2 + 0.5 * sum(map(len, rows.values())))
     centres, y, ends = [], 0.0, []
     for results in rows.values():
@@ -60,8 +63,7 @@ def run_chart(
     title: str = "How far does one model's score move from run to run?",
 ) -> Figure:
     """A dot for each run at its score in percent, and a line for each score to compare with."""
-    if not solved:
-        raise OptionError("There is no run to draw.", "Give the problems solved in each.")
+    style.need(solved, "There is no run to draw.", "Give the problems solved in each.")
     figure, axes = style.new_figure(7, 2.8)
     for right, count in Counter(solved).items():
         share = [100 * right / problems] * count
