@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from course_utils.agents import calculating, guessing, players, seeking
+from course_utils.agents import calculating, guessing, players
 from course_utils.agents.environment import Observation
 
 
@@ -70,30 +70,6 @@ def test_the_other_number_is_another_of_the_same_interval_and_the_game_is_new():
         assert other.low <= other.told_of <= other.high and other.told_of != other.secret
         assert other.guesses == [] and episode.told_of is None
     assert guessing.misled(exam) == guessing.misled(exam) != guessing.misled(exam, seed=1)
-
-
-def test_the_notes_lead_to_the_key():
-    episode = seeking.Seeking((3, 17, 8))
-    assert said(episode) == "The key is in one of 30 boxes. Begin with box 3."
-    assert episode.step("5") == Observation("empty")
-    assert episode.step("box 3") == Observation("look in box 17")
-    assert episode.step("17") == Observation("look in box 8")
-    assert episode.step("8") == Observation("the key", done=True, success=True)
-
-
-@pytest.mark.parametrize("action", ["", "31", "0", "3 or 4", "the blue one", "003"])
-def test_what_is_no_box_ends_the_search(action):
-    assert seeking.Seeking((3, 17, 8)).step(action) == Observation("no such box", done=True)
-
-
-def test_a_reader_finds_every_key_and_noise_hides_them():
-    def found(episodes) -> float:
-        ends = [seeking.follow_notes(episode)[-1][1] for episode in episodes]
-        return ends.count("the key") / len(ends)
-
-    assert found(seeking.exam(200)) == 1
-    # Six boxes of thirty, and the first is never the one.
-    assert found(seeking.exam(400, noise=True)) < 0.25
 
 
 def test_the_calculator_answers_calls_and_the_answer_ends_the_sum():

@@ -1,8 +1,8 @@
 """How does a model act? Tools, the loop that runs them, and environments to learn in.
 
 For the loop: ``run`` with an engine, a task and tools, typed functions all of them.  For learning:
-``guessing``, ``seeking`` and ``calculating`` are environments, ``rollout`` plays them and ``grpo``
-trains a nano model on how they end.
+``guessing`` and ``calculating`` are environments, ``rollout`` plays them and ``grpo`` trains a nano
+model on how they end.
 """
 
 from course_utils.agents.loop import Limits, run, steps
