@@ -24,10 +24,9 @@ from course_utils.engines.checks import place_to_write
 from course_utils.errors import CourseError
 from course_utils.logs import write_log
 from course_utils.nano import export, grpo, measure, tasks
-from course_utils.nano.experiments import sums
+from course_utils.nano.experiments import runs, sums
 from course_utils.nano.model import Transformer
-from course_utils.nano.sample import sample
-from course_utils.nano.tokenizer import END, decode, load, render, split_reply
+from course_utils.nano.tokenizer import load, render, split_reply
 from course_utils.paths import nano_folder
 
 
@@ -73,7 +72,6 @@ PROMPTS: dict[str, Prompt] = {
 }
 """The twelve."""
 
-BATCH = 100
 MAX_TOKENS = 96
 
 
@@ -86,22 +84,10 @@ def replies(
     seed: int = 0,
 ) -> list[str]:
     """One reply to each problem, with what the prompt has begun."""
-    tokenizer, texts = load(), []
-    generator = torch.Generator(model.device).manual_seed(seed)
     digits = len(str(max(problems[0].first, problems[0].second)))
-    for start in range(0, len(problems), BATCH):
-        some = problems[start : start + BATCH]
-        prompts = [tokenizer.encode(prompt.text(problem, digits)).ids for problem in some]
-        samples = sample(
-            model,
-            prompts,
-            stop=tokenizer.token_to_id(END),
-            max_tokens=MAX_TOKENS,
-            temperature=temperature,
-            generator=generator,
-        )
-        texts += [prompt.begun + decode(tokenizer, text) for text in samples.texts()]
-    return texts
+    texts = [prompt.text(problem, digits) for problem in problems]
+    drawn = {"max_tokens": MAX_TOKENS, "temperature": temperature, "seed": seed}
+    return [prompt.begun + text for text in runs.continued(model, texts, **drawn)]
 
 
 def count(problems: Sequence[tasks.Problem], texts: Sequence[str]) -> dict[str, int]:

@@ -16,15 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-import torch
-
 from course_utils import command_line
 from course_utils.nano import export, verifiers
 from course_utils.nano.experiments import failure_tasks, failures, runs
 from course_utils.nano.experiments.failures import FAILURES
-from course_utils.nano.sample import sample
 from course_utils.nano.tasks import Problem, completion
-from course_utils.nano.tokenizer import END, decode, load, render
+from course_utils.nano.tokenizer import render
 from course_utils.paths import nano_folder
 
 LOG = "failure-prompts"
@@ -126,21 +123,14 @@ def example(name: str, number: int) -> tuple[Problem, str]:
 
 def replies(name: str, model, problems: Sequence[Problem], prompt: Prompt) -> list[str]:
     """One reply to each problem, with what the prompt has begun; drawn as the failure is told."""
-    tokenizer, failure, found = load(), FAILURES[name], []
-    generator = torch.Generator(model.device).manual_seed(2026)
-    for start in range(0, len(problems), 100):
-        some = problems[start : start + 100]
-        samples = sample(
-            model,
-            [tokenizer.encode(text(name, prompt, problem)).ids for problem in some],
-            stop=tokenizer.token_to_id(END),
-            max_tokens=failure.patience,
-            temperature=failures.TEMPERATURES[failure.headline[1]],
-            generator=generator,
-        )
-        texts = [decode(tokenizer, tokens) for tokens in samples.texts()]
-        found += [begun(name, prompt, p) + t for p, t in zip(some, texts, strict=True)]
-    return found
+    failure = FAILURES[name]
+    written = runs.continued(
+        model,
+        [text(name, prompt, problem) for problem in problems],
+        max_tokens=failure.patience,
+        temperature=failures.TEMPERATURES[failure.headline[1]],
+    )
+    return [begun(name, prompt, p) + t for p, t in zip(problems, written, strict=True)]
 
 
 def count(name: str, problems: Sequence[Problem], texts: Sequence[str]) -> dict[str, int]:

@@ -15,15 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-import torch
-
 from course_utils import command_line
 from course_utils.nano import export
 from course_utils.nano.experiments import recipe, recipe_model, recipe_tasks, runs, talk
 from course_utils.nano.experiments.failure_prompts import PROMPTS, Prompt, Wanted, asked
 from course_utils.nano.experiments.recipe_tasks import Kind, Task
-from course_utils.nano.sample import sample
-from course_utils.nano.tokenizer import END, decode, load
 from course_utils.nano.verifiers import CodeVerifier
 from course_utils.paths import nano_folder
 
@@ -80,21 +76,13 @@ def begun(prompt: Prompt, task: Task) -> str:
 
 def replies(model, exam: Sequence[Task], prompt: Prompt) -> list[str]:
     """One reply to each question, with what the prompt has begun; drawn as the recipe's exam is."""
-    tokenizer, found = load(), []
-    generator = torch.Generator(model.device).manual_seed(2026)
-    for start in range(0, len(exam), 100):
-        some = exam[start : start + 100]
-        samples = sample(
-            model,
-            [tokenizer.encode(text(prompt, task)).ids for task in some],
-            stop=tokenizer.token_to_id(END),
-            max_tokens=recipe_tasks.MAX_TOKENS,
-            temperature=recipe.TEMPERATURE,
-            generator=generator,
-        )
-        texts = [decode(tokenizer, tokens) for tokens in samples.texts()]
-        found += [begun(prompt, task) + t for task, t in zip(some, texts, strict=True)]
-    return found
+    written = runs.continued(
+        model,
+        [text(prompt, task) for task in exam],
+        max_tokens=recipe_tasks.MAX_TOKENS,
+        temperature=recipe.TEMPERATURE,
+    )
+    return [begun(prompt, task) + t for task, t in zip(exam, written, strict=True)]
 
 
 def validation(kind: Kind, n: int) -> list[Task]:

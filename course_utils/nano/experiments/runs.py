@@ -19,7 +19,7 @@ from course_utils.logs import read_log, write_log
 from course_utils.nano import pretrain
 from course_utils.nano.model import Transformer
 from course_utils.nano.sample import Samples, sample
-from course_utils.nano.tokenizer import END, decode, render
+from course_utils.nano.tokenizer import END, decode, load, render
 from course_utils.paths import nano_folder, repository_root
 
 SEEDS = (1, 2, 3)
@@ -117,6 +117,31 @@ def replies(
         generator=generator,
     )
     return [decode(tokenizer, text) for text in samples.texts()], samples
+
+
+def continued(
+    model: Transformer,
+    texts: Sequence[str],
+    *,
+    max_tokens: int,
+    temperature: float,
+    seed: int = 2026,
+    at_once: int = 100,
+) -> list[str]:
+    """What the model writes after each of these texts, each of them a prompt as it stands."""
+    tokenizer, found = load(), []
+    generator = torch.Generator(model.device).manual_seed(seed)
+    for start in range(0, len(texts), at_once):
+        samples = sample(
+            model,
+            [tokenizer.encode(text).ids for text in texts[start : start + at_once]],
+            stop=tokenizer.token_to_id(END),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            generator=generator,
+        )
+        found += [decode(tokenizer, tokens) for tokens in samples.texts()]
+    return found
 
 
 def read_corpus(
