@@ -13,9 +13,6 @@ from course_utils.errors import OptionError
 from course_utils.logs import read_log
 from course_utils.paths import nano_folder
 
-LABEL = "base, prompted as well as we can"
-"""What the row is called in every table of the course."""
-
 
 @dataclass(frozen=True)
 class Prompted:

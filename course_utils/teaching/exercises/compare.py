@@ -88,7 +88,7 @@ def compare_probabilities(
     answer: object, expected: object, *, tolerance: float = 1e-6
 ) -> Mistake | None:
     """A list or array of probabilities against the expected one."""
-    values, wanted = _as_array(answer), np.asarray(expected, dtype=float)
+    values, wanted = as_array(answer), np.asarray(expected, dtype=float)
     off = _compare_form(answer, values, wanted)
     if off:
         return off
@@ -110,7 +110,7 @@ def compare_probabilities(
 
 def compare_array(answer: object, expected: object, *, tolerance: float = 1e-6) -> Mistake | None:
     """A list or array of numbers against the expected one, within ``tolerance`` of each."""
-    values, wanted = _as_array(answer), np.asarray(expected, dtype=float)
+    values, wanted = as_array(answer), np.asarray(expected, dtype=float)
     off = _compare_form(answer, values, wanted)
     if off:
         return off
@@ -237,11 +237,12 @@ def _as_number(answer: object) -> float | None:
         return None
     if isinstance(answer, numbers.Real):
         return float(answer)
-    array = _as_array(answer)
+    array = as_array(answer)
     return float(array.reshape(())) if array is not None and array.size == 1 else None
 
 
-def _as_array(answer: object) -> np.ndarray | None:
+def as_array(answer: object) -> np.ndarray | None:
+    """An array or a tensor, or what makes one, as numbers; None for anything else."""
     if isinstance(answer, str | dict):
         return None
     if hasattr(answer, "detach"):  # a PyTorch tensor, without importing PyTorch

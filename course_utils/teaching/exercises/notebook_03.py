@@ -12,6 +12,7 @@ import numpy as np
 
 from course_utils.nano.tasks import Problem
 from course_utils.teaching.exercises.compare import (
+    as_array,
     compare_choices,
     compare_number,
     first_mistake,
@@ -118,12 +119,8 @@ def _check_fooling(answer) -> Mistake | None:
 
 def _check_advantages(answer) -> Mistake | None:
     rewards = np.array([[1.0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])
-    values = answer(rewards.copy())
-    if hasattr(values, "detach"):  # a PyTorch tensor
-        values = values.detach().numpy()
-    try:
-        values = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+    values = as_array(answer(rewards.copy()))
+    if values is None:
         return Mistake("no-array", "An array of numbers is asked for, as large as the rewards.")
     if values.shape != rewards.shape:
         return Mistake(

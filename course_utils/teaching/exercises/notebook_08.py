@@ -1,4 +1,7 @@
-"""Which exercises and questions does notebook 08, on agents, ask?"""
+"""Which exercises and questions does notebook 08, on agents, ask?
+
+This module is long because an exercise is kept whole: its check, hints, solution and questions.
+"""
 
 from __future__ import annotations
 

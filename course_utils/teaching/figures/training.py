@@ -37,27 +37,23 @@ def training_curves(
     y: str = "loss",
     *,
     by: str | None = None,
-    low: str | None = None,
-    high: str | None = None,
     title: str | None = None,
     x_label: str | None = None,
     y_label: str | None = None,
     y_range: tuple[float, float] | None = None,
-    log_x: bool = False,
 ) -> Figure:
     """Lines of column ``y`` against column ``x``, with a band for what is uncertain.
 
     log: a CSV file (see ``read_log``) or its rows as dictionaries.
     by: a column that names the lines, such as a model's size; without it there is one line.
-    low, high: columns with the interval's ends, drawn as a band.  Without them, rows that agree
-        in ``by`` and ``x`` are repeats (seeds): the line is their mean, the band runs from the
-        smallest to the largest.
+    Rows that agree in ``by`` and ``x`` are repeats (seeds): the line is their mean, the band runs
+    from the smallest to the largest.
     Raises OptionError for a column that the log lacks.
     """
     rows = read_log(log) if isinstance(log, str | Path) else list(log)
     if not rows:
         raise OptionError("The training log has no rows.", "Run the training that writes it.")
-    for column in (x, y, by, low, high):
+    for column in (x, y, by):
         if column is not None and column not in rows[0]:
             raise OptionError(
                 f"The training log has no column {column!r}.",
@@ -71,8 +67,8 @@ def training_curves(
         points = sorted({row[x] for row in mine})
         at = {point: [row for row in mine if row[x] == point] for point in points}
         centre = [mean(row[y] for row in at[point]) for point in points]
-        bottom = [min(row[low or y] for row in at[point]) for point in points]
-        top = [max(row[high or y] for row in at[point]) for point in points]
+        bottom = [min(row[y] for row in at[point]) for point in points]
+        top = [max(row[y] for row in at[point]) for point in points]
         axes.plot(
             points,
             centre,
@@ -82,8 +78,6 @@ def training_curves(
         )
         if bottom != top:
             axes.fill_between(points, bottom, top, color=look.colour, alpha=0.2, linewidth=0)
-    if log_x:
-        axes.set_xscale("log")
     if y_range:
         axes.set_ylim(*y_range)
     style.frame(

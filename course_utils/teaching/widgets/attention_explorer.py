@@ -31,10 +31,8 @@ class AttentionExplorer(Panel):
         self.head = ipywidgets.IntSlider(value=head, min=0, max=head, description="Head:")
         self.chart = ipywidgets.HTML()
         self.error = ErrorLine()
-        redraw, reread = self.error.guard(self._redraw), self.error.guard(self._read_text)
-        self.layer.observe(lambda _: redraw(), names="value")
-        self.head.observe(lambda _: redraw(), names="value")
-        self.text_box.observe(lambda _: reread(), names="value")
+        self.error.watch(self._redraw, self.layer, self.head)
+        reread = self.error.watch(self._read_text, self.text_box)
         super().__init__(
             ipywidgets.VBox([self.text_box, self.layer, self.head, self.error, self.chart]),
             "Attention explorer (a widget): sliders for layer and head.\n"

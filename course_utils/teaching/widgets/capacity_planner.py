@@ -100,10 +100,8 @@ class CapacityPlanner(Panel):
         self.chart = ipywidgets.HTML()
         self.words = ipywidgets.HTML()
         self.error = ErrorLine()
-        redraw = self.error.guard(self._redraw)
         controls = [self.quantisation, self.context, self.cache, self.repack, self.machine]
-        for control in controls:
-            control.observe(lambda _: redraw(), names="value")
+        redraw = self.error.watch(self._redraw, *controls)
         super().__init__(
             ipywidgets.VBox([*controls, self.error, self.chart, self.words]),
             f"Capacity planner for {entry.title} (a widget): quantisation, context and KV cache "

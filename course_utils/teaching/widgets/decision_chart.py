@@ -86,10 +86,9 @@ class DecisionChart(Panel):
         }
         self.chart, self.words = ipywidgets.HTML(), ipywidgets.HTML()
         self.error = ErrorLine()
-        self._redraw_safely = self.error.guard(self._redraw)
         self.place.observe(lambda _: self._take_place(), names="value")
-        for control in (self.benchmark, self.quantisation, *self.numbers.values()):
-            control.observe(lambda _: self._redraw_safely(), names="value")
+        controls = (self.benchmark, self.quantisation, *self.numbers.values())
+        self._redraw_safely = self.error.watch(self._redraw, *controls)
         super().__init__(
             ipywidgets.VBox(
                 [

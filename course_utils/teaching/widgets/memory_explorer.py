@@ -68,9 +68,7 @@ class MemoryExplorer(Panel):
         )
         self.chart = ipywidgets.HTML()
         self.error = ErrorLine()
-        redraw = self.error.guard(self._redraw)
-        for control in (self.weights, self.cache, self.tokens):
-            control.observe(lambda _: redraw(), names="value")
+        redraw = self.error.watch(self._redraw, self.weights, self.cache, self.tokens)
         super().__init__(
             ipywidgets.VBox([self.weights, self.cache, self.tokens, self.error, self.chart]),
             "Memory explorer (a widget): weights, KV cache and context against this machine.\n"

@@ -51,8 +51,7 @@ class NextTokenStepper(Panel):
         self.append_button.on_click(self.error.guard(lambda _: self.append_likeliest()))
         self.draw_button.on_click(self.error.guard(lambda _: self.append_drawn()))
         self.undo_button.on_click(self.error.guard(lambda _: self.undo()))
-        refresh = self.error.guard(self._refresh)
-        self.text_box.observe(lambda _: refresh(), names="value")
+        refresh = self.error.watch(self._refresh, self.text_box)
         buttons = ipywidgets.HBox([self.append_button, self.draw_button, self.undo_button])
         super().__init__(
             ipywidgets.VBox([self.text_box, buttons, self.error, self.chart]),

@@ -52,6 +52,13 @@ class ErrorLine(ipywidgets.HTML):
 
         return guarded
 
+    def watch(self, action: Callable, *controls: ipywidgets.Widget) -> Callable:
+        """``action``, guarded, which also runs whenever one of these controls has a new value."""
+        guarded = self.guard(action)
+        for control in controls:
+            control.observe(lambda _: guarded(), names="value")
+        return guarded
+
     def show_error(self, error: BaseException) -> None:
         text = (
             f"{error.problem} {error.remedy}"

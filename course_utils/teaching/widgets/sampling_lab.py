@@ -47,9 +47,8 @@ class SamplingLab(Panel):
         self.summary = ipywidgets.HTML()
         self.chart = ipywidgets.HTML()
         self.error = ErrorLine()
-        redraw, reread = self.error.guard(self._redraw), self.error.guard(self._read_text)
-        self.sliders.on_change(redraw)
-        self.text_box.observe(lambda _: reread(), names="value")
+        self.sliders.on_change(self.error.guard(self._redraw))
+        reread = self.error.watch(self._read_text, self.text_box)
         super().__init__(
             ipywidgets.VBox([self.text_box, self.sliders, self.error, self.summary, self.chart]),
             "Sampling lab (a widget): sliders for temperature, top-k, top-p and min-p.\n"

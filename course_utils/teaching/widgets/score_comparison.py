@@ -56,9 +56,7 @@ class ScoreComparison(Panel):
         self.verdict = ipywidgets.HTML()
         self.chart = ipywidgets.HTML()
         self.error = ErrorLine()
-        redraw = self.error.guard(self._redraw)
-        for control in (self.score_a, self.score_b, self.problems):
-            control.observe(lambda _: redraw(), names="value")
+        redraw = self.error.watch(self._redraw, self.score_a, self.score_b, self.problems)
         super().__init__(
             ipywidgets.VBox(
                 [self.score_a, self.score_b, self.problems, self.error, self.verdict, self.chart]
