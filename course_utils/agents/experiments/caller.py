@@ -33,8 +33,7 @@ SETTINGS = pretrain.Settings(
 def main(arguments: Sequence[str] | None = None) -> None:
     runs.choose(__doc__, arguments)
     path = nano_folder() / f"{NAME}.gguf"
-    if path.exists():
-        print(f"{path.name} is there: delete it to pretrain it again.")
+    if runs.there(path):
         return
     states = runs.cache_folder()
     model, pieces = pretrain.new_model(SHAPE, SETTINGS.seed), load()

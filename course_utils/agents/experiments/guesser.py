@@ -84,8 +84,7 @@ def follow(run: Iterator[dict], label: str, log_file: Path) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     runs.choose(__doc__, arguments)
     path = nano_folder() / f"{NAME}.gguf"
-    if path.exists():
-        print(f"{path.name} is there: delete it to pretrain it again.")
+    if runs.there(path):
         return
     states = runs.cache_folder()
     model, seconds = pretrained(states)
