@@ -108,16 +108,6 @@ def test_the_nano_model_can_be_rehearsed_like_any_other():
     assert found.decode_tokens_per_second > 0
 
 
-def test_speed_charts_describe_every_bar_and_its_ceiling():
-    speeds, ceilings = {"dense": 1.4, "mixture": 12.0}, {"dense": 1.6, "mixture": 16.0}
-    assert teaching.speed_bars(speeds, ceilings).axes[0].get_xlim()[1] > 16
-    words = teaching.describe_speeds(speeds, ceilings)
-    assert "dense: 1.4 of at most 1.6" in words and "mixture: 12.0 of at most 16.0" in words
-    assert "dense: 1.4 of at most 20.0" in teaching.describe_speeds(speeds, 20.0)
-    with pytest.raises(OptionError):
-        teaching.speed_bars({}, 1.0)
-
-
 def test_no_chart_on_a_logarithmic_axis_shows_formula_source():
     charts = [
         teaching.batch_chart({1: 20.0, 2: 35.0, 32: 210.0}, 1e9, 20e9),

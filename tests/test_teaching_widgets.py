@@ -273,8 +273,3 @@ def test_stop_skips_the_models_that_have_not_begun():
     panel.wait(5)
     assert "stopped before its end" in panel.panes["base"].value
     assert panel.panes["thinker"].value == ""
-
-
-def test_progress_hands_every_item_on(capsys):
-    assert list(teaching.progress(range(3), "Counting")) == [0, 1, 2]
-    assert "Counting" in capsys.readouterr().err

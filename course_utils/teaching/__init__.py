@@ -19,7 +19,6 @@ the page, with the caption and the alt text it must have. ``describe_...`` write
     pair_chart(right_a, right_b, ("A", "B"))                         # the four fields of McNemar
     memory_bars({"Q4_K_M": {"weights": 19.85e9, "KV cache": 2e9}}, machine_bytes)
     plan_bars({"16 GiB": plan("qwq-32b", machine=laptop)})    # each against its own machine
-    speed_bars({"QwQ-32B": 1.4}, {"QwQ-32B": 1.6})                   # tokens per second, ceilings
     long_text_chart({"F16": {0: 1.5, 16384: 1.1}})                   # speed after a long text
     speculation_chart(rehearsal.step_seconds, (1, 4, 8))             # when does a draft pay?
     routing_chart(engine.routing(text))                              # experts by tokens
@@ -72,7 +71,6 @@ answer while they are written, and keeps them on the page. ``reply_on_page(reply
     records = watch_router(train(...))                               # the load while it learns
     failure_menu({"endless loops": [Case(question, failing, cured, "repeats")]})
     trace_viewer(trace, lambda messages: run(engine, messages, tools))    # an agent's run
-    for batch in progress(batches, "Training"): ...
     records = training_live(grpo.train(...), steps=40)               # charts that grow
 
 A conversation is kept as a file of its messages: ``save_conversation(history, "talk.json")``, and
@@ -137,8 +135,6 @@ _HOMES = {
         "describe_speculation",
     ],
     "figures.running": [
-        "speed_bars",
-        "describe_speeds",
         "batch_chart",
         "quantisation_chart",
         "describe_quantisations",
@@ -291,7 +287,6 @@ _HOMES = {
     ],
     "widgets.failure_menu": ["failure_menu", "compare_thoughts", "Case"],
     "widgets.trace_viewer": ["trace_viewer"],
-    "widgets.progress": ["progress"],
     "widgets.router_training": ["watch_router", "load_of"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -12,52 +12,6 @@ from course_utils.intervals import wilson_interval
 from course_utils.teaching import style
 
 
-def speed_bars(
-    speeds: Mapping[str, float],
-    ceilings: Mapping[str, float] | float,
-    *,
-    title: str = "How fast does it write?",
-) -> Figure:
-    """One bar of tokens per second for each name, in a dashed frame that ends at its ceiling.
-
-    ceilings: what memory bandwidth allows, one for all or one for each name.
-    """
-    style.need(speeds, "There is no speed to draw.", 'Give some: {"QwQ-32B": 1.4}.')
-    limit = dict.fromkeys(speeds, ceilings) if isinstance(ceilings, int | float) else ceilings
-    figure, axes = style.new_figure(7.4, 1.5 + 0.45 * len(speeds))
-    axes.barh(
-        range(len(speeds)),
-        [limit[name] for name in speeds],
-        color="none",
-        edgecolor=style.INK,
-        linestyle="--",
-        height=0.75,
-        label="at most, by memory bandwidth",
-    )
-    axes.barh(
-        range(len(speeds)), list(speeds.values()), color=style.BLUE, height=0.45, label="measured"
-    )
-    widest = max(*speeds.values(), *limit.values())
-    for row, (name, speed) in enumerate(speeds.items()):
-        axes.text(
-            max(speed, limit[name]) + 0.01 * widest,
-            row,
-            f"{speed:.1f} of {limit[name]:.1f}",
-            va="center",
-            fontsize=9.5,
-        )
-    style.frame(axes, title=title, rows=speeds, xlim=(0, 1.25 * widest), xlabel="tokens per second")
-    figure.legend(loc="outside lower left", ncols=2)
-    return figure
-
-
-def describe_speeds(speeds: Mapping[str, float], ceilings: Mapping[str, float] | float) -> str:
-    """Alt text for ``speed_bars``."""
-    limit = dict.fromkeys(speeds, ceilings) if isinstance(ceilings, int | float) else ceilings
-    parts = (f"{name}: {speed:.1f} of at most {limit[name]:.1f}" for name, speed in speeds.items())
-    return f"Bars of tokens per second. {'; '.join(parts)}."
-
-
 def batch_chart(
     speed_by_batch: Mapping[int, float], bytes_per_step: float, bandwidth: float
 ) -> Figure:
