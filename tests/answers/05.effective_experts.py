@@ -41,7 +41,7 @@ def effective_experts(load):
     b = load[load > 0]
     return np.exp(np.sum(b * np.log(b)))
 
-#: wrong, counted: works at all
+#: wrong, counted: work at all
 def effective_experts(load):
     return int((load > 0).sum())
 

@@ -44,7 +44,7 @@ def route(scores, used):
     w = np.take_along_axis(softmax(scores), e, axis=-1)
     return e, w / w.sum(-1, keepdims=True)
 
-#: wrong, two-parts: Two things
+#: wrong, two-parts: two things
 def route(scores, used):
     return np.argsort(-scores)[:, :used]
 
