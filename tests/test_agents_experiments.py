@@ -15,6 +15,7 @@ from course_utils.agents.experiments import (
     guessing_middle,
     guessing_noise,
     guessing_rl,
+    guessing_stages,
     guessing_temperatures,
     guessing_tries,
 )
@@ -224,6 +225,39 @@ def test_the_base_is_read_stage_by_stage_up_to_the_one_asked_for(tmp_path, monke
     assert before == ["listening", "asking"]
     assert [steps for steps, _, _ in asked] == [2200, 400]
     assert guesser.pretrained(tmp_path)[1] == 7.5
+
+
+def test_every_stage_takes_the_exam_both_ways_and_is_not_asked_again(tmp_path, monkeypatch):
+    tiny = Shape(width=64, layers=1, heads=2, kv_heads=1, ffn_width=64)
+    asked = [("early", pretrain.new_model(tiny, 1)), ("late", pretrain.new_model(tiny, 2))]
+    monkeypatch.setattr(guessing_stages, "models", lambda: iter(asked))
+    monkeypatch.setattr(guessing_rl, "EXAMINED", 3)
+    monkeypatch.setattr(runs, "log_path", lambda name: tmp_path / f"{name}.csv")
+    guessing_stages.main([])
+    rows = read_log(tmp_path / "guessing-stages.csv")
+    expected = [(stage, how) for stage, _ in asked for how in guessing_rl.DECODINGS]
+    assert [(row["stage"], row["decoding"]) for row in rows] == expected
+    assert all(row["episodes"] == 3 and 0 <= row["success"] <= 1 for row in rows)
+    monkeypatch.setattr(guessing_stages, "models", lambda: pytest.fail("asked again"))
+    guessing_stages.main([])
+
+
+def test_the_committed_stages_are_whole_and_end_with_the_shipped_base():
+    rows = read_log(runs.log_path(guessing_stages.NAME))
+    share = {(row["stage"], row["decoding"]): row["success"] for row in rows}
+    assert list(share) == [
+        (stage, how) for stage in guesser.STAGES for how in guessing_rl.DECODINGS
+    ]
+    assert {row["episodes"] for row in rows} == {guessing_rl.EXAMINED}
+    *_, before, last = guesser.STAGES
+    for row in read_log(runs.log_path("guessing-policies")):
+        how = row["decoding"]
+        if row["policy"] == "base":
+            assert share[last, how] == row["success"]
+            # The last stage buries more than half of what the one before could do.
+            assert row["success"] < share[before, how] / 2
+        if row["policy"] == "reinforced":  # what is buried comes back, and at temperature 1 more
+            assert row["success"] > share[before, how] - 0.06
 
 
 # ---- a tool, or more thinking -------------------------------------------------------------

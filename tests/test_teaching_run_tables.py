@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from course_utils.intervals import Interval
 from course_utils.nano import export, grpo, tokenizer
 from course_utils.nano.experiments import chains_tables, objectives, sums
 from course_utils.nano.sample import sample
@@ -11,6 +12,7 @@ from course_utils.paths import nano_folder
 from course_utils.teaching import run_tables
 from course_utils.teaching.one_step import compare_steps
 from course_utils.teaching.prompted import prompted_lines
+from course_utils.teaching.seeds import verdict
 
 UNIT = chains_tables.UNIT
 REWARD, PROMPT = ("0.2M", "rl", 2), ("0.2M", "prompted", 3)
@@ -103,6 +105,11 @@ def test_a_change_is_told_by_seed_and_with_its_interval():
     shares = {"late": {"maths": {1: 0.9, 2: 0.8}}, "early": {"maths": {1: 0.5, 2: 0.5}}}
     _, line = run_tables.change_lines(shares, [("late", "early")])
     assert "+40  +30 by seed" in line and "+35.0 points" in line
+
+
+def test_a_change_has_a_verdict_only_where_its_interval_lets_go_of_zero():
+    said = [verdict(Interval(x, x - 0.1, x + 0.1)) for x in (0.2, 0.05, 0.1, -0.1, -0.2)]
+    assert said == ["ahead", "cannot tell", "cannot tell", "cannot tell", "behind"]
 
 
 def test_a_prompted_table_has_both_temperatures():

@@ -218,7 +218,7 @@ _HOMES = {
         "settings_chart",
         "describe_settings",
     ],
-    "seeds": ["by_seed", "in_points"],
+    "seeds": ["by_seed", "in_points", "verdict"],
     "failure_cases": ["failure_cases", "failure_replies"],
     "figures.agents": [
         "guess_chart",

@@ -11,7 +11,7 @@ from course_utils.nano.experiments.chains_tables import UNIT
 from course_utils.nano.experiments.runs import SEEDS
 from course_utils.teaching.figures.chains import SPANS, Arms, points, tries
 from course_utils.teaching.figures.policy import averaged
-from course_utils.teaching.seeds import in_points
+from course_utils.teaching.seeds import in_points, verdict
 
 Rows = Sequence[Mapping]
 Seeds = dict[int, float]
@@ -120,8 +120,7 @@ def lead_lines(rows: Rows, pairs: Sequence[tuple[Run, Run]], lengths: Sequence[i
             told = f"{each} points: no interval from {len(common)} {seeds}"
         else:
             lead = over_seeds(found[one], found[other])
-            said = "ahead" if lead.low > 0 else "behind" if lead.high < 0 else "cannot tell"
-            told = f"{in_points(lead)}, {len(common)} seeds: {said}"
+            told = f"{in_points(lead)}, {len(common)} seeds: {verdict(lead)}"
         lines.append(f"{' - '.join(names):35} {told}")
     return lines
 

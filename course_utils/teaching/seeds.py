@@ -18,3 +18,8 @@ def in_points(change: Interval, digits: int = 0) -> str:
     """A change of shares with its interval: ``+44 points (+23 to +65)``."""
     estimate, low, high = (f"{100 * x:+.{digits}f}" for x in change)
     return f"{estimate} points ({low} to {high})"
+
+
+def verdict(change: Interval) -> str:
+    """Is what changed ``ahead`` or ``behind``? ``cannot tell`` where the interval contains 0."""
+    return "ahead" if change.low > 0 else "behind" if change.high < 0 else "cannot tell"

@@ -37,8 +37,8 @@ def share_right(
 def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequence[int]) -> Figure:
     """Share right against digits, a panel for each of ``steps``, and at last tokens written.
 
-    names: ways and their labels; ``learnt``: the most digits that the model has read.  Small marks
-    are single seeds.
+    names: ways and their labels; ``learnt``: the most digits that the model has read.  Dashes in
+    a line's colour are its single seeds.
     """
     style.need(rows, "There are no runs to draw.", "Run the experiment, or fetch its CSV.")
     lengths = sorted({row["digits"] for row in rows})
@@ -48,15 +48,15 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
     *shares, tokens = panels
     for index, (way, label) in enumerate(names.items()):
         look = style.series(index)
-        places = [n + 0.07 * (index - 1) for n in lengths]  # equal values stand side by side
+        middle = (len(names) - 1) / 2
+        places = [n + 0.24 * (index - middle) for n in lengths]  # equal values stand side by side
         line = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
         for axes, step in zip(shares, steps, strict=True):
             each = [share_right(rows, way, n, step).values() for n in lengths]
             axes.plot(places, list(map(mean, each)), ms=8, label=style.drawable(label), **line)
             for place, seeds in zip(places, each, strict=True):
-                axes.plot(
-                    [place] * len(seeds), list(seeds), ls="", marker="_", ms=12, color=style.INK
-                )
+                dashes = {"marker": "_", "ms": 11, "mew": 1.8, "color": look.colour}
+                axes.plot([place] * len(seeds), list(seeds), ls="", **dashes)
         last = [row for row in rows if (row["way"], row["step"]) == (way, steps[-1])]
         written = [mean(row["tokens"] for row in last if row["digits"] == n) for n in lengths]
         tokens.plot(places, written, ms=8, **line)
