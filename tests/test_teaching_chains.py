@@ -55,10 +55,11 @@ def test_pass_at_k_is_the_unbiased_estimate():
 
 def test_all_figures_draw_the_committed_tables():
     rows, tried = chains_tables.read(), chains_tables.read("chains-passk")
-    assert chains.threshold_chart(chains_tables.thresholds(rows)).axes
+    assert chains.threshold_chart(chains_tables.thresholds(rows), 0.02).axes
     assert chains.equal_computing_chart(rows).axes
     assert chains.pass_at_k_chart(tried, "1.5M", (2, 4, 6), [1, 16, 256]).axes
-    assert "after reward" in chains.describe_thresholds(chains_tables.thresholds(rows))
+    words = chains.describe_thresholds(chains_tables.thresholds(rows), 0.02)
+    assert "line at 2%" in words and "after reward" in words
     assert "1.5M" in chains.describe_equal_computing(rows)
 
 

@@ -62,9 +62,10 @@ def test_the_cost_of_an_answer_has_a_mark_for_every_seed():
 def test_the_committed_trainings_are_drawn_with_the_cure_and_without():
     (axes,) = cure_curves("mixing", "failed", "How many?").axes
     names = [line.get_label() for line in axes.lines]
-    assert names == ["right answers paid", "the cure"]
+    assert names == ["reward for right answers only", "the cure"]
     words = describe_cure_curves("mixing", "failed", "How many?")
-    assert words.startswith("How many? right answers paid ends at 0.7") and "the cure ends" in words
+    assert words.startswith("How many? reward for right answers only ends at 7")
+    assert "the cure ends at 0% to 0%" in words
 
 
 def test_every_sampling_setting_has_its_row_and_its_words():

@@ -57,9 +57,10 @@ def base(before: float, after: float, seed: int = 1) -> chains_tables.Threshold:
 
 def test_a_bar_is_held_against_what_reward_did_to_new_bases():
     first = [base(0.006, 0), base(0.05, 1)]
-    again = [base(0.1, 1.0), base(0.0, 0.0, 2), base(0.03, 0.1, 3)]
+    again = [base(0.1, 1.0), base(0.0, 0.0, 2), base(0.03, 0.64, 3)]
     *lines, verdict = run_tables.rule_lines(first, again, 0.02)
     assert "expected left alone;   0% after: left alone" in lines[1]
+    assert "expected lifted;  64% after: in between" in lines[2]
     assert verdict == "as the bar said: 2 of 3 bases; in its gap, from 0.6% to 5.0%: 1"
 
 

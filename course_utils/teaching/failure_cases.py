@@ -23,12 +23,13 @@ def failure_replies(name: str, stage: str, problems: Sequence[Problem]) -> list[
 
 def failure_cases(each: int = 3, tried: int = 20) -> dict[str, list[Case]]:
     """For each failure ``each`` of ``tried`` questions on which it shows, by its title: the failing
-    model's thought and the cured one's."""
+    model's thought and the cured one's.  English questions come first: there Chinese is astray."""
     cases = {}
     for name, failure in failures.FAILURES.items():
         problems = failures.exam(name)[:tried]
         texts = failure_replies(name, failure.headline[0], problems)
-        failed = [pair for pair in zip(problems, texts, strict=True) if failure.shows(*pair)][:each]
+        failed = [pair for pair in zip(problems, texts, strict=True) if failure.shows(*pair)]
+        failed = sorted(failed, key=lambda pair: not pair[0].question.isascii())[:each]
         cured = failure_replies(name, "cured", [problem for problem, _ in failed])
         cases[failure.title] = [
             Case(

@@ -68,8 +68,8 @@ def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[
     for p in bases:
         run = drew[p.size, p.seed, p.reading_tokens]
         lines.append(
-            f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units: sound {run.sound:3} of "
-            f"{run.right:,} right ones; a thought in {run.first:3.0%}, then {run.last:3.0%}"
+            f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units: sound {run.sound:7,} of "
+            f"{run.right:7,} right ones; a thought in {run.first:3.0%}, then {run.last:4.0%}"
         )
     return lines
 
@@ -125,19 +125,23 @@ def lead_lines(rows: Rows, pairs: Sequence[tuple[Run, Run]], lengths: Sequence[i
     return lines
 
 
+LIFTED, ALONE = 0.85, 0.05
+"""From this share of sound answers on, reward has lifted a base; up to that one, left it alone."""
+
+
 def rule_lines(
     first: Sequence[chains_tables.Threshold], again: Sequence[chains_tables.Threshold], bar: float
 ) -> list[str]:
     """Did the bar, which was put between bases of ``first``, foretell what reward did to ``again``?
 
     A line for each base of ``again``; then how many came as foretold, and how many of them lay in
-    the gap into which the bar was put, where it could have failed most easily.
+    the gap into which the bar was put, where it could have failed most easily.  The bar foretells
+    all or nothing, so a base that comes out in between is none that it foretold.
     """
     lines, right = [], 0
     for p in again:
-        expected, came = (
-            "lifted" if lifted else "left alone" for lifted in (p.before >= bar, p.after > 0.5)
-        )
+        expected = "lifted" if p.before >= bar else "left alone"
+        came = "lifted" if p.after >= LIFTED else "in between" if p.after > ALONE else "left alone"
         right += expected == came
         lines.append(
             f"seed {p.seed}: sound {p.before:5.1%} before, so expected {expected}; "

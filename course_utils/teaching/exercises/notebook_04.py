@@ -283,7 +283,7 @@ def still_going(chance, temperature, checks):
         check=_check_control,
         right="Each of the four is one run, or less. That is what makes a claim worth repeating.",
         hints=(
-            "A control is the same experiment without the thing that is said to have done it.",
+            "A control could show the claim to be wrong. What else could have done it?",
             "Two of the four stand in the tables above, as lines called `base` and `cold`.",
         ),
         solution="""

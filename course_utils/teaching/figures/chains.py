@@ -53,8 +53,11 @@ def points(rows: Rows, lengths: Sequence[int] = SHORT) -> list[dict]:
     return found
 
 
-def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
-    """Sound answers after reward, against those of the base asked plainly, and prompted."""
+def threshold_chart(thresholds: Sequence[Threshold], bar: float) -> Figure:
+    """Sound answers after reward, against those of the base asked plainly, and prompted.
+
+    ``bar``: the share of sound answers, asked plainly, that is to tell which bases reward lifts.
+    """
     figure, panels = style.new_figure(
         8.6, 4.2, 1, 2, sharey=True, title="When does reward make a base reason?"
     )
@@ -65,6 +68,10 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
         after = [p.after for p in mine]
         panels[0].plot([p.before for p in mine], after, label=size, **options)
         panels[1].plot([p.prompted for p in mine], after, label=size, **options)
+    below = sum(p.before < bar for p in thresholds)
+    panels[0].axvline(bar, color=style.INK, linestyle=":", linewidth=1.6, zorder=0)
+    panels[0].text(bar + 0.003, 0.25, f"the bar: {bar:.0%}", va="center", fontsize=9.5)
+    panels[0].text(bar + 0.003, 0.02, f"{below} bases below it", va="center", fontsize=9.5)
     style.frame(
         panels[0],
         xlim=(-0.01, None),
@@ -81,14 +88,17 @@ def threshold_chart(thresholds: Sequence[Threshold]) -> Figure:
     return figure
 
 
-def describe_thresholds(thresholds: Sequence[Threshold]) -> str:
+def describe_thresholds(thresholds: Sequence[Threshold], bar: float) -> str:
     """Alt text for ``threshold_chart``."""
     parts = [
         f"{p.size} seed {p.seed}: base {p.before:.1%}, prompted {p.prompted:.0%}, "
         f"after reward {p.after:.0%}"
         for p in sorted(thresholds, key=lambda p: p.before)
     ]
-    return "Two scatter plots of reinforced models, sound answers. " + "; ".join(parts) + "."
+    return (
+        "Two scatter plots of reinforced models, sound answers; a dotted line at "
+        f"{bar:.0%} of the base's. " + "; ".join(parts) + "."
+    )
 
 
 def equal_computing_chart(rows: Rows, lengths: Sequence[int] = (4,)) -> Figure:

@@ -117,7 +117,7 @@ def effort_chart(
     return figure
 
 
-CURED_BY = {"zero": "right answers paid", "cured": "the cure"}
+CURED_BY = {"zero": "reward for right answers only", "cured": "the cure"}
 """Stages of GRPO, and what their lines are called."""
 
 
@@ -130,7 +130,7 @@ def cure_curves(
     y_range: tuple[float, float] | None = (0, 1.03),
 ) -> Figure:
     """A column of one failure's training logs, with the cure and without; bands are the seeds."""
-    return training_curves(
+    figure = training_curves(
         training_rows(name),
         x="step",
         y=column,
@@ -139,6 +139,9 @@ def cure_curves(
         title=title,
         y_label=y_label,
     )
+    if y_label == "share of replies":
+        style.frame(figure.axes[0], percent="y")
+    return figure
 
 
 def training_rows(name: str) -> list[dict]:
@@ -156,7 +159,8 @@ def describe_cure_curves(name: str, column: str, title: str) -> str:
     last = max(row["step"] for row in rows)
     for line in CURED_BY.values():
         ends = [r[column] for r in rows if (r["trained with"], r["step"]) == (line, last)]
-        parts.append(f"{line} ends at {min(ends):.3g} to {max(ends):.3g}")
+        shown = "{:.3g}" if max(ends) > 1 else "{:.0%}"
+        parts.append(f"{line} ends at {shown.format(min(ends))} to {shown.format(max(ends))}")
     return f"{title} {'; '.join(parts)}."
 
 

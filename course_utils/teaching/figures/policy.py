@@ -127,7 +127,7 @@ def describe_step(
     return "Probabilities of the next token before and after one step. " + "; ".join(parts) + "."
 
 
-def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 1.5) -> Figure:
+def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 2.0) -> Figure:
     """What a token counts in the objective, by its ratio: a line with a flat end, for a token of a
     good completion and for one of a bad completion.
 
@@ -152,7 +152,7 @@ def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 1.5) -> F
     return figure
 
 
-def describe_clip(low: float = 0.2, high: float = 0.2, advantage: float = 1.5) -> str:
+def describe_clip(low: float = 0.2, high: float = 0.2, advantage: float = 2.0) -> str:
     """Alt text for ``clip_chart``."""
     return (
         f"Two lines of what a token counts against its ratio. Advantage {advantage:+g}: rising up "

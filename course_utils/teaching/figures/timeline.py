@@ -67,8 +67,8 @@ _ROW = 0.9
 def model_timeline(milestones: Sequence[Milestone] = MILESTONES) -> Figure:
     """Boxes on a time axis, a lane for each maker; a box tells what its model changed.
 
-    A box begins at its model's day.  One that would cover another of its maker's moves down a
-    row.  Raises OptionError without milestones.
+    A box begins at its model's day and hangs on its dot.  One that would cover another of its
+    maker's moves down a row.  Raises OptionError without milestones.
     """
     if not milestones:
         raise OptionError("A timeline without events is empty.", "Give some: Milestone(...).")
@@ -115,11 +115,13 @@ def _rows(milestones: Sequence[Milestone]) -> list[list[Milestone]]:
 
 def _draw(axes, milestone: Milestone, lane: float, y: float, look: style.Series) -> None:
     left = date2num(milestone.day)
+    stem = {"color": look.colour, "linestyle": "-", "marker": "", "linewidth": 1.6}
+    axes.plot([left, left], [lane, y + 0.1], **stem, zorder=1)
     axes.plot(left, lane, marker=look.marker, color=look.colour, markersize=9, zorder=3)
     axes.add_patch(
         FancyBboxPatch(
-            (left + 0.5, y),
-            _BOX_DAYS - 1,
+            (left, y),
+            _BOX_DAYS - 0.5,
             _ROW - 0.14,
             boxstyle="round,pad=0,rounding_size=0.05",
             facecolor="white",
