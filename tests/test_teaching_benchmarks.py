@@ -31,7 +31,8 @@ def test_where_no_score_was_found_is_said_in_the_figure_and_its_alt_text():
     assert blanks >= 2
     assert texts.count("none found") == blanks
     assert teaching.describe_published(results, BENCHMARKS).count("none found") == blanks
-    assert "30 problems" in texts and "no interval" in texts
+    for size in ("30 problems", "no interval"):
+        assert f"score in percent\n{size}" in texts
 
 
 def test_a_published_chart_of_one_benchmark_and_of_no_results_can_be_drawn():
@@ -67,7 +68,8 @@ def test_an_interval_chart_states_its_numbers():
 
 def test_a_price_chart_names_its_lines():
     points = [(10, Interval(0.2, 0.1, 0.3)), (20, Interval(0.4, 0.3, 0.5))]
-    assert "votes" in _texts(teaching.price_chart({"votes": points}))
+    texts = _texts(teaching.price_chart({"votes": points}, x_label="budget"))
+    assert "votes" in texts and "budget (each step doubles)" in texts
     with pytest.raises(OptionError):
         teaching.price_chart({"votes": []})
 

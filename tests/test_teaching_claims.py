@@ -158,10 +158,15 @@ def test_every_verdict_stands_in_one_table_with_their_counts():
         assert f"{word} {count}" in text and f"{word} {count}" in page
 
 
-def test_the_last_notebook_says_how_many_claims_hold():
+def test_the_last_notebook_says_how_many_claims_got_each_verdict():
     notebook = repository_root() / "notebooks" / "09_weighing_the_claims.ipynb"
-    holds = sum(claim.verdict == "holds" for claim in CLAIMS)
-    assert f"In {holds} of its {len(CLAIMS)} claims." in notebook.read_text(encoding="utf-8")
+    holds, misleading, wrong, open_ = (
+        sum(claim.verdict == word for claim in CLAIMS)
+        for word in ("holds", "misleading", "wrong", "cannot be known")
+    )
+    counts = f"{holds} hold, {misleading} mislead, {wrong} are wrong and {open_} cannot be known"
+    said = f"Of the {len(CLAIMS)} claims that we drew from it, {counts}."
+    assert said in notebook.read_text(encoding="utf-8")
 
 
 def test_controls_have_descriptions_and_the_text_names_the_code():

@@ -20,9 +20,6 @@ from course_utils.evaluation.published import (
 )
 from course_utils.evaluation.statistics import score_interval
 
-BOARD_EDITION = "2024-11-25"
-"""The edition of LiveBench whose scores by category come with the course."""
-
 
 class Gap(NamedTuple):
     """A difference of two scores in points, with its 95 % interval; None where there is none."""
@@ -33,7 +30,7 @@ class Gap(NamedTuple):
 
     @property
     def decided(self) -> bool:
-        """Does the interval leave zero out?"""
+        """Does the interval exclude zero?"""
         return self.low is not None and (self.low > 0 or self.high < 0)
 
 
@@ -64,8 +61,8 @@ def measured_beside(
 ) -> tuple[list[Beside], list[Beside]]:
     """Every measurement of a model: those beside the rival by the same party, and the others.
 
-    Copies count for neither.  On LiveBench's edition whose categories are known the interval goes
-    over the categories; averages of categories have none otherwise.
+    Copies count for neither.  On an edition of LiveBench whose categories are known the
+    interval goes over the categories; averages of categories have none otherwise.
     """
     results, benchmarks = list(results), load_benchmarks()
     found = []
@@ -83,9 +80,10 @@ def measured_beside(
             )
             if r.copied == "no"
         ]
+        board = load_categories(edition=row.version) if row.benchmark == "LiveBench" else {}
         gap = None
-        if theirs and (row.benchmark, row.version) == ("LiveBench", BOARD_EDITION):
-            lead = category_difference(load_categories(), model, rival)
+        if theirs and {model, rival} <= board.keys():
+            lead = category_difference(board, model, rival)
             gap = Gap(*(100 * value for value in lead))
         elif theirs and benchmarks[row.benchmark].problems:
             gap = newcombe(row.score, theirs[0], benchmarks[row.benchmark].problems)

@@ -39,11 +39,11 @@ MODELS = (
 NOT_STATED = "not stated"
 """Stands where a source does not say who measured a score, or whether it is a copy."""
 
-Relation = Literal["maker", "same house", "other maker", "outsider", "not stated"]
+Relation = Literal["maker", "same company", "other maker", "outsider", "not stated"]
 """Who measured, seen from the model: its own maker, another part of the maker's company, somebody
 who trains models too, or somebody who does not."""
 
-Agreement = Literal["agrees", "differs", "nobody else"]
+Agreement = Literal["agrees", "differs", "none found"]
 
 
 class SourceError(CourseError):
@@ -187,7 +187,7 @@ def elsewhere(result: PublishedResult, results: Iterable[PublishedResult]) -> li
     """
     if result.measured_by == NOT_STATED:
         return []
-    own = ("maker", "same house")
+    own = ("maker", "same company")
     return [
         other
         for other in results
@@ -209,7 +209,7 @@ def agreement(result: PublishedResult, results: Iterable[PublishedResult]) -> Ag
     """
     others = elsewhere(result, results)
     if result.score is None or not others:
-        return "nobody else"
+        return "none found"
     # A little room, since 79.9 - 79.4 is not 0.5 in binary.
     closest = min(abs(other.score - result.score) for other in others)
     return "agrees" if closest <= AGREEMENT_POINTS + 1e-9 else "differs"
@@ -233,8 +233,12 @@ def interval(
     return score_interval(result.score / 100, benchmark.problems, confidence)
 
 
-def load_categories(path: str | Path = CATEGORIES_FILE) -> dict[str, dict[str, float]]:
-    """LiveBench's board of one edition: each model's average in each category, in percent.
+def load_categories(
+    path: str | Path = CATEGORIES_FILE, edition: str = "2024-11-25"
+) -> dict[str, dict[str, float]]:
+    """LiveBench's scores on one edition of its questions: each model's average in each category.
+
+    In percent; empty for an edition whose categories do not come with the course.
 
     Averages of the tasks of a category, computed from the table at ``source``.  Raises SourceError
     for a row without a source to open or a score outside 0 to 100.
@@ -243,7 +247,8 @@ def load_categories(path: str | Path = CATEGORIES_FILE) -> dict[str, dict[str, f
     for line, row in _rows(path, CategoryScore):
         _require_link(row["source"], path, line)
         score = _percent(row["score"], path, line)
-        board.setdefault(row["model"], {})[row["category"]] = score
+        if row["edition"] == edition:
+            board.setdefault(row["model"], {})[row["category"]] = score
     return board
 
 

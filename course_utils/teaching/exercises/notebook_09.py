@@ -142,17 +142,18 @@ def _check_stored_and_read(answer) -> Mistake | None:
 def _check_false_if(answer) -> Mistake | None:
     return compare_choice(
         answer,
-        "three sizes, equal training, a gap that stays",
+        "three sizes, ever more training for small ones, a gap that stays",
         {
+            "three sizes, equal training, a gap that stays": (
+                "At equal training the claim itself expects the larger model to be ahead. What "
+                "does it say of a small one that gets more?"
+            ),
             "one large model that scores higher": (
                 "Larger models that score higher exist whether the claim is true or not. What "
                 "would the small one have scored with more reinforcement learning?"
             ),
             "one small model that scores higher": (
                 "That would speak for the claim, not against it, and one model is no law."
-            ),
-            "an expert who doubts it": (
-                "A doubt is not a measurement. The claim may be true all the same."
             ),
         },
     )
@@ -293,12 +294,13 @@ def stored_and_read(parameters, active_parameters, bits):
         title="Which finding would show that reinforcement learning does not replace size?",
         answer="false_if",
         check=_check_false_if,
-        right="A claim on what scaling does needs several scales, and one thing changed at a time.",
+        right="If training could stand in for size, more of it would close the gap.",
         hints=(
             "Which finding would you not expect if the claim were true?",
-            "One model cannot tell apart its size, its data and its training.",
+            "If more training can stand in for size, what happens to a small model that gets more "
+            "and more of it?",
         ),
-        solution='false_if = "three sizes, equal training, a gap that stays"',
+        solution='false_if = "three sizes, ever more training for small ones, a gap that stays"',
         difficulty=2,
         importance=4,
         minutes=4,

@@ -105,10 +105,11 @@ def price_chart(
     lines: Mapping[str, Sequence[tuple[float, Interval]]],
     *,
     title: str = "What do more tokens buy?",
+    x_label: str = "tokens written per question",
 ) -> Figure:
     """Accuracy against tokens per question, one line with its interval for each way to spend them.
 
-    lines: name to its points, each the mean number of tokens per question and the accuracy.
+    lines: name to its points, each a number of tokens per question and the accuracy.
     """
     style.need(
         lines and all(lines.values()),
@@ -137,7 +138,7 @@ def price_chart(
         title=title,
         grid="both",
         ylim=(-3, 103),
-        xlabel="tokens written per question (each step doubles)",
+        xlabel=f"{x_label} (each step doubles)",
         ylabel="right answers",
     )
     figure.legend(loc="outside lower left", ncols=2, fontsize=9)
@@ -177,7 +178,7 @@ def _draw_cell(
     for other in others:
         if other.score == first.score:
             continue
-        house = {"maker", "same house"}
+        house = {"maker", "same company"}
         elsewhere = (
             other.measured_by not in (NOT_STATED, first.measured_by)
             and not {other.relation, first.relation} <= house
@@ -212,7 +213,8 @@ def whisker(
 
 
 def _size(benchmark: Benchmark) -> str:
-    return "no interval" if benchmark.problems is None else f"{benchmark.problems:,} problems"
+    size = "no interval" if benchmark.problems is None else f"{benchmark.problems:,} problems"
+    return f"score in percent\n{size}"
 
 
 def _list(axes) -> list:

@@ -67,12 +67,12 @@ def run_chart(
     figure, axes = style.new_figure(7, 2.8)
     for right, count in Counter(solved).items():
         share = [100 * right / problems] * count
-        axes.plot(share, range(1, count + 1), "o", color=style.BLUE, markersize=9)
+        axes.plot(share, range(1, count + 1), "o", color=style.BLUE, markersize=9, zorder=3)
     top = max(Counter(solved).values())
     middle = sum(marks.values()) / max(len(marks), 1)
     for index, (name, score) in enumerate(marks.items(), start=1):
         look = style.series(index)
-        axes.axvline(score, color=look.colour, linestyle=look.line)
+        axes.axvline(score, color=look.colour, linestyle=look.line, zorder=1)
         left = score < middle or (score == middle and index == 1)
         axes.text(
             score + (-0.3 if left else 0.3),
@@ -87,7 +87,7 @@ def run_chart(
         ylim=(0.4, top + 1),
         yticks=range(1, top + 1),
         xlabel="score in percent",
-        ylabel="runs",
+        ylabel="number of runs",
     )
     axes.margins(x=0.22)
     return figure
