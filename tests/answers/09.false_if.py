@@ -10,10 +10,10 @@ false_if = "three sizes, ever more training for small ones, a gap that stays\n"
 #: right, put together
 false_if = ", ".join(["three sizes", "ever more training for small ones", "a gap that stays"])
 
-#: wrong, three-sizes-equal-training-a-gap-that-stays: expects the larger model
+#: wrong, equal-training: expects the larger model
 false_if = "three sizes, equal training, a gap that stays"
 
-#: wrong, three-sizes-equal-training-a-gap-that-stays: that gets more
+#: wrong, equal-training: that gets more
 false_if = "Three sizes, equal training, a gap that stays "
 
 #: wrong, one-large-model-that-scores-higher

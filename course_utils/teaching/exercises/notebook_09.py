@@ -144,9 +144,10 @@ def _check_false_if(answer) -> Mistake | None:
         answer,
         "three sizes, ever more training for small ones, a gap that stays",
         {
-            "three sizes, equal training, a gap that stays": (
+            "three sizes, equal training, a gap that stays": Mistake(
+                "equal-training",
                 "At equal training the claim itself expects the larger model to be ahead. What "
-                "does it say of a small one that gets more?"
+                "does it say of a small one that gets more?",
             ),
             "one large model that scores higher": (
                 "Larger models that score higher exist whether the claim is true or not. What "
