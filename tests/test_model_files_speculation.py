@@ -1,4 +1,4 @@
-"""A plan says what a step of several tokens costs, and from which acceptance rate a draft pays."""
+"""A plan says what a step of several tokens costs, and above what acceptance rate a draft pays."""
 
 import csv
 import dataclasses

@@ -253,7 +253,7 @@ class Plan:
         return "\n".join(lines)
 
     def draft_line(self) -> str:
-        """From which rate of acceptance a draft makes this plan faster, in a sentence."""
+        """Above what acceptance rate a draft makes this plan faster, in a sentence."""
         if self.card is not None:
             return "Whether a draft pays off with a graphics card, this course has not measured."
         draft = f"A draft of {DRAFTED} tokens (speculative decoding)"

@@ -1,4 +1,4 @@
-"""What does a step of several tokens cost, and from which acceptance rate does a draft pay?
+"""What does a step of several tokens cost, and above what acceptance rate does a draft pay?
 
 The stand-ins of QwQ-32B and Qwen3-30B-A3B take steps of 1 to 16 tokens, eight layers and then all
 of them; the two models that could draft for QwQ take steps of one.  The eight layers, scaled up,

@@ -55,10 +55,10 @@ class Contestant:
 
 SHAPE = qwen3(experts=8, used=2, expert_width=128)
 MODELS = {
-    "dense-active": Contestant("dense, as many active", qwen3(experts=0, ffn_width=256)),
-    "dense-total": Contestant("dense, as many in all", qwen3(experts=0, ffn_width=1024)),
+    "dense-active": Contestant("dense, same active size", qwen3(experts=0, ffn_width=256)),
+    "dense-total": Contestant("dense, same total size", qwen3(experts=0, ffn_width=1024)),
     "dense-short": Contestant(
-        "dense, as many in all, stopped early", qwen3(experts=0, ffn_width=1024)
+        "dense, same total size, stopped early", qwen3(experts=0, ffn_width=1024)
     ),
     "balanced": Contestant("mixture, load balanced", SHAPE, moe_training.BALANCE),
     "unbalanced": Contestant("mixture, left to itself", SHAPE),

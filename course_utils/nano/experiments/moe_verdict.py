@@ -21,7 +21,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Does the interval leave zero out?"""
+        """Does the interval exclude zero?"""
         return self.low > 0 or self.high < 0
 
 

@@ -295,8 +295,8 @@ QUESTIONS = [
             ),
             Option(
                 "Weights that are fetched once serve many tokens.",
-                "All tokens of a prompt are known, so they go through the layers together. A "
-                "reply's next token depends on the one before.",
+                "All tokens of a prompt are known, so they go through the layers together, and "
+                "many are computed faster at once. A reply's next token depends on the one before.",
             ),
         ),
         right=3,

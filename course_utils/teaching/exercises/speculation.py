@@ -138,7 +138,7 @@ def _tokens_mistake(value, rate: float, drafted: int) -> Mistake | None:
 DRAFT_EXERCISES = [
     Exercise(
         id="06.after_rejection",
-        title="From which distribution comes the token that replaces a rejected one?",
+        title="Which distribution does the replacement for a rejected token come from?",
         answer="after_rejection",
         check=_check_after_rejection,
         right="Kept and replaced tokens together follow p to the last digit, whatever q is.",

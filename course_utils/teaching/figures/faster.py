@@ -69,7 +69,7 @@ def speculation_chart(
     drafted: Sequence[int],
     draft_seconds: float = 0.0,
     *,
-    title: str = "From which acceptance rate does a draft pay?",
+    title: str = "Above what acceptance rate does a draft pay?",
 ) -> Figure:
     """Tokens per second against the acceptance rate, one line for each number of drafted tokens.
 

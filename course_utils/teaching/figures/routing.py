@@ -119,12 +119,13 @@ def value_table(
     *,
     title: str,
     unit: str = "",
+    x_label: str = "",
     percent: bool = False,
 ) -> Figure:
     """A table of numbers in which a cell is the darker, the larger its number.
 
     values: (rows, columns), drawn on a scale from 0; ``percent`` writes 0.12 as 12.
-    unit: what the numbers are, beside the scale.
+    unit: what the numbers are, beside the scale.  x_label: what the columns are.
     """
     values = np.asarray(values, dtype=float)
     if values.shape != (len(rows), len(columns)):
@@ -147,6 +148,7 @@ def value_table(
         rows=rows,
         xticks=range(len(columns)),
         xticklabels=[style.drawable(name) for name in columns],
+        xlabel=x_label,
     )
     axes.grid(visible=False)
     axes.tick_params(length=0)
@@ -165,7 +167,7 @@ def loss_by_size(
     """A mark for each model: its size, and its loss as the seeds' mean and range.
 
     points: name to (size, losses), one loss per seed.  Sizes within a twentieth of one another
-    share a place on the axis, and their marks stand side by side.
+    share a place on the axis: their marks stand side by side on a grey band.
     """
     style.need(points, "There is no model to draw.", 'Give one: {"dense": (0.7, [0.41])}.')
     figure, axes = style.new_figure(7.2, 3.8)
@@ -193,6 +195,9 @@ def loss_by_size(
             capsize=4,
             label=style.drawable(name),
         )
+    for place in range(len(groups)):
+        half = 0.14 * (places.count(place) / 2 + 0.3)
+        axes.axvspan(place - half, place + half, color=style.GREY, alpha=0.15, linewidth=0)
     style.frame(
         axes,
         title=title,
