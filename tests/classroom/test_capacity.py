@@ -45,6 +45,17 @@ def test_a_class_of_thirty_got_what_it_was_told_beforehand_and_lost_nothing():
     assert told and all(0.75 <= share <= 1.25 for share in told)
 
 
+def test_a_class_of_thirty_got_three_times_what_the_package_server_gives():
+    with open(models_folder() / "class_server.csv", encoding="utf-8") as file:
+        speeds = {
+            (row["server"], row["streamed"]): float(row["tokens_per_second"])
+            for row in csv.DictReader(file)
+        }
+    for streamed in "01":
+        ours, theirs = speeds["class server", streamed], speeds["llama_cpp.server", streamed]
+        assert ours > 3 * theirs
+
+
 def test_one_reply_at_a_time_is_what_the_capacity_plan_says():
     planned = plan("qwq-32b", 4096, "f16", WORKSTATION)
     assert tokens_per_second_together(planned, 1) == pytest.approx(planned.tokens_per_second)
