@@ -172,11 +172,16 @@ def grid(
 ) -> dict[tuple[str, str], list[PublishedResult]]:
     """All results for each model and benchmark; an empty list where no source was found.
 
-    The empty lists matter: a figure must show where the course found nothing.
+    The maker's own come first, then the others, each by date.  The empty lists matter: a figure
+    must show where the course found nothing.
     """
-    results = list(results)
+    results = sorted(results, key=_own_first)
     benchmarks = list(load_benchmarks()) if benchmarks is None else list(benchmarks)
     return {(m, b): find(results, model=m, benchmark=b) for m in models for b in benchmarks}
+
+
+def _own_first(result: PublishedResult) -> tuple[bool, bool, str]:
+    return result.relation != "maker", not result.date, result.date
 
 
 def elsewhere(result: PublishedResult, results: Iterable[PublishedResult]) -> list[PublishedResult]:

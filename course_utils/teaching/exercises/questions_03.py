@@ -85,8 +85,8 @@ QUESTIONS = [
     ),
     Question(
         "03.threshold",
-        "A base is never right on a kind of problem, in thousands of tries. What will reward for "
-        "right answers do there?",
+        "A base is never right on a kind of problem, in thousands of tries, and only such problems "
+        "are rewarded. What will reward for right answers do there?",
         (
             Option(
                 "Teach it, given enough steps.",
@@ -96,7 +96,8 @@ QUESTIONS = [
             Option(
                 "Nothing useful.",
                 "There is nothing to raise. Easier problems, a cold start or imitation have to "
-                "bring the first right answers.",
+                "bring the first right answers. (Four turns in seed 3 came that way: shorter "
+                "chains were rewarded too.)",
             ),
             Option(
                 "Remove its thinking.",

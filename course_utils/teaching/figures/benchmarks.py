@@ -28,10 +28,10 @@ def published_chart(
 ) -> Figure:
     """One panel for each benchmark, one line for each model; hatched where no source was found.
 
-    The filled dot is the first result of the file, mostly the maker's own, with the interval that
-    the number of problems allows.  Hollow diamonds are what somebody else measured; crosses are
-    further figures of the same party, and figures that do not say who measured.  Majority votes
-    (cons@k) are left out.
+    The filled dot is the maker's own first result, or where there is none the first of anybody,
+    with the interval that the number of problems allows.  Hollow diamonds are what somebody else
+    measured; crosses are further figures of the same party or company, and figures that do not say
+    who measured.  Majority votes (cons@k) are left out.
     """
     known = load_benchmarks()
     cells = grid([r for r in results if not r.metric.startswith("cons")], models, benchmarks)
