@@ -96,8 +96,7 @@ QUESTIONS = [
             Option(
                 "Nothing useful.",
                 "There is nothing to raise. Easier problems, a cold start or imitation have to "
-                "bring the first right answers. (Four turns in seed 3 came that way: shorter "
-                "chains were rewarded too.)",
+                "bring the first right answers. In seed 3, four turns came with shorter chains.",
             ),
             Option(
                 "Remove its thinking.",
