@@ -1,5 +1,6 @@
-"""The places of the course's files, wherever a notebook is started from."""
+"""The places of the course's files, wherever a notebook is started from, and writing one whole."""
 
+import os
 from pathlib import Path
 
 
@@ -21,3 +22,13 @@ def nano_folder() -> Path:
 def downloads_folder() -> Path:
     """``models/downloads/``: what the learner downloaded; never in git."""
     return models_folder() / "downloads"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all: an interrupted write does not cost what was there before.
+
+    Raises OSError or ValueError, as ``Path.write_text`` does.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -7,13 +7,13 @@ once, and is there again after a restart.  ``votes.clear()`` forgets all of them
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 from course_utils.engines.checks import as_path, shown_path, why
 from course_utils.errors import MachineError, OptionError
 from course_utils.evaluation.claims import VERDICTS
+from course_utils.paths import write_whole
 
 _KIND = "course votes"
 
@@ -51,11 +51,8 @@ class KeptVotes(MutableMapping):
     def _write(self) -> None:
         votes = {str(number): vote for number, vote in self._votes.items()}
         text = json.dumps({"kind": _KIND, "votes": votes}, indent=1) + "\n"
-        # A write that is interrupted must not cost the votes that were kept before.
         try:
-            unfinished = self.path.with_name(self.path.name + ".part")
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, self.path)
+            write_whole(self.path, text)
         except (OSError, ValueError) as error:
             raise MachineError(
                 f"Your vote counts, but {shown_path(self.path.name)} could not be written: "

@@ -52,7 +52,8 @@ def settled(runs: Rows) -> str:
     """The objectives whose intervals leave out 0 even when all of them have to hold at once."""
     strict = 1 - 0.05 / len(objectives.PARENTS)
     leads = {v: objective_lead(runs, v, p, strict) for v, p in objectives.PARENTS.items()}
-    return ", ".join(v for v, lead in leads.items() if lead.low > 0 or lead.high < 0) or "none"
+    told = [v for v, lead in leads.items() if verdict(lead) != "cannot tell"]
+    return ", ".join(told) or "none"
 
 
 def objective_lead(runs: Rows, variant: str, other: str, confidence: float = 0.95) -> Interval:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from course_utils.engines.checks import as_path, shown_path, why
 from course_utils.engines.protocol import Message
 from course_utils.errors import CourseError, MachineError, OptionError
+from course_utils.paths import write_whole
 
 _KIND = "course conversation"
 _FORMAT = 1
@@ -36,11 +36,8 @@ def save_conversation(history: Sequence[Message], path: Path | str) -> None:
         )
     saved = {"kind": _KIND, "format": _FORMAT, "messages": list(history)}
     text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
-    # A save that is interrupted must not cost the conversation that was saved before.
     try:
-        unfinished = path.with_name(path.name + ".part")
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
+        write_whole(path, text)
     except (OSError, ValueError) as error:
         raise MachineError(
             f"{shown_path(path.name)} could not be written: {why(error)}.",
