@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from course_utils.engines import PLAIN, decoding_rates, open_model
+from course_utils.engines import PLAIN, decoding_rates, open_model, rehearsal, rehearsal_process
 from course_utils.engines.decoding_rates import measure_decoding_rates
 from course_utils.engines.rehearsal import rehearse
 from course_utils.errors import MachineError, OptionError
@@ -165,6 +165,73 @@ def test_with_little_memory_a_few_layers_are_run_and_it_says_so(small_model):
     # A figure for the whole model: more memory and less speed than what was run.
     assert found.resident_bytes > found.measured.resident_bytes
     assert found.decode_tokens_per_second < found.measured.decode_tokens_per_second
+
+
+def drive(generator):
+    """Runs a generator to its end; what it returns."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.fixture
+def written(monkeypatch, tmp_path):
+    """Lets ``_decode`` take tokens of given (seconds, pages) by a clock that only they move."""
+    clock, pages = [0.0], [0]
+    monkeypatch.setattr(rehearsal_process.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(rehearsal_process, "_pages_from_disk", lambda: pages[0])
+    file = tmp_path / "model.gguf"
+    file.write_bytes(bytes(8))
+
+    def decode(*tokens):
+        taken = []
+
+        def stream():
+            for seconds, brought in tokens:
+                clock[0] += seconds
+                pages[0] += brought
+                taken.append(seconds)
+                yield "token"
+
+        gap, _ = drive(rehearsal_process._decode(stream(), file))
+        return gap, len(taken)
+
+    return decode
+
+
+def test_tokens_that_wait_for_the_disk_do_not_count_while_weights_find_their_place(written):
+    settling, steady = [(5.0, 40_000)] * 4, [(1.5, 3)] * 20
+    assert written(*settling, *steady) == (1.5, 9), "five of the steady ones are enough"
+    # A fast model is measured for its seconds, or for all of its tokens.
+    assert written(*[(1.0, 0)] * 48) == (1.0, 11)
+    assert written(*[(0.125, 0)] * 48) == (0.125, 48)
+
+
+def test_where_memory_stays_too_full_the_tokens_are_as_slow_as_they_are(written):
+    assert written(*[(6.0, 40_000)] * 48) == (6.0, 7)
+    assert written((6.0, 40_000)) == (6.0, 1)
+
+
+def test_the_plan_is_made_with_the_bandwidth_that_was_seen_between_the_tokens(
+    small_model, monkeypatch
+):
+    monkeypatch.setattr(rehearsal, "measure_memory_bandwidth", lambda: 8e9)
+    seen = [None]
+    measure = rehearsal.measure_in_own_process
+    monkeypatch.setattr(
+        rehearsal,
+        "measure_in_own_process",
+        lambda *a: dataclasses.replace(measure(*a), bandwidth_bytes_per_second=seen[0]),
+    )
+
+    def planned_with() -> float:
+        return rehearse(small_model, context=512).plan.machine.memory_bandwidth_bytes_per_second
+
+    assert planned_with() == 8e9, "a small model tells nothing of memory"
+    seen[0] = 5e9
+    assert planned_with() == 5e9
 
 
 def test_an_interrupt_ends_a_rehearsal_and_leaves_nothing():

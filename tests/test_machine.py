@@ -131,7 +131,20 @@ def test_bandwidth_is_that_of_memory_and_not_of_a_cache(monkeypatch):
     rate = machine.measure_memory_bandwidth(seconds=0.3)
     # A single DDR3 channel reads 6 GB/s at least; the fastest servers stay below 3 TB/s.
     assert 1e9 < rate < 3e12
-    assert bandwidth._buffer_bytes() >= 8 * 1024**2
+    assert bandwidth._buffer_bytes(available=0) == 8 * 1024**2
+
+
+def test_a_file_in_memory_is_read_as_often_as_wanted_and_a_small_one_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(bandwidth, "_buffer_bytes", lambda available: 2**26)
+    file = tmp_path / "model.gguf"
+    file.write_bytes(bytes(2**26 + 5))
+    with bandwidth.file_reader(file) as read:
+        rates = [read() for _ in range(5)]
+    assert min(rates) > 1e8 and max(rates) < 1e12
+    file.write_bytes(bytes(2**26 - 1))
+    with bandwidth.file_reader(file) as read:
+        assert read is None
+    file.unlink()  # Windows refuses while it is mapped.
 
 
 def test_bandwidth_is_measured_once_per_process(monkeypatch):

@@ -109,23 +109,23 @@ def rehearse(
 
     When the model fits only with a Q8_0 cache and a shorter context, it is rehearsed with those.
     layers: run only so many layers, and extrapolate.
-    machine: by default this machine as it is now; its free memory decides what is run.  Its memory
-    bandwidth is measured before and after the run, and the plan is made with the mean, since what
-    other programs leave of it changes within a minute.  How fast the cores unpack weights, and how
-    far that overlaps with fetching them, small stand-ins show first (``decoding_rates``).  A
-    machine that you give is taken as it is.
+    machine: by default this machine as it is now; its free memory decides what is run.  The plan is
+    made with the memory bandwidth that the weights are read with between the tokens, since what
+    other programs leave of it changes within seconds; a small model's with the mean of before and
+    after.  How fast the cores unpack weights, and how far that overlaps with fetching them, small
+    stand-ins show first (``decoding_rates``).  A machine that you give is taken as it is.
     on_progress: called with the percentage done, instead of a progress bar.
 
     Raises OptionError for an unknown name, MachineError where not even one layer fits,
     ModelLoadError where the stand-in's process fails.
     """
     started = time.perf_counter()
-    bandwidths = []
+    before = None
     if machine is None:
-        bandwidths.append(measure_memory_bandwidth())
-        machine = replace(this_machine(), memory_bandwidth_bytes_per_second=bandwidths[0])
+        before = measure_memory_bandwidth()
+        machine = replace(this_machine(), memory_bandwidth_bytes_per_second=before)
     planned = plan(model, context, kv_type, machine, quantisation, repack=repack)
-    if bandwidths and not planned.in_the_cache and standins_take_no_space():
+    if before is not None and not planned.in_the_cache and standins_take_no_space():
         rates = measure_decoding_rates(machine, mixture=planned.expert_layers > 0)
         machine = rates.of(machine)
         planned = planned.on(machine)
@@ -138,9 +138,10 @@ def rehearse(
     with standin(planned.model, planned.quantisation, layers=shown) as file:
         write_seconds = time.perf_counter() - wrote
         measured = measure_in_own_process(file.path, options, on_progress)
-    if bandwidths:
-        bandwidths.append(measure_memory_bandwidth())
-        planned = planned.on(replace(machine, memory_bandwidth_bytes_per_second=mean(bandwidths)))
+    if before is not None:
+        during = measured.bandwidth_bytes_per_second
+        bandwidth = during or mean((before, measure_memory_bandwidth()))
+        planned = planned.on(replace(machine, memory_bandwidth_bytes_per_second=bandwidth))
     return _rehearsal(planned, measured, file, repack, why, write_seconds, started)
 
 

@@ -12,9 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,10 +24,17 @@ from course_utils.paths import repository_root
 from course_utils.progress import Progress
 
 PROMPT_TOKENS = 32
-MOST_TOKENS = 48
-"""Tokens to write; fewer when they are slow, see ``DECODE_SECONDS``."""
+MOST_TOKENS, LEAST_TOKENS, DECODE_SECONDS = 48, 5, 10.0
+"""Tokens to write; when they are slow, as many as these seconds allow."""
 
-DECODE_SECONDS = 10.0
+A_FEW_PAGES, MOST_SECONDS = 100, 40.0
+"""A token counts if no more pages than these came from the disk for it; but where memory is so full
+that this goes on for so many seconds, the tokens are as slow as they are.  At first it is common:
+the weights fill nearly all memory, and what lay there before makes room only now."""
+
+SECONDS_BETWEEN_READINGS = 0.5
+"""How much is decoded between two looks at the memory's bandwidth, which a machine that is shared
+with others changes within seconds."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Measurement:
 
     ``resident_bytes``: memory of its process, the mapped file included.  ``private_bytes``: the
     part that no other process can share.  Speeds are in tokens per second; decoding is the median.
+    ``bandwidth_bytes_per_second``: how fast the weights were read between the tokens, with nothing
+    to compute; the median.  None where they are too few to tell.
     """
 
     load_seconds: float
@@ -44,6 +52,7 @@ class Measurement:
     private_bytes: int
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
+    bandwidth_bytes_per_second: float | None
     settings: dict[str, object]
 
 
@@ -118,25 +127,58 @@ def measure(path: str, **options) -> Iterator[dict]:
     prompt = nonsense(PROMPT_TOKENS, engine.info.vocabulary)
     # Few candidates keep to the tokens that a mixture's stand-in has embeddings for.
     stream = engine.complete(prompt, PLAIN.but(top_k=40, max_tokens=MOST_TOKENS, seed=0))
-    times = []
-    for piece in stream:
-        times.append(piece.seconds)
-        if times[-1] - times[0] > DECODE_SECONDS and len(times) > 4:
-            break
-        yield {"percent": min(99, 70 + len(times))}
+    first = next(stream).seconds
+    gap, bandwidth = yield from _decode(stream, Path(path))
     stream.close()
-    gaps = [later - earlier for earlier, later in pairwise(times)]
     memory = psutil.Process().memory_info()
     measured = Measurement(
         load_seconds=load_seconds,
         resident_bytes=memory.rss,
         private_bytes=memory.rss - getattr(memory, "shared", 0),
-        prefill_tokens_per_second=stream.reply.prompt_tokens / times[0],
-        decode_tokens_per_second=1 / median(gaps),
+        prefill_tokens_per_second=stream.reply.prompt_tokens / first,
+        decode_tokens_per_second=1 / gap,
+        bandwidth_bytes_per_second=bandwidth,
         settings=dict(engine.info.settings),
     )
     engine.close()
     yield {"measured": asdict(measured)}
+
+
+def _decode(stream: Iterator, path: Path) -> Generator[dict, None, tuple[float, float | None]]:
+    """Write tokens; yields progress, and returns the medians of gap and bandwidth."""
+    from course_utils.machine.bandwidth import file_reader
+
+    gaps, steady, bandwidths = [], [], []
+    with file_reader(path) as read_again:
+        for number, (gap, brought) in enumerate(_gaps(stream)):
+            gaps.append(gap)
+            if brought <= A_FEW_PAGES:
+                steady.append(gap)
+            yield {"percent": min(99, 71 + number)}
+            if read_again and sum(gaps) > len(bandwidths) * SECONDS_BETWEEN_READINGS:
+                bandwidths.append(read_again())
+            enough = len(steady) >= LEAST_TOKENS
+            if sum(gaps) > (DECODE_SECONDS if enough else MOST_SECONDS):
+                break
+    return median(steady if enough else gaps), median(bandwidths) if bandwidths else None
+
+
+def _gaps(stream: Iterator) -> Iterator[tuple[float, int]]:
+    """Seconds from token to token, and how many pages had to be fetched from the disk for each."""
+    while True:
+        before, pages = time.perf_counter(), _pages_from_disk()
+        if next(stream, None) is None:
+            return
+        yield time.perf_counter() - before, _pages_from_disk() - pages
+
+
+def _pages_from_disk() -> int:
+    """How many pages this process has waited for; always 0 on Windows, which does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
 def _end_with_parent() -> None:

@@ -2,7 +2,7 @@
 
 Rehearses QwQ-32B and Qwen3-30B-A3B at full size, by turns (each about a minute, 20 GB of memory):
 a machine that is shared with others can read its memory half as fast a minute later, so a row is
-the median of some runs, and each run's plan is made from what the machine shows just before it.
+the median of some runs, and each run's plan is made with the bandwidth seen between its tokens.
 Then both with a few layers, by turns without and with llama.cpp's repacked copy, so that whatever
 else the machine does slows both alike.  Notebooks 05 and 06 show the rows, marked with their
 machine.
