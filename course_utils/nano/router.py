@@ -111,7 +111,7 @@ def specialisation(
 
 
 def mutual_information(counts: np.ndarray) -> float:
-    """Bits that the row tells about the column, from a table of counts (rows, columns)."""
+    """Bits that the column tells about the row, from a table of counts (rows, columns)."""
     joint = counts / counts.sum()
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     seen = joint > 0

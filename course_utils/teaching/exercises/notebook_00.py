@@ -109,7 +109,8 @@ sent_back = "questions and answers"
         right="Perhaps the base can add and was only asked badly. The next cell looks.",
         hints=(
             "The claim is: the reward made the difference. What else might have?",
-            "A control changes only what is in doubt, and leaves the rest as it is.",
+            "The chart asked the base in one way only. Could it have added all along, asked "
+            "differently?",
         ),
         solution="""
 # The intervals make luck with the questions a poor explanation. They cannot show whether
@@ -160,16 +161,16 @@ def most_tokens_per_second(parameters, bits, bandwidth):
 QUESTIONS = [
     Question(
         id="00.base",
-        asks="The base model and the thinker differ in one respect. Which?",
+        asks="What was done to the base model to make the thinker?",
         options=(
-            Option("The thinker has more parameters.", "Both have the same number of them."),
+            Option("It was given more parameters.", "Both have the same number of them."),
             Option(
-                "The thinker was rewarded for right answers.",
-                "Reinforcement learning started from the base model and changed its weights, "
-                "nothing else. The thinker's card lists no other step.",
+                "It was trained further, with rewards for right answers.",
+                "Reinforcement learning started from the base and changed its weights. Whether "
+                "further training without reward would have done as well, notebook 03 asks.",
             ),
             Option(
-                "The thinker has rules for addition.",
+                "It was given rules for addition.",
                 "Neither has any: whatever they know about sums was learned from texts and reward.",
             ),
         ),

@@ -255,7 +255,7 @@ def short_reward(right, tokens, free, limit):
     ),
     Exercise(
         id="04.going",
-        title="How likely is a thought to be still going?",
+        title="How likely is it that a thought is still going?",
         answer="still_going",
         check=_check_still_going,
         right="Above temperature 0 the probability falls to nothing; at 0 it is 1 or 0 for ever.",

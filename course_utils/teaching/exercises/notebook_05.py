@@ -423,7 +423,7 @@ QUESTIONS = [
     Question(
         id="05.crowd",
         asks="More and more people ask one accelerator at once, each after 2,000 tokens of text. "
-        "What happens to the mixture's lead in speed?",
+        "By reading, arithmetic and cache, what happens to the mixture's lead in speed?",
         options=(
             Option(
                 "It shrinks to nothing, and the dense model pulls ahead.",

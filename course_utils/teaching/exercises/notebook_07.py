@@ -260,7 +260,7 @@ QUESTIONS = [
             ),
             Option(
                 "No, rivals never count.",
-                "A rival who measures counts; it has no reason to be kind.",
+                "A rival that measures counts: it has no reason to be kind.",
             ),
         ),
         right=2,

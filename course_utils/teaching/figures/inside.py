@@ -149,7 +149,15 @@ def embedding_map(vectors: np.ndarray, labels: Sequence[str], groups: Sequence[s
     for index, group in enumerate(dict.fromkeys(groups)):
         look = style.series(index)
         mine = [n for n, one in enumerate(groups) if one == group]
-        axes.scatter(*places[mine].T, color=look.colour, marker=look.marker, s=34, label=group)
+        axes.scatter(
+            *places[mine].T,
+            color=look.colour,
+            marker=look.marker,
+            s=44,
+            edgecolor=style.BACKGROUND,
+            linewidth=0.8,
+            label=group,
+        )
         for n in mine:
             axes.annotate(
                 style.drawable(labels[n]),
@@ -173,16 +181,21 @@ def embedding_map(vectors: np.ndarray, labels: Sequence[str], groups: Sequence[s
 
 
 def _label_sides(places: np.ndarray, close: float = 0.06) -> list[tuple[int, int]]:
-    """For each place, where its label stands, in points from it: neighbours take other sides.
+    """For each place, where its label stands, in points from it: away from its neighbours.
 
     places: (tokens, 2), as shares of the picture.  close: what counts as neighbours.
     """
-    sides = ((4, 3), (-5, 3), (4, -10), (-5, -10))
-    chosen: list[int] = []
+    sides = ((5, 3), (-5, 3), (5, -11), (-5, -11))
+    chosen: list[tuple[int, int]] = []
     for n, place in enumerate(places):
-        taken = [chosen[m] for m in range(n) if np.abs(places[m] - place).max() < close]
-        chosen.append(next((k for k in range(len(sides)) if k not in taken), 0))
-    return [sides[k] for k in chosen]
+        near = np.abs(places - place).max(axis=1) < close
+        away = place - places[near].mean(axis=0)
+        # Of equally good sides the first one, so a token on its own has its label to the upper
+        # right.
+        wanted = sorted(sides, key=lambda side: -(np.sign(away) * np.sign(side)).sum())
+        taken = [chosen[m] for m in range(n) if near[m]]
+        chosen.append(next((side for side in wanted if side not in taken), wanted[0]))
+    return chosen
 
 
 def lookup_picture(labels: Sequence[str], shares: Sequence[float], asks: str) -> Figure:

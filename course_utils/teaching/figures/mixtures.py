@@ -39,6 +39,7 @@ def budget_chart(
         x=budget,
         y="held_out_loss",
         by="model",
+        known=[model.label for model in MODELS.values()],
         title=title,
         x_label=words,
         y_label="held-out loss (nats per token)",

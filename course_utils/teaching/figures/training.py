@@ -37,6 +37,7 @@ def training_curves(
     y: str = "loss",
     *,
     by: str | None = None,
+    known: Sequence[str] = (),
     title: str | None = None,
     x_label: str | None = None,
     y_label: str | None = None,
@@ -46,6 +47,8 @@ def training_curves(
 
     log: a CSV file (see ``read_log``) or its rows as dictionaries.
     by: a column that names the lines, such as a model's size; without it there is one line.
+    known: all names in order, also of lines that other charts show, so that each name keeps its
+    look from chart to chart.
     Rows that agree in ``by`` and ``x`` are repeats (seeds): the line is their mean, the band runs
     from the smallest to the largest.
     Raises OptionError for a column that the log lacks.
@@ -61,9 +64,9 @@ def training_curves(
             )
     figure, axes = style.new_figure(7.2, 3.8)
     names = list(dict.fromkeys(row[by] for row in rows)) if by else [None]
-    for index, name in enumerate(names):
+    for name in names:
         mine = [row for row in rows if (by is None or row[by] == name) and row[y] != ""]
-        look = style.series(index)
+        look = style.series((known or names).index(name))
         points = sorted({row[x] for row in mine})
         at = {point: [row for row in mine if row[x] == point] for point in points}
         centre = [mean(row[y] for row in at[point]) for point in points]

@@ -146,13 +146,20 @@ def difference_chart(
             axes.plot([gap.low, gap.high], [y, y], "-", color=look.colour, linewidth=2)
         axes.plot(gap.points, y, look.marker, color=look.colour, markersize=7)
         note = "" if gap.low is not None else "  no interval"
-        axes.text(max(ends) + 2, y, f"{gap.points:+.1f}{note}", va="center", fontsize=9)
+        axes.text(
+            1.02,  # Right of the frame, so that it is not taken for a point on the scale.
+            y,
+            f"{gap.points:+.1f}{note}",
+            va="center",
+            fontsize=9,
+            transform=axes.get_yaxis_transform(),
+        )
     labels = [f"{row.benchmark} {row.version} · {row.measured_by}" for row in rows]
     axes.set_yticks(range(len(rows)), [style.drawable(label) for label in labels], fontsize=9)
     style.frame(
         axes,
         title=title,
-        xlim=(min(ends) - 3, max(ends) + 15),
+        xlim=(min(ends) - 3, max(ends) + 3),
         ylim=(len(rows) - 0.4, -0.6),
         xlabel=f"← {names[1]} ahead    points    {names[0]} ahead →",
     )

@@ -70,6 +70,7 @@ def progress_chart(
             axis.set_xlim(0, steps + 0.5)
     for axis in axes[-1]:
         axis.set_xlabel("step")
+        axis.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
