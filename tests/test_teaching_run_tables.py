@@ -148,3 +148,19 @@ def test_a_learners_step_is_compared_and_a_spoilt_one_is_found(batch):
     found = compare_steps(learn, *batch, [{"kl": 0.5}, {"high": 9.0}])
     assert found["the same step as the course's"] and found["the clip acts on some tokens"]
     assert not found["the same with kl = 0.5"]
+
+
+def test_a_prompt_and_reward_are_compared_on_the_same_base_and_only_above_the_bar():
+    def base(seed: int, bare: int, prompted: int, after: int) -> list[dict]:
+        read = exam("pretrained", 2, seed, 0)
+        return [
+            read | {"prompt": "bare", "sound": bare},
+            read | {"prompt": "request", "sound": prompted},
+            exam("rl", 2, seed, after),
+        ]
+
+    rows = [*base(1, 1, 8, 9), *base(2, 0, 9, 0), *base(3, 2, 7, 6)]
+    _, one, three, count = run_tables.same_base_lines({"CPU": rows}, 0.05)
+    assert one.split()[-2:] == ["80%", "90%"] and "seed 1" in one
+    assert three.split()[-2:] == ["70%", "60%"] and "seed 3" in three
+    assert count == "of 2 bases, above 70%: 1 with a prompt, 1 with reward; reward ahead in 1"

@@ -178,6 +178,7 @@ _HOMES = {
         "practice_lines",
         "sound_lines",
         "lead_lines",
+        "same_base_lines",
         "rule_lines",
         "arm_lines",
         "tries_lines",

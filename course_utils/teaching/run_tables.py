@@ -33,7 +33,7 @@ def objective_lines(runs: Rows) -> list[str]:
     early, late, end = range(8, 13), range(31, 41), [objectives.STEPS]
     columns = (("reward", early), ("reward", late), ("works", late), ("accuracy", end))
     lines = [
-        f"{'':18}{'reward, steps':>13}{'works':>7}{'greedy':>8}  reward 31-40, against its",
+        f"{'':18}{'reward, batch':>13}{'works':>7}{'greedy':>8}  reward 31-40, against its",
         f"{'':18}{'8-12':>6}{'31-40':>7}{'31-40':>7}{'at 40':>8}  {'parent':11}  in points",
     ]
     for variant in objectives.VARIANTS:
@@ -57,22 +57,29 @@ def settled(runs: Rows) -> str:
 
 
 def objective_lead(runs: Rows, variant: str, other: str, confidence: float = 0.95) -> Interval:
-    """How much more reward a variant earns in steps 31 to 40, with its interval over seeds."""
+    """How much more reward a variant earns in batches 31 to 40, with its interval over seeds."""
     ours, theirs = (objective_at(runs, v, "reward", range(31, 41)) for v in (variant, other))
     return over_seeds(ours, theirs, confidence)
 
 
 def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[str]:
-    """What reward drew from each of these bases: sound completions, right ones, and thoughts."""
+    """What reward drew from each of these bases, and how often it thought at first and at last."""
     drew = chains_tables.practice(log)
-    lines = []
+    names = ("drawn", "right", "with a thought", "sound")
+    lines = [f"{'':21}" + "".join(f"{name:>{_wide(name)}}" for name in names) + "   at first, last"]
     for p in bases:
         run = drew[p.size, p.seed, p.reading_tokens]
+        counts = (run.drawn, run.right, run.worked, run.sound)
         lines.append(
-            f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units: sound {run.sound:7,} of "
-            f"{run.right:7,} right ones; a thought in {run.first:3.0%}, then {run.last:4.0%}"
+            f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units"
+            + "".join(f"{n:>{_wide(name)},}" for n, name in zip(counts, names, strict=True))
+            + f"{run.first:>8.0%}{run.last:>8.0%}"
         )
     return lines
+
+
+def _wide(name: str) -> int:
+    return max(9, len(name) + 2)
 
 
 Run = tuple[str, str, int]
@@ -124,6 +131,35 @@ def lead_lines(rows: Rows, pairs: Sequence[tuple[Run, Run]], lengths: Sequence[i
             told = f"{in_points(lead)}, {len(common)} seeds: {verdict(lead)}"
         lines.append(f"{' - '.join(names):35} {told}")
     return lines
+
+
+def same_base_lines(
+    tables: Mapping[str, Rows], bar: float, lengths: Sequence[int] = (4,)
+) -> list[str]:
+    """What the best of twelve prompts and what reward made of each base above the bar.
+
+    ``tables``: rows of ``chains`` by where they were run.  Shares are of sound answers to chains of
+    these lengths.  The last line counts how many reach ``REACHED``, and where reward is ahead.
+    """
+    lines, pairs = [f"{'':29}{'best prompt':>11}{'reward':>8}"], []
+    for place, rows in tables.items():
+        after, prompted = chains_tables.best(rows), chains_tables.best(rows, prompt=None)
+        for p in chains_tables.thresholds(rows):
+            if p.before >= bar:
+                run = p.size, p.seed, p.reading_tokens
+                exams = prompted["pretrained", *run], after["rl", *run]
+                pairs.append([chains_tables.share(exam, lengths) for exam in exams])
+                name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units"
+                lines.append(f"{name:29}{pairs[-1][0]:>11.0%}{pairs[-1][1]:>8.0%}")
+    by_prompt, by_reward = (
+        sum(share > REACHED for share in one) for one in zip(*pairs, strict=True)
+    )
+    ahead = sum(reward > prompt for prompt, reward in pairs)
+    return [
+        *lines,
+        f"of {len(pairs)} bases, above {REACHED:.0%}: {by_prompt} with a prompt, {by_reward} with "
+        f"reward; reward ahead in {ahead}",
+    ]
 
 
 LIFTED, ALONE = 0.85, 0.05

@@ -111,11 +111,13 @@ def thresholds(rows: Sequence[dict]) -> list[Threshold]:
 
 @dataclass(frozen=True)
 class Practice:
-    """What one run of reward drew: ``drawn`` completions, ``right`` and ``sound`` ones among them;
-    the share with a thought over its ``first`` and its ``last`` steps."""
+    """What one run of reward drew: ``drawn`` completions, and among them the ``right`` ones, the
+    ``worked`` ones (with a thought) and the ``sound`` ones; the share with a thought over its
+    ``first`` and its ``last`` steps."""
 
     drawn: int
     right: int
+    worked: int
     sound: int
     first: float
     last: float
@@ -128,13 +130,14 @@ def practice(
 
     ``steps``: how many the first and the last are; ``drawn``: completions in a step.
     """
+    counted = ("reward", "worked", "sound")
     runs: dict[tuple[str, int, int], list[dict]] = {}
     for row in log:
         runs.setdefault((row["size"], row["seed"], row["reading_tokens"]), []).append(row)
     return {
         run: Practice(
             drawn * len(rows),
-            *(round(drawn * sum(row[name] for row in rows)) for name in ("reward", "sound")),
+            *(round(drawn * sum(row[name] for row in rows)) for name in counted),
             *(mean(row["worked"] for row in some) for some in (rows[:steps], rows[-steps:])),
         )
         for run, rows in runs.items()

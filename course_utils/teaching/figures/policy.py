@@ -128,7 +128,7 @@ def describe_step(
 
 
 def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 2.0) -> Figure:
-    """What a token counts in the objective, by its ratio: a line with a flat end, for a token of a
+    """What a token adds to the objective, by its ratio: a line with a flat end, for a token of a
     good completion and for one of a bad completion.
 
     ``low``, ``high``: the clips; ``advantage``: how good, and how bad.
@@ -148,16 +148,16 @@ def clip_chart(low: float = 0.2, high: float = 0.2, advantage: float = 2.0) -> F
             grid="both",
             xlabel="ratio: how much likelier than when drawn",
         )
-    panels[0].set_ylabel("what the token counts")
+    panels[0].set_ylabel("what the token contributes")
     return figure
 
 
 def describe_clip(low: float = 0.2, high: float = 0.2, advantage: float = 2.0) -> str:
     """Alt text for ``clip_chart``."""
     return (
-        f"Two lines of what a token counts against its ratio. Advantage {advantage:+g}: rising up "
-        f"to a ratio of {1 + high:g}, flat beyond it. Advantage {-advantage:+g}: flat below a "
-        f"ratio of {1 - low:g}, falling above it."
+        f"Two lines of what a token contributes against its ratio. Advantage {advantage:+g}: "
+        f"rising up to a ratio of {1 + high:g}, flat beyond it. Advantage {-advantage:+g}: flat "
+        f"below a ratio of {1 - low:g}, falling above it."
     )
 
 
