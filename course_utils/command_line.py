@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +19,9 @@ from course_utils.errors import CourseError
 
 MOST = 2**31 - 1
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
-"""Exit statuses; 130 is what shells give a program that Ctrl-C ended."""
+DONE, FAILED, INTERRUPTED, UNREAD = 0, 1, 130, 141
+"""Exit statuses.  130 is what shells give a program that Ctrl-C ended, and 141 one whose output
+nobody reads any more."""
 
 
 def parser(doc: str, **settings) -> argparse.ArgumentParser:
@@ -40,13 +43,31 @@ def run(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
     stopped: what to say after Ctrl-C, such as what has been kept.
     """
     try:
-        return work() or DONE
+        status = work() or DONE
+        sys.stdout.flush()
+        return status
     except CourseError as error:
         print(error, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(f"\n{stopped}", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        if os.name == "nt" or _somebody_reads():
+            raise  # It was another pipe.
+        return UNREAD
+
+
+def _somebody_reads() -> bool:
+    """Whether the output goes anywhere; ``head`` and pagers close it when they have enough."""
+    output = sys.stdout.fileno()
+    closed = select.poll()
+    closed.register(output, 0)  # Asks for nothing but whether the other end is gone.
+    if not closed.poll(0):
+        return True
+    # What is left in the buffer would be tried once more, and told, when the program ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return False
 
 
 def start(main: Callable[[], int | None]) -> NoReturn:

@@ -5,6 +5,7 @@ import os
 import re
 import runpy
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -150,3 +151,31 @@ def test_a_wrong_value_is_one_message_that_names_its_option(start, line):
     status, out, err = start(f"course_utils.{command}", option, value)
     assert status == 2 and not out and "Traceback" not in err
     assert "error: " in err and (option in err or value in err)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_reader_who_has_seen_enough_ends_a_command_without_a_word():
+    """As in ``... | head -1``."""
+    program = (
+        "from course_utils import command_line\n"
+        "command_line.start(lambda: [print('a line') for _ in range(100_000)] and 0)"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout.readline() == "a line\n"
+    command.stdout.close()
+    assert command.stderr.read() == ""
+    assert command.wait(timeout=60) == command_line.UNREAD
+    command.stderr.close()
+
+
+def test_another_pipe_that_breaks_is_not_taken_for_the_output():
+    def work():
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        command_line.run(work)
