@@ -36,7 +36,7 @@ from course_utils.model_files.speed import (
     step_work,
     unpacked_per_core,
 )
-from course_utils.units import MIB, readable_memory
+from course_utils.units import GIB, MIB, readable_memory
 
 DEFAULT_CONTEXT = 8192
 
@@ -210,6 +210,10 @@ class Plan:
 
     def __str__(self) -> str:
         free, total = self.machine.available_memory_bytes, self.machine.total_memory_bytes
+        needed = self.needed_bytes + RESERVE_BYTES
+        asked, left = readable_memory(needed), readable_memory(free)
+        if asked == left and needed > free:
+            asked, left = f"{needed / GIB:.3f} GiB", f"{free / GIB:.3f} GiB"
         parts = ", ".join(
             f"{label} {readable_memory(count)}" for label, count in self.memory.parts().items()
         )
@@ -217,9 +221,8 @@ class Plan:
             f"{self.title} {self.quantisation}, {self.context:,} tokens of context, "
             f"{self.kv_type.upper()} cache: {self.verdict}.",
             f"Memory: {readable_memory(self.memory.total)} ({parts}); "
-            f"{readable_memory(self.needed_bytes + RESERVE_BYTES)} with "
-            f"{readable_memory(RESERVE_BYTES)} in reserve; "
-            f"free here: {readable_memory(free)} of {readable_memory(total)}.",
+            f"{asked} with {readable_memory(RESERVE_BYTES)} in reserve; "
+            f"free here: {left} of {readable_memory(total)}.",
         ]
         if self.card is not None:
             lines.append(
@@ -240,6 +243,11 @@ class Plan:
             lines.append(
                 f"Reading a prompt of {PROMPT_TOKENS:,} tokens: {at_most} "
                 f"{_minutes(self.seconds_to_read(PROMPT_TOKENS) / 60)}."
+            )
+        elif self.needed_bytes <= free:
+            lines.append(
+                "If you loaded it anyway, it would use up the reserve, and the system might soon "
+                "read parts of it from disk again."
             )
         else:
             lines.append("If you loaded it anyway, every token would read it from disk again.")

@@ -58,7 +58,7 @@ MODELS = {
     "dense-active": Contestant("dense, same active size", qwen3(experts=0, ffn_width=256)),
     "dense-total": Contestant("dense, same total size", qwen3(experts=0, ffn_width=1024)),
     "dense-short": Contestant(
-        "dense, same total size, stopped early", qwen3(experts=0, ffn_width=1024)
+        "dense, same total size, short run", qwen3(experts=0, ffn_width=1024)
     ),
     "balanced": Contestant("mixture, load balanced", SHAPE, moe_training.BALANCE),
     "unbalanced": Contestant("mixture, left to itself", SHAPE),

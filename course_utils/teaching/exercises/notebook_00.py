@@ -166,8 +166,8 @@ QUESTIONS = [
             Option("It was given more parameters.", "Both have the same number of them."),
             Option(
                 "It was trained further, with rewards for right answers.",
-                "Reinforcement learning started from the base and changed its weights. Whether "
-                "further training without reward would have done as well, notebook 03 asks.",
+                "Reinforcement learning started from the base and changed its weights. Notebook 03 "
+                "asks whether further training without reward would have done as well.",
             ),
             Option(
                 "It was given rules for addition.",

@@ -332,7 +332,8 @@ QUESTIONS = [
             ),
             Option(
                 "The time depends on how many weights there are and how they are stored.",
-                "Their values change the text, and not the time that it takes.",
+                "Their values change the text and, as far as we know, not the time that it takes. "
+                "The run beside the real file is still missing.",
             ),
             Option(
                 "The zeros are replaced by QwQ's weights as they are needed.",

@@ -327,9 +327,9 @@ By impact I mean that people choose QwQ-32B where they would have taken R1. On s
 no reason to: the Qwen team reports 79.5 against 79.8 on AIME 2024, and when Prime Intellect
 measured both models, each led on two of four benchmarks. Each of those differences is within the
 noise. Memory is a reason: 32.8 against 671 billion parameters, counted from both config files.
-How much of it comes from reinforcement learning, neither the announcement nor the card says. I
-would change my mind if a paired comparison on a thousand new problems showed a gap of more
-than five points.
+Neither the announcement nor the card says how much of QwQ-32B's score comes from reinforcement
+learning. I would change my mind if a paired comparison on a thousand new problems showed a gap
+of more than five points.
 """
 ''',
         difficulty=3,

@@ -48,8 +48,8 @@ QUESTIONS = [
     ),
     Question(
         "04.cold",
-        "Notes that nobody can read are always right, readable workings seldom. Which cure changes "
-        "that before any reward?",
+        "Notes that nobody can read are always right, and readable workings are rare. Which cure "
+        "makes readable ones common before any reward?",
         (
             Option(
                 "A cold start.",

@@ -56,7 +56,8 @@ def parameter_treemap(
     looks = [style.series(parts.index(part)) for part in seen]
     handles = [Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white") for look in looks]
     handles.append(Patch(facecolor=style.PALE, edgecolor=style.GREY))
-    figure.legend(handles, [*seen, "not used"], loc="outside lower left", ncols=4, fontsize=9)
+    names = [*seen, "not used (of the embedding: one row)"]
+    figure.legend(handles, names, loc="outside lower left", ncols=4, fontsize=9)
     return figure
 
 

@@ -72,7 +72,7 @@ def ways_chart(rows: Rows, names: Mapping[str, str], learnt: int, steps: Sequenc
             axes.axvspan(learnt + 0.5, lengths[-1] + 0.5, color=style.PALE, alpha=0.6, linewidth=0)
     for axes, step in zip(shares, steps, strict=True):
         style.frame(axes, panel=f"right, after {step} steps", percent="y", ylim=(-0.03, 1.05))
-    style.frame(tokens, panel=f"tokens for one sum, after {steps[-1]}", ylim=(0, None))
+    style.frame(tokens, panel=f"tokens per sum ({steps[-1]} steps)", ylim=(0, None))
     handles = shares[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=len(names))
     return figure
