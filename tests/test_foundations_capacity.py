@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import pytest
 
@@ -11,6 +12,7 @@ from course_utils.model_files.capacity import plan
 from course_utils.model_files.catalogue import find_model
 from course_utils.model_files.memory import (
     CONTEXT_STEP,
+    RESERVE_BYTES,
     MemoryNeed,
     choose_repacking,
     memory_need,
@@ -180,6 +182,16 @@ def test_a_plan_reads_as_sentences_with_its_numbers():
     assert "fits" in text and "19.4 GB per token at 30 GB/s" in text and "2,000 tokens" in text
     text = str(plan("qwq-32b", machine=machine(8)))
     assert "does not fit" in text and "from disk" in text and "7B" in text
+
+
+def test_where_too_little_is_free_by_a_hair_the_plan_tells_both_exactly():
+    """Rounded, 21.2 GiB would be needed and 21.2 free, and the model would not fit."""
+    needed = plan("qwq-32b", machine=machine(64)).needed_bytes + RESERVE_BYTES
+    for missing in (2**23, 2**20):
+        close = dataclasses.replace(machine(64), available_memory_bytes=needed - missing)
+        text = str(plan("qwq-32b", machine=close))
+        asked, left = re.findall(r"([\d.]+) GiB (?:with|of)", text)
+        assert asked != left and "use up the reserve" in text and "every token" not in text
 
 
 def test_a_plan_made_on_a_busy_machine_says_so():

@@ -10,6 +10,7 @@ from course_utils.nano import grpo, pretrain, tokenizer
 from course_utils.nano.experiments import (
     chains,
     chains_above,
+    chains_begun,
     chains_corpus,
     chains_exam,
     chains_imitation,
@@ -265,12 +266,46 @@ def test_other_learning_rates_leave_the_result_as_it_is():
     rows = chains_tables.read(chains_rates.TABLE)
     runs: dict[tuple, list[dict]] = {}
     for row in rows:
-        runs.setdefault((row["rate"], row["arm"], row["seed"]), []).append(row)
+        runs.setdefault((row["size"], row["rate"], row["arm"], row["seed"]), []).append(row)
     assert not set(chains_rates.missing())
-    for (_, _, seed), mine in runs.items():
+    for (*_, seed), mine in runs.items():
         (exam,) = chains_tables.best(mine).values()
         solved = chains_tables.share(exam, {4})
         assert solved > 0.9 if seed == 1 else solved < 0.05
+
+
+def test_a_thought_is_begun_with_its_own_first_lines():
+    assert [begin(CHAIN) for begin in chains_begun.BEGUN.values()] == [
+        "",
+        "7\n7+8=5\n5+3=8\n",
+        "7\n7+8=5\n5+3=8\n8+",
+    ]
+
+
+def test_what_is_begun_counts_as_part_of_the_thought(model, monkeypatch):
+    """A model that writes what is missing of the thought is sound, however much was begun."""
+    monkeypatch.setattr(chains_begun, "CHAINS", 2)
+    problems = [c for steps in chains_begun.LENGTHS for c in chains_task.exam(steps, 2)]
+    drawing = chains_sampling.Sampler(model, len(problems), chains_begun.LONGEST, 60)
+    for begin in chains_begun.BEGUN.values():
+        rest = [c.completion().removeprefix(begin(c)) for c in problems]
+        monkeypatch.setattr(chains_begun, "texts", lambda samples, rest=rest: rest)
+        for row in chains_begun.examine(drawing, begin, 0):
+            assert row["asked"] == row["went_on"] == row["sound"] == 2
+    monkeypatch.setattr(chains_begun, "texts", lambda samples: ["</think>\n\n1<|im_end|>"] * 8)
+    for row in chains_begun.examine(drawing, chains_begun.all_but_the_last, 0):
+        assert row["went_on"] == row["sound"] == 0
+
+
+def test_a_base_cannot_take_the_fourth_step_even_where_its_thought_is_begun():
+    rows = chains_tables.read(chains_begun.TABLE)
+    assert {row["seed"] for row in rows} == set(chains.SEEDS)
+    for row in rows:
+        share = row["sound"] / row["asked"]
+        if row["length"] == 3:
+            assert share > 0.97
+        elif (row["length"], row["begun"]) == (4, "and the last begun"):
+            assert row["went_on"] == row["asked"] and 0.1 < share < 0.5
 
 
 def test_new_runs_are_added_to_a_table_once(tmp_path, monkeypatch):

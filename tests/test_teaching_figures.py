@@ -185,6 +185,16 @@ def test_training_curves_draw_the_mean_and_the_range_of_repeats(tmp_path):
     assert lines[0].get_linestyle() != lines[1].get_linestyle()
 
 
+def test_a_line_keeps_its_look_where_another_chart_leaves_others_out():
+    rows = [{"step": 0.0, "loss": 1.0, "model": name} for name in ("small", "large")]
+    both, one = (
+        teaching.training_curves(some, by="model", known=["small", "large"]).axes[0].lines
+        for some in (rows, rows[1:])
+    )
+    assert one[0].get_color() == both[1].get_color() != both[0].get_color()
+    assert one[0].get_marker() == both[1].get_marker()
+
+
 def test_training_curves_name_the_columns_there_are(tmp_path):
     with pytest.raises(OptionError, match="step, loss"):
         teaching.training_curves([{"step": 1.0, "loss": 2.0}], y="accuracy")

@@ -149,7 +149,7 @@ def same_base_lines(
                 run = p.size, p.seed, p.reading_tokens
                 exams = prompted["pretrained", *run], after["rl", *run]
                 pairs.append([chains_tables.share(exam, lengths) for exam in exams])
-                name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units"
+                name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units".strip()
                 lines.append(f"{name:29}{pairs[-1][0]:>11.0%}{pairs[-1][1]:>8.0%}")
     by_prompt, by_reward = (
         sum(share > REACHED for share in one) for one in zip(*pairs, strict=True)

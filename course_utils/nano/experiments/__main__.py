@@ -16,6 +16,7 @@ EXPERIMENTS = (
     "objectives",
     "coin",
     "chains",
+    "chains_begun",
     "chains_above",
     "chains_rates",
     "recipe",
