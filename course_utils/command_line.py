@@ -40,34 +40,42 @@ def refuse_arguments(doc: str, arguments: Sequence[str] | None = None) -> None:
 def run(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
     """Do a command's work; the exit status: what it returns, or what ended it, which is told.
 
+    It is ``UNREAD``, without a word, where nobody reads the output any more.
     stopped: what to say after Ctrl-C, such as what has been kept.
     """
     try:
-        status = work() or DONE
-        sys.stdout.flush()
-        return status
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print(f"\n{stopped}", file=sys.stderr)
-        return INTERRUPTED
+        try:
+            return work() or DONE
+        except CourseError as error:
+            print(error, file=sys.stderr)
+            return FAILED
+        except KeyboardInterrupt:
+            print(f"\n{stopped}", file=sys.stderr)
+            return INTERRUPTED
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # Now, where it can be caught, and not when Python ends.
     except BrokenPipeError:
-        if os.name == "nt" or _somebody_reads():
+        if not _nobody_reads():
             raise  # It was another pipe.
         return UNREAD
 
 
-def _somebody_reads() -> bool:
-    """Whether the output goes anywhere; ``head`` and pagers close it when they have enough."""
-    output = sys.stdout.fileno()
-    closed = select.poll()
-    closed.register(output, 0)  # Asks for nothing but whether the other end is gone.
-    if not closed.poll(0):
-        return True
+def _nobody_reads() -> bool:
+    """Whether the output goes nowhere; ``head`` and pagers close it when they have enough."""
+    try:
+        output = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    if not hasattr(select, "poll"):  # Windows has no such pipes.
+        return False
+    ends = select.poll()
+    ends.register(output, select.POLLOUT)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in ends.poll(0)):
+        return False
     # What is left in the buffer would be tried once more, and told, when the program ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), output)
-    return False
+    return True
 
 
 def start(main: Callable[[], int | None]) -> NoReturn:

@@ -153,24 +153,40 @@ def test_a_wrong_value_is_one_message_that_names_its_option(start, line):
     assert "error: " in err and (option in err or value in err)
 
 
+UNREAD_ENDINGS = {
+    "much output": "[print('a line') for _ in range(100_000)] and 0",
+    "little output": "print('a line')",
+    "help": "(print('a line'), command_line.parser('What it does.').parse_args(['--help']))",
+    "an error": "(print('a line'), exec('raise CourseError(1, 2)'))",
+}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
-def test_a_reader_who_has_seen_enough_ends_a_command_without_a_word():
-    """As in ``... | head -1``."""
+@pytest.mark.parametrize("work", UNREAD_ENDINGS.values(), ids=UNREAD_ENDINGS)
+def test_a_reader_who_has_seen_enough_ends_a_command_without_a_word(work):
+    """As in ``... | head -0``."""
     program = (
+        "import sys; sys.stdin.read()\n"
         "from course_utils import command_line\n"
-        "command_line.start(lambda: [print('a line') for _ in range(100_000)] and 0)"
+        "from course_utils.errors import CourseError\n"
+        f"command_line.start(lambda: {work})"
     )
-    command = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert command.stdout.readline() == "a line\n"
-    command.stdout.close()
-    assert command.stderr.read() == ""
-    assert command.wait(timeout=60) == command_line.UNREAD
-    command.stderr.close()
+    buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=buffered, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as command:
+        command.stdout.close()
+        command.stdin.close()
+        said = command.stderr.read().decode()
+        status = command.wait(timeout=60)
+    assert "Traceback" not in said and "BrokenPipe" not in said
+    assert status == command_line.UNREAD
+
+
+def test_a_program_without_any_output_ends_as_it_should(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command_line.run(lambda: None) == 0
 
 
 def test_another_pipe_that_breaks_is_not_taken_for_the_output():

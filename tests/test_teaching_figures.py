@@ -16,6 +16,7 @@ from course_utils.intervals import wilson_interval
 from course_utils.machine import Machine
 from course_utils.model_files.capacity import plan
 from course_utils.teaching import style
+from course_utils.teaching.figures import inside
 from course_utils.teaching.page import figure_on_page
 from tests.bigram_engine import BigramEngine
 
@@ -193,6 +194,16 @@ def test_a_line_keeps_its_look_where_another_chart_leaves_others_out():
     )
     assert one[0].get_color() == both[1].get_color() != both[0].get_color()
     assert one[0].get_marker() == both[1].get_marker()
+    (new,) = teaching.training_curves(rows[:1], by="model", known=["large"]).axes[0].lines
+    assert new.get_label() == "small" and new.get_color() == both[1].get_color()
+
+
+def test_labels_stand_away_from_their_neighbours():
+    alone, left, right = inside._label_sides(np.array([[0.5, 0.9], [0.10, 0.1], [0.12, 0.1]]))
+    assert alone == (5, 3), "to the upper right"
+    assert left[0] < 0 < right[0]
+    spot = inside._label_sides(np.zeros((5, 2)))
+    assert len(set(spot[:4])) == 4, "four sides for four of five in one spot"
 
 
 def test_training_curves_name_the_columns_there_are(tmp_path):

@@ -78,8 +78,8 @@ def test_a_seed_that_was_not_run_is_a_dash():
     assert "100%    -  50%" in line
 
 
-def test_the_missing_seed_of_the_committed_chains_is_shown():
-    _, line = run_tables.sound_lines(chains_tables.read(), [("1.5M", "rl", 2)])
+def test_missing_seeds_of_the_committed_chains_are_shown():
+    _, line = run_tables.sound_lines(chains_tables.read(), [("3.5M", "prompted", 4)])
     assert line.count("   - ") >= 4
 
 
@@ -164,3 +164,13 @@ def test_a_prompt_and_reward_are_compared_on_the_same_base_and_only_above_the_ba
     assert one.split()[-2:] == ["80%", "90%"] and "seed 1" in one
     assert three.split()[-2:] == ["70%", "60%"] and "seed 3" in three
     assert count == "of 2 bases, above 70%: 1 with a prompt, 1 with reward; reward ahead in 1"
+    *_, nothing = run_tables.same_base_lines({"": rows}, 0.5)
+    assert nothing.startswith("of 0 bases")
+
+
+def test_the_columns_of_what_was_drawn_stand_under_their_names():
+    points = chains_tables.thresholds(chains_tables.read())
+    head, *lines = run_tables.practice_lines(points, chains_tables.read("chains-rl"))
+    for name in ("drawn", "right", "with a thought", "sound"):
+        end = head.index(name) + len(name)
+        assert all(line[end - 1].isdigit() and line[end] == " " for line in lines), name

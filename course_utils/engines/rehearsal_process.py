@@ -24,13 +24,20 @@ from course_utils.paths import repository_root
 from course_utils.progress import Progress
 
 PROMPT_TOKENS = 32
-MOST_TOKENS, LEAST_TOKENS, DECODE_SECONDS = 48, 5, 10.0
-"""Tokens to write; when they are slow, as many as these seconds allow."""
 
-A_FEW_PAGES, MOST_SECONDS = 100, 40.0
-"""A token counts if no more pages than these came from the disk for it; but where memory is so full
-that this goes on for so many seconds, the tokens are as slow as they are.  At first it is common:
-the weights fill nearly all memory, and what lay there before makes room only now."""
+MOST_TOKENS = 48
+"""Tokens to write; fewer when they are slow."""
+
+LEAST_TOKENS, DECODE_SECONDS = 5, 10.0
+"""So many tokens are enough once they have taken so long."""
+
+A_FEW_FAULTS = 100
+"""At first, tokens often wait for the disk: the weights fill nearly all memory, and what lay there
+before makes room only now.  A token, or a look at the bandwidth, with more page faults than these
+from the disk does not count; a steady one has a handful."""
+
+MOST_SECONDS = 40.0
+"""Where memory is so full that this goes on for so long, the tokens are as slow as they are."""
 
 SECONDS_BETWEEN_READINGS = 0.5
 """How much is decoded between two looks at the memory's bandwidth, which a machine that is shared
@@ -44,7 +51,7 @@ class Measurement:
     ``resident_bytes``: memory of its process, the mapped file included.  ``private_bytes``: the
     part that no other process can share.  Speeds are in tokens per second; decoding is the median.
     ``bandwidth_bytes_per_second``: how fast the weights were read between the tokens, with nothing
-    to compute; the median.  None where they are too few to tell.
+    to compute; the median.  None where the file is too small to tell, or never lay in memory.
     """
 
     load_seconds: float
@@ -127,7 +134,7 @@ def measure(path: str, **options) -> Iterator[dict]:
     prompt = nonsense(PROMPT_TOKENS, engine.info.vocabulary)
     # Few candidates keep to the tokens that a mixture's stand-in has embeddings for.
     stream = engine.complete(prompt, PLAIN.but(top_k=40, max_tokens=MOST_TOKENS, seed=0))
-    first = next(stream).seconds
+    first = next(stream, None)
     gap, bandwidth = yield from _decode(stream, Path(path))
     stream.close()
     memory = psutil.Process().memory_info()
@@ -135,7 +142,7 @@ def measure(path: str, **options) -> Iterator[dict]:
         load_seconds=load_seconds,
         resident_bytes=memory.rss,
         private_bytes=memory.rss - getattr(memory, "shared", 0),
-        prefill_tokens_per_second=stream.reply.prompt_tokens / first,
+        prefill_tokens_per_second=stream.reply.prompt_tokens / first.seconds,
         decode_tokens_per_second=1 / gap,
         bandwidth_bytes_per_second=bandwidth,
         settings=dict(engine.info.settings),
@@ -145,35 +152,50 @@ def measure(path: str, **options) -> Iterator[dict]:
 
 
 def _decode(stream: Iterator, path: Path) -> Generator[dict, None, tuple[float, float | None]]:
-    """Write tokens; yields progress, and returns the medians of gap and bandwidth."""
+    """Write tokens; yields progress, and returns the medians of gap and bandwidth.
+
+    The gap is in seconds, the bandwidth in bytes per second.  Raises ModelLoadError where nothing
+    is written.
+    """
     from course_utils.machine.bandwidth import file_reader
 
     gaps, steady, bandwidths = [], [], []
+    started, next_look = time.perf_counter(), 0.0
     with file_reader(path) as read_again:
-        for number, (gap, brought) in enumerate(_gaps(stream)):
-            gaps.append(gap)
-            if brought <= A_FEW_PAGES:
-                steady.append(gap)
-            yield {"percent": min(99, 71 + number)}
-            if read_again and sum(gaps) > len(bandwidths) * SECONDS_BETWEEN_READINGS:
-                bandwidths.append(read_again())
-            enough = len(steady) >= LEAST_TOKENS
-            if sum(gaps) > (DECODE_SECONDS if enough else MOST_SECONDS):
+        while len(gaps) < MOST_TOKENS:
+            gap, faults, token = _timed(lambda: next(stream, None))
+            if token is None:
                 break
-    return median(steady if enough else gaps), median(bandwidths) if bandwidths else None
+            gaps.append(gap)
+            if faults <= A_FEW_FAULTS:
+                steady.append(gap)
+            yield {"percent": min(99, 70 + len(gaps))}
+            if read_again and sum(gaps) > next_look:
+                _, faults, bandwidth = _timed(read_again)
+                if faults <= A_FEW_FAULTS:
+                    bandwidths.append(bandwidth)
+                next_look = sum(gaps) + SECONDS_BETWEEN_READINGS
+            enough = len(steady) >= LEAST_TOKENS
+            if time.perf_counter() - started > (DECODE_SECONDS if enough else MOST_SECONDS):
+                break
+    if not gaps:
+        raise ModelLoadError(
+            f"The model of {path.name} ends its text at once, so its speed cannot be measured.",
+            "Rehearse another quantisation, or more layers.",
+        )
+    counted = steady if len(steady) >= LEAST_TOKENS else gaps
+    return median(counted), median(bandwidths) if bandwidths else None
 
 
-def _gaps(stream: Iterator) -> Iterator[tuple[float, int]]:
-    """Seconds from token to token, and how many pages had to be fetched from the disk for each."""
-    while True:
-        before, pages = time.perf_counter(), _pages_from_disk()
-        if next(stream, None) is None:
-            return
-        yield time.perf_counter() - before, _pages_from_disk() - pages
+def _timed(work: Callable[[], Any]) -> tuple[float, int, Any]:
+    """Do it: the seconds that it took, the page faults from the disk, and what it returned."""
+    before, faults = time.perf_counter(), _disk_faults()
+    result = work()
+    return time.perf_counter() - before, _disk_faults() - faults, result
 
 
-def _pages_from_disk() -> int:
-    """How many pages this process has waited for; always 0 on Windows, which does not tell."""
+def _disk_faults() -> int:
+    """How often this process has waited for the disk; always 0 on Windows, which does not tell."""
     try:
         import resource
     except ImportError:

@@ -76,8 +76,10 @@ def file_reader(path: Path) -> Iterator[Callable[[], float] | None]:
     """Reads the start of a file that lies in memory already, to see how fast that is now.
 
     Gives a function that reads as much as ``measure_memory_bandwidth`` does, once, with all cores,
-    and returns bytes per second; None where the file is smaller than that.  The file takes no
-    memory a second time, so this also works beside a model that leaves none.
+    and returns bytes per second; None where the file is smaller than that.  A file that a model is
+    mapped from takes no memory a second time, so this also works beside one that leaves none.
+    What is not in memory is read from the disk, which the caller has to look out for.  After the
+    ``with`` the file is unmapped, and the function of no use.
     """
     import numpy as np
 
@@ -87,6 +89,7 @@ def file_reader(path: Path) -> Iterator[Callable[[], float] | None]:
         return
     weights = np.memmap(path, dtype=np.uint64, mode="r", shape=(size // 8,))
     with _reader(weights, usable_cores()) as read:
+        del weights
         read()  # The first pass only maps the pages.
         yield read
 
@@ -96,16 +99,20 @@ def _reader(numbers, threads: int) -> Iterator[Callable[[], float]]:
     """A function that reads all ``numbers`` once, and returns bytes per second."""
     import numpy as np
 
-    shares = np.array_split(numbers, threads)
+    shares, size = np.array_split(numbers, threads), numbers.nbytes
+    del numbers
     # numpy lets go of Python's global lock while it folds, so the threads really run together.
     with ThreadPoolExecutor(threads) as pool:
 
         def read() -> float:
             start = time.perf_counter()
             list(pool.map(np.bitwise_or.reduce, shares))
-            return numbers.nbytes / (time.perf_counter() - start)
+            return size / (time.perf_counter() - start)
 
-        yield read
+        try:
+            yield read
+        finally:
+            shares.clear()  # Whoever still holds the function does not keep a file mapped.
 
 
 def _buffer_bytes(available: int | None) -> int:

@@ -8,6 +8,7 @@ they are few, that is the tighter bound (``speed``).  ``rehearse`` measures what
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 from course_utils.errors import OptionError
@@ -36,7 +37,7 @@ from course_utils.model_files.speed import (
     step_work,
     unpacked_per_core,
 )
-from course_utils.units import GIB, MIB, readable_memory
+from course_utils.units import MIB, readable_memory
 
 DEFAULT_CONTEXT = 8192
 
@@ -213,7 +214,7 @@ class Plan:
         needed = self.needed_bytes + RESERVE_BYTES
         asked, left = readable_memory(needed), readable_memory(free)
         if asked == left and needed > free:
-            asked, left = f"{needed / GIB:.3f} GiB", f"{free / GIB:.3f} GiB"
+            left = f"{left} ({math.ceil((needed - free) / MIB)} MiB too little)"
         parts = ", ".join(
             f"{label} {readable_memory(count)}" for label, count in self.memory.parts().items()
         )

@@ -66,14 +66,14 @@ def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[
     """What reward drew from each of these bases, and how often it thought at first and at last."""
     drew = chains_tables.practice(log)
     names = ("drawn", "right", "with a thought", "sound")
-    lines = [f"{'':21}" + "".join(f"{name:>{_wide(name)}}" for name in names) + "   at first, last"]
+    lines = [f"{'':20}" + "".join(f"{name:>{_wide(name)}}" for name in names) + "   first  last"]
     for p in bases:
         run = drew[p.size, p.seed, p.reading_tokens]
         counts = (run.drawn, run.right, run.worked, run.sound)
         lines.append(
-            f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units"
+            f"{f'{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units':20}"
             + "".join(f"{n:>{_wide(name)},}" for n, name in zip(counts, names, strict=True))
-            + f"{run.first:>8.0%}{run.last:>8.0%}"
+            + f"{run.first:>8.0%}{run.last:>6.0%}"
         )
     return lines
 
@@ -138,8 +138,9 @@ def same_base_lines(
 ) -> list[str]:
     """What the best of twelve prompts and what reward made of each base above the bar.
 
-    ``tables``: rows of ``chains`` by where they were run.  Shares are of sound answers to chains of
-    these lengths.  The last line counts how many reach ``REACHED``, and where reward is ahead.
+    ``tables``: rows of ``chains`` by where they were run.  ``bar``: a base's share of sound answers
+    to chains of one to four turns, from which on it is above.  Shares in the columns are of chains
+    of ``lengths``.  The last line counts those above ``REACHED``, and where reward is ahead.
     """
     lines, pairs = [f"{'':29}{'best prompt':>11}{'reward':>8}"], []
     for place, rows in tables.items():
@@ -151,9 +152,8 @@ def same_base_lines(
                 pairs.append([chains_tables.share(exam, lengths) for exam in exams])
                 name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units".strip()
                 lines.append(f"{name:29}{pairs[-1][0]:>11.0%}{pairs[-1][1]:>8.0%}")
-    by_prompt, by_reward = (
-        sum(share > REACHED for share in one) for one in zip(*pairs, strict=True)
-    )
+    by_prompt = sum(prompt > REACHED for prompt, _ in pairs)
+    by_reward = sum(reward > REACHED for _, reward in pairs)
     ahead = sum(reward > prompt for prompt, reward in pairs)
     return [
         *lines,
@@ -195,7 +195,7 @@ def rule_lines(
 
 
 REACHED = 0.7
-"""From this share of sound answers on, an arm is said to solve chains."""
+"""Above this share of sound answers, an arm is said to solve chains."""
 
 
 def arm_lines(found: Arms, names: Mapping[str, str], seeds: Sequence[int]) -> list[str]:

@@ -63,10 +63,11 @@ PLAN = {"0.2M": SMALL, "0.7M": SMALL, "1.5M": MIDDLE, "3.5M": READ}
 What was planned and not run: reward after one unit, at the three smaller sizes; reward after three
 units, at 1.5M; reward at 3.5M; distillation, at the two smallest.  The time on a GPU ran out, and
 the plan was then cut to the runs that were there: it was not fixed beforehand.  All runs that were
-made are in the table, but for two.  1.5M after two units was run again later, each seed with its
-base and all its arms on one core, because imitation has to begin at the same base as reward; on
-the GPU, where seed 2 was missing, reward had brought seeds 1 and 3 to 100 % of four turns as
-well."""
+made are in the table, but for five.  1.5M after two units was run again later, each seed with its
+base and all its arms on one core, because imitation has to begin at the same base as reward.  That
+replaced the bases of three seeds, and two runs of reward (seeds 1 and 3), which had also reached
+100 % of four turns.  So the bases of that size after one, three and four units come from other
+readings than those after two."""
 
 FEWER_SEEDS = {("3.5M", "pretrained"): (1,)}
 """Where there are fewer than ``SEEDS``, for the same reason."""

@@ -44,7 +44,8 @@ BEGUN: dict[str, Callable[[Chain], str]] = {
 
 
 def examine(drawing: Sampler, begin: Callable[[Chain], str], temperature: float) -> list[dict]:
-    """A row for each length: how many replies get to the last line at all, and are sound."""
+    """A row for each length: how many thoughts have as many lines as they should, what was begun
+    for them included (``went_on``), and how many replies are sound."""
     problems = [c for steps in LENGTHS for c in chains_task.exam(steps, CHAINS)]
     encode = load_once().encode
     asked = [encode(asking(c, REQUEST, begun=begin(c))).ids for c in problems]
@@ -73,7 +74,9 @@ def run(seed: int) -> list[dict]:
     lab.load("pretrained", READING)
     drawing = Sampler(lab.model, len(LENGTHS) * CHAINS, LONGEST, chains_exam.ROOM)
     return [
-        {"size": SIZE, "seed": seed, "begun": name, "temperature": temperature} | row
+        lab.facts("pretrained", READING)
+        | {"device": lab.model.device.type, "begun": name, "temperature": temperature}
+        | row
         for name, begin in BEGUN.items()
         for temperature in (1, 0)
         for row in examine(drawing, begin, temperature)

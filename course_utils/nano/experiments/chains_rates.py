@@ -1,9 +1,9 @@
 """Would another learning rate have turned the chains' result round? Two sizes, both ways.
 
 The rates of ``chains`` come from pilots with other tasks, so an arm may have lost only because its
-rate did not suit it.  Here reward and imitation of worked solutions begin at some of its bases
-again, with a third of their rate and with three times it; the tables of ``chains`` and
-``chains_above`` have them with the rate itself.
+rate did not suit it.  Here reward and imitation of worked solutions begin again at some bases of
+``chains`` and ``chains_above``, with a third of their rate and with three times it; the tables of
+those experiments have them with the rate itself.
 
 ``python -m course_utils.nano.experiments.chains_rates`` makes what is missing, on one core in about
 two hours, and adds it to ``models/nano/runs/chains-rates.csv``.  A finished run is left alone.
@@ -17,14 +17,19 @@ from dataclasses import dataclass, replace
 
 from course_utils import command_line
 from course_utils.logs import read_log, write_log
-from course_utils.nano.experiments import chains, chains_above, chains_tables, runs
+from course_utils.nano.experiments import (
+    chains,
+    chains_above,
+    chains_begun,
+    chains_tables,
+    runs,
+)
 
 
 @dataclass(frozen=True)
 class Bases:
-    """Bases of one size and reading, and the experiment in whose cache they lie."""
+    """Bases of one size: how much they read, and the experiment in whose cache they lie."""
 
-    size: str
     reading: int
     seeds: tuple[int, ...]
     experiment: str
@@ -32,9 +37,11 @@ class Bases:
 
 BASES = {
     # A seed whose base is sound now and then, and one whose base never is.
-    "0.2M": Bases(chains_above.SIZE, chains_above.READING, (1, 2), "chains-above"),
-    "1.5M": Bases("1.5M", chains.ARMS_READING, (1,), "chains"),
+    chains_above.SIZE: Bases(chains_above.READING, (1, 2), "chains-above"),
+    chains_begun.SIZE: Bases(chains_begun.READING, (1,), "chains"),
 }
+"""Where the arms begin, by size.  Of the larger size all bases are sound now and then, so one seed
+has to do: a run takes half an hour."""
 SEEDS = sorted({seed for bases in BASES.values() for seed in bases.seeds})
 
 FACTORS = {"third": 1 / 3, "triple": 3.0}
@@ -59,7 +66,7 @@ def missing() -> list[tuple[str, int, str, str]]:
 
 
 def make(size: str, seed: int, rate: str, arm: str) -> list[dict]:
-    """The rows of one run, as in ``chains`` with the factor's name beside them."""
+    """The rows of one run, as in those experiments, with the factor's name beside them."""
     cache, bases = runs.cache_folder(), BASES[size]
     base = chains.Lab(size, seed, cache / bases.experiment)
     weights = base.path("pretrained", bases.reading, ".pt")

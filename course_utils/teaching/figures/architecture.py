@@ -56,8 +56,7 @@ def parameter_treemap(
     looks = [style.series(parts.index(part)) for part in seen]
     handles = [Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white") for look in looks]
     handles.append(Patch(facecolor=style.PALE, edgecolor=style.GREY))
-    names = [*seen, "not used (of the embedding: one row)"]
-    figure.legend(handles, names, loc="outside lower left", ncols=4, fontsize=9)
+    figure.legend(handles, [*seen, "not used"], loc="outside lower left", ncols=4, fontsize=9)
     return figure
 
 

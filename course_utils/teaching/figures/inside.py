@@ -189,7 +189,7 @@ def _label_sides(places: np.ndarray, close: float = 0.06) -> list[tuple[int, int
     chosen: list[tuple[int, int]] = []
     for n, place in enumerate(places):
         near = np.abs(places - place).max(axis=1) < close
-        away = place - places[near].mean(axis=0)
+        away = np.round(place - places[near].mean(axis=0), 6)  # no side for those in one spot
         # Of equally good sides the first one, so a token on its own has its label to the upper
         # right.
         wanted = sorted(sides, key=lambda side: -(np.sign(away) * np.sign(side)).sum())

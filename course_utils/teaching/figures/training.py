@@ -64,9 +64,10 @@ def training_curves(
             )
     figure, axes = style.new_figure(7.2, 3.8)
     names = list(dict.fromkeys(row[by] for row in rows)) if by else [None]
+    order = list(dict.fromkeys([*known, *names]))
     for name in names:
         mine = [row for row in rows if (by is None or row[by] == name) and row[y] != ""]
-        look = style.series((known or names).index(name))
+        look = style.series(order.index(name))
         points = sorted({row[x] for row in mine})
         at = {point: [row for row in mine if row[x] == point] for point in points}
         centre = [mean(row[y] for row in at[point]) for point in points]
