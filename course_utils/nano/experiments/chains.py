@@ -64,9 +64,9 @@ What was planned and not run: reward after one unit, at the three smaller sizes;
 units, at 1.5M; reward at 3.5M; distillation, at the two smallest.  The time on a GPU ran out, and
 the plan was then cut to the runs that were there: it was not fixed beforehand.  All runs that were
 made are in the table, but for five.  1.5M after two units was run again later, each seed with its
-base and all its arms on one core, because imitation has to begin at the same base as reward.  That
-replaced the bases of three seeds, and two runs of reward (seeds 1 and 3), which had also reached
-100 % of four turns.  So the bases of that size after one, three and four units come from other
+base and all its arms on one core, because imitation has to begin at the same base as reward.  The
+bases of three seeds and two runs of reward (seeds 1 and 3) that this replaced are in
+``chains-first.csv``.  So the bases of that size after one, three and four units come from other
 readings than those after two."""
 
 FEWER_SEEDS = {("3.5M", "pretrained"): (1,)}

@@ -2,8 +2,8 @@
 
 The rates of ``chains`` come from pilots with other tasks, so an arm may have lost only because its
 rate did not suit it.  Here reward and imitation of worked solutions begin again at some bases of
-``chains`` and ``chains_above``, with a third of their rate and with three times it; the tables of
-those experiments have them with the rate itself.
+``chains`` and ``chains_above``, with a third of their rate and with three times it (at the larger
+size the latter only); the tables of those experiments have them with the rate itself.
 
 ``python -m course_utils.nano.experiments.chains_rates`` makes what is missing, on one core in about
 two hours, and adds it to ``models/nano/runs/chains-rates.csv``.  A finished run is left alone.
@@ -32,16 +32,17 @@ class Bases:
 
     reading: int
     seeds: tuple[int, ...]
+    rates: tuple[str, ...]
     experiment: str
 
 
 BASES = {
     # A seed whose base is sound now and then, and one whose base never is.
-    chains_above.SIZE: Bases(chains_above.READING, (1, 2), "chains-above"),
-    chains_begun.SIZE: Bases(chains_begun.READING, (1,), "chains"),
+    chains_above.SIZE: Bases(chains_above.READING, (1, 2), ("third", "triple"), "chains-above"),
+    chains_begun.SIZE: Bases(chains_begun.READING, (1,), ("triple",), "chains"),
 }
-"""Where the arms begin, by size.  Of the larger size all bases are sound now and then, so one seed
-has to do: a run takes half an hour."""
+"""Where the arms begin, by size, and with which of ``FACTORS``.  Of the larger size all bases are
+sound now and then, and a run takes half an hour: one seed and one rate have to do."""
 SEEDS = sorted({seed for bases in BASES.values() for seed in bases.seeds})
 
 FACTORS = {"third": 1 / 3, "triple": 3.0}
@@ -60,7 +61,7 @@ def missing() -> list[tuple[str, int, str, str]]:
         for size, bases in BASES.items()
         for seed in bases.seeds
         for arm in ARMS
-        for rate in FACTORS
+        for rate in bases.rates
     ]
     return [run for run in wanted if run not in done]
 

@@ -4,6 +4,7 @@
 length, with counts; ``chosen`` marks the exam of the weights that did best on validation chains of
 one to four turns.  Beside it: every step of reward (``chains-rl``), the twelve prompts on
 validation chains (``chains-prompts``), and many replies to each chain (``chains-passk``).
+``chains-first`` has runs that were made again later (see ``chains.PLAN``).
 """
 
 from __future__ import annotations
