@@ -96,7 +96,7 @@ QUESTIONS = [
             Option(
                 "Nothing useful.",
                 "There is nothing to raise. Easier problems, a cold start or imitation have to "
-                "bring the first right answers. In seed 3, four turns came with shorter chains.",
+                "bring the first right answers. At 1.5M shorter chains did so in one seed.",
             ),
             Option(
                 "Remove its thinking.",
