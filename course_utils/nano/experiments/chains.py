@@ -7,8 +7,6 @@ chains (``sft``), the model's own right answers to them (``rft``), or the unit o
 The exam asks chains of one to eight turns; from three turns on no model has trained on them (of one
 turn there are only 90, of two 810).
 
-The table holds what was run, and the plan below was cut to it afterwards: see ``PLAN``.
-
 There is no arm for distillation from a larger reinforced model.  A chain has one sound thought, so
 from two turns on a teacher that is always sound writes the solutions of ``sft``, word for word.
 
@@ -60,14 +58,13 @@ MIDDLE = (*READ, ("rl", 2), ("sft", 2), ("rft", 2))
 PLAN = {"0.2M": SMALL, "0.7M": SMALL, "1.5M": MIDDLE, "3.5M": READ}
 """Which arms each size has, and after how many units.
 
-What was planned and not run: reward after one unit, at the three smaller sizes; reward after three
-units, at 1.5M; reward at 3.5M; distillation, at the two smallest.  The time on a GPU ran out, and
-the plan was then cut to the runs that were there: it was not fixed beforehand.  All runs that were
-made are in the table, but for five.  1.5M after two units was run again later, each seed with its
-base and all its arms on one core, because imitation has to begin at the same base as reward.  The
-bases of three seeds and two runs of reward (seeds 1 and 3) that this replaced are in
-``chains-first.csv``.  So the bases of that size after one, three and four units come from other
-readings than those after two."""
+Planned and not run: reward after one unit, at the three smaller sizes; reward after three, at 1.5M;
+reward at 3.5M; distillation, at the two smallest.  The time on a GPU ran out, and the plan was cut
+to the runs that were there: it was not fixed beforehand.  All runs that were made are in the table,
+but for five: 1.5M after two units was run again later, each seed with its base and all its arms on
+one core, since imitation has to begin at the same base as reward.  The three bases and two runs of
+reward that this replaced are in ``chains-first.csv``.  So the bases of that size after one, three
+and four units come from other readings than those after two."""
 
 FEWER_SEEDS = {("3.5M", "pretrained"): (1,)}
 """Where there are fewer than ``SEEDS``, for the same reason."""
