@@ -228,7 +228,8 @@ def test_a_model_server_that_dies_is_found_again_by_engines_that_are_open(tmp_pa
     assert len(outcomes) == 6
     for outcome in outcomes:
         if isinstance(outcome, CourseError):
-            assert "stopped" in str(outcome) and "ask once more" in str(outcome)
+            # In mid-reply, or just when it was asked: one clear message either way.
+            assert re.search("stopped.*ask once more|no answer; ask again", str(outcome), re.DOTALL)
         else:
             assert outcome.stop_reason in ("end", "length")
     answers = [one for one in outcomes if not isinstance(one, CourseError) and "5" in one.answer]

@@ -207,6 +207,7 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
         style.frame(
             axes, panel=title, grid="both", percent="x", xlim=(-0.04, 1.04), xticks=[0, 0.5, 1]
         )
+        axes.tick_params(axis="x", labelsize=9)  # "50%" and "100%" beside one another
     style.frame(all_axes[0][0], rows=names.values(), ylim=(len(names) - 0.5, -0.5))
     all_axes[0][len(panels) // 2].set_xlabel("sound answers, 2 to 4 turns")
     return figure
