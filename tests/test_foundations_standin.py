@@ -340,7 +340,7 @@ def test_the_rates_of_this_machine_foresee_what_was_decoded_to_measure_them(monk
     rates = measure_decoding_rates(here, mixture=True)
     # However busy this machine is, unpacking alone is not slower than unpacking and fetching.
     assert rates.unpacking_bytes_per_second >= decoded["rate"] > 1e8
-    assert 0 <= rates.seconds_per_expert_layer < 1
+    assert 0 <= rates.seconds_per_expert_layer < 0.1
     known = rates.of(here)
     expected = decoding_bytes_per_second(
         here.memory_bandwidth_bytes_per_second,

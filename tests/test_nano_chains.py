@@ -224,8 +224,10 @@ def test_reward_lifts_the_bases_that_are_sound_now_and_then_and_no_others():
     points += chains_tables.thresholds(chains_tables.read("chains-above"))
     assert len(points) >= 17
     for point in points:
-        if point.before > 0.04:
-            assert point.after > 0.7
+        if (point.size, point.seed) == ("1.5M", 3):
+            assert point.after == pytest.approx(0.75, abs=0.01), "three turns of four"
+        elif point.before > 0.04:
+            assert point.after > 0.85
         elif point.before < 0.01:
             assert point.after < 0.05
     # One lies in the gap between them, and so does what reward made of it.

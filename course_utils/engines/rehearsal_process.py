@@ -162,9 +162,9 @@ def _decode(stream: Iterator, path: Path) -> Generator[dict, None, tuple[float, 
     gaps, steady, bandwidths = [], [], []
     started, next_look = time.perf_counter(), 0.0
     with file_reader(path) as read_again:
-        while len(gaps) < MOST_TOKENS:
+        while True:
             gap, faults, token = _timed(lambda: next(stream, None))
-            if token is None:
+            if token is None:  # after ``MOST_TOKENS``, or when the model ends
                 break
             gaps.append(gap)
             if faults <= A_FEW_FAULTS:
@@ -175,8 +175,8 @@ def _decode(stream: Iterator, path: Path) -> Generator[dict, None, tuple[float, 
                 if faults <= A_FEW_FAULTS:
                     bandwidths.append(bandwidth)
                 next_look = sum(gaps) + SECONDS_BETWEEN_READINGS
-            enough = len(steady) >= LEAST_TOKENS
-            if time.perf_counter() - started > (DECODE_SECONDS if enough else MOST_SECONDS):
+            most = DECODE_SECONDS if len(steady) >= LEAST_TOKENS else MOST_SECONDS
+            if time.perf_counter() - started > most:
                 break
     if not gaps:
         raise ModelLoadError(

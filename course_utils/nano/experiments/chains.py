@@ -192,7 +192,8 @@ def pretrained(lab: Lab, reading: int) -> list[dict]:
 
 
 def read(lab: Lab, readings: Sequence[int]) -> None:
-    """Make the base models of these readings, in one run through all of them."""
+    """Make those base models of these readings that are missing, in one run through all of them."""
+    readings = [r for r in readings if not lab.path("pretrained", r, ".pt").exists()]
     lab.model.load_state_dict(pretrain.new_model(SIZES[lab.size].shape, lab.seed).state_dict())
     reads, rate = chains_corpus.Reading(), lab.rates.reading
     learner = None
@@ -204,7 +205,7 @@ def read(lab: Lab, readings: Sequence[int]) -> None:
         return learner.learn(*batch, rate)
 
     random, step = Random(f"reading {lab.seed}"), 0
-    for reading in range(1, max(readings) + 1):
+    for reading in range(1, max(readings, default=0) + 1):
         while step < reading * UNIT_STEPS - DECAY:
             step += 1
             learn(random, rate * min(1, step / 40))
@@ -345,8 +346,7 @@ def make(lab: Lab, arm: str, reading: int) -> None:
     if not path.exists() and time.time() < lab.stop:
         started = time.time()
         if not lab.path("pretrained", reading, ".pt").exists():
-            unread = [r for r in READINGS if not lab.path("pretrained", r, ".pt").exists()]
-            read(lab, unread if lab.model.device.type == "cuda" else [reading])
+            read(lab, READINGS if lab.model.device.type == "cuda" else [reading])
         rows = RUNS[arm](lab, reading)
         seconds = round(time.time() - started, 1)
         rows = [row | {"seconds": seconds, "device": lab.model.device.type} for row in rows]

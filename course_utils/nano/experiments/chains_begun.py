@@ -69,8 +69,7 @@ def examine(drawing: Sampler, begin: Callable[[Chain], str], temperature: float)
 def run(seed: int) -> list[dict]:
     """All rows of one base."""
     lab = chains.Lab(SIZE, seed, runs.cache_folder() / "chains")
-    if not lab.path("pretrained", READING, ".pt").exists():
-        chains.read(lab, [READING])
+    chains.read(lab, [READING])
     lab.load("pretrained", READING)
     drawing = Sampler(lab.model, len(LENGTHS) * CHAINS, LONGEST, chains_exam.ROOM)
     return [

@@ -70,11 +70,10 @@ def make(size: str, seed: int, rate: str, arm: str) -> list[dict]:
     """The rows of one run, as in those experiments, with the factor's name beside them."""
     cache, bases = runs.cache_folder(), BASES[size]
     base = chains.Lab(size, seed, cache / bases.experiment)
-    weights = base.path("pretrained", bases.reading, ".pt")
-    if not weights.exists():
-        chains.read(base, [bases.reading])
+    chains.read(base, [bases.reading])
     lab = chains.Lab(size, seed, cache / TABLE / rate)
-    shutil.copy(weights, lab.path("pretrained", bases.reading, ".pt"))
+    weights = (each.path("pretrained", bases.reading, ".pt") for each in (base, lab))
+    shutil.copy(*weights)
     factor = FACTORS[rate]
     lab.rates = replace(
         lab.rates, reward=lab.rates.reward * factor, imitation=lab.rates.imitation * factor
