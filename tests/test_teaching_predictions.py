@@ -17,7 +17,7 @@ def test_a_right_prediction_is_confirmed(capsys):
     predict("01.greedy", ["it loops", "it stops"], choice=1)
     reveal("01.greedy", 1, because="The likeliest token never changes.")
     out = capsys.readouterr().out
-    assert "Your prediction: it loops" in out and "What came out: it loops" in out
+    assert "Your prediction: it loops" in out and "The result: it loops" in out
     assert "As you predicted. The likeliest token never changes." in out
 
 
@@ -35,7 +35,7 @@ def test_without_a_prediction_the_result_stands_alone(capsys, asked):
         capsys.readouterr()
     reveal("01.greedy", "it loops", "The likeliest token never changes.")
     out = capsys.readouterr().out
-    assert out == "What came out: it loops\nThe likeliest token never changes.\n"
+    assert out == "The result: it loops\nThe likeliest token never changes.\n"
 
 
 def test_an_outcome_that_numpy_counted_names_its_option(capsys):
@@ -44,7 +44,7 @@ def test_an_outcome_that_numpy_counted_names_its_option(capsys):
     predict("01.greedy", ["it loops", "it stops"], choice=2)
     reveal("01.greedy", np.int64(2))
     out = capsys.readouterr().out
-    assert "What came out: it stops" in out and "As you predicted." in out
+    assert "The result: it stops" in out and "As you predicted." in out
 
 
 def test_predictions_that_met_their_result_are_counted(capsys):

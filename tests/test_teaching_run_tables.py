@@ -61,7 +61,7 @@ def test_a_bar_is_held_against_what_reward_did_to_new_bases():
     *lines, verdict = run_tables.rule_lines(first, again, 0.02)
     assert "expected left alone;   0% after: left alone" in lines[1]
     assert "expected lifted;  64% after: in between" in lines[2]
-    assert verdict == "as the bar said: 2 of 3 bases; in its gap, from 0.6% to 5.0%: 1"
+    assert verdict == "as the bar predicted: 2 of 3 bases; in its gap, from 0.6% to 5.0%: 1"
 
 
 def test_an_arm_is_counted_only_over_the_seeds_that_were_run():
@@ -88,7 +88,7 @@ def test_every_objective_is_compared_with_the_one_that_it_changes():
     for line, variant in zip(lines, objectives.VARIANTS, strict=True):
         assert line.startswith(variant) and len(line) <= 80
         assert line[48:].split("  ")[0] == objectives.PARENTS.get(variant, "")
-    assert verdict.endswith("all 10 intervals hold together at 95%: 1 update")
+    assert verdict.endswith("all 10 intervals must hold together at 95%: 1 update")
 
 
 def test_differences_of_objectives_are_taken_seed_by_seed():
@@ -163,7 +163,10 @@ def test_a_prompt_and_reward_are_compared_on_the_same_base_and_only_above_the_ba
     _, one, three, count = run_tables.same_base_lines({"CPU": rows}, 0.05)
     assert one.split()[-2:] == ["80%", "90%"] and "seed 1" in one
     assert three.split()[-2:] == ["70%", "60%"] and "seed 3" in three
-    assert count == "of 2 bases, above 70%: 1 with a prompt, 1 with reward; reward ahead in 1"
+    assert count == (
+        "of 2 bases, above 70%: 1 with a prompt, 1 with reward; "
+        "reward more than 5 points ahead in 1"
+    )
     *_, nothing = run_tables.same_base_lines({"": rows}, 0.5)
     assert nothing.startswith("of 0 bases")
 

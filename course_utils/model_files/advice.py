@@ -82,5 +82,5 @@ def _reason(asked: Plan, best: Plan) -> str:
             why += f" Of files of about this size it is the better one ({passed[0]} is worse)."
     if best.card is not None:
         why += f" {best.card.layers} of {best.card.all_layers} layers go on the graphics card."
-    busy = " while other programs keep it busy" if best.machine.busy else ""
+    busy = " while other programs keep the machine busy" if best.machine.busy else ""
     return f"{why} It writes about {best.tokens_per_second:.1f} tokens per second{busy}."

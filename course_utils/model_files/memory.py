@@ -183,5 +183,5 @@ def refuse_if_swapping(
         f"{name} needs {readable_memory(need.total)} of memory, and {readable_memory(free)} are "
         "free.",
         "Ask plan() for a model, context or cache that fits, or close other programs; "
-        "force=True loads it all the same, and every token is then read from disk.",
+        "force=True loads it all the same, and for every token it is then read from disk.",
     )

@@ -44,7 +44,7 @@ def objective_lines(runs: Rows) -> list[str]:
             change = in_points(objective_lead(runs, variant, parent), 1).replace(" points", "")
             line += f"  {parent:11}  {change}"
         lines.append(line)
-    told = f"told apart when all {len(objectives.PARENTS)} intervals hold together at 95%"
+    told = f"still told apart if all {len(objectives.PARENTS)} intervals must hold together at 95%"
     return [*lines, f"{told}: {settled(runs)}"]
 
 
@@ -140,7 +140,8 @@ def same_base_lines(
 
     ``tables``: rows of ``chains`` by where they were run.  ``bar``: a base's share of sound answers
     to chains of one to four turns, from which on it is above.  Shares in the columns are of chains
-    of ``lengths``.  The last line counts those above ``REACHED``, and where reward is ahead.
+    of ``lengths``.  The last line counts those above ``REACHED``, and those where reward is ahead
+    by more than ``CLEARLY``.
     """
     lines, pairs = [f"{'':29}{'best prompt':>11}{'reward':>8}"], []
     for place, rows in tables.items():
@@ -154,11 +155,11 @@ def same_base_lines(
                 lines.append(f"{name:29}{pairs[-1][0]:>11.0%}{pairs[-1][1]:>8.0%}")
     by_prompt = sum(prompt > REACHED for prompt, _ in pairs)
     by_reward = sum(reward > REACHED for _, reward in pairs)
-    ahead = sum(reward > prompt for prompt, reward in pairs)
+    ahead = sum(reward > prompt + CLEARLY for prompt, reward in pairs)
     return [
         *lines,
         f"of {len(pairs)} bases, above {REACHED:.0%}: {by_prompt} with a prompt, {by_reward} with "
-        f"reward; reward ahead in {ahead}",
+        f"reward; reward more than {100 * CLEARLY:.0f} points ahead in {ahead}",
     ]
 
 
@@ -189,13 +190,16 @@ def rule_lines(
     inside = sum(low < p.before < high for p in again)
     return [
         *lines,
-        f"as the bar said: {right} of {len(again)} bases; "
+        f"as the bar predicted: {right} of {len(again)} bases; "
         f"in its gap, from {low:.1%} to {high:.1%}: {inside}",
     ]
 
 
 REACHED = 0.7
 """Above this share of sound answers, an arm is said to solve chains."""
+
+CLEARLY = 0.05
+"""Beyond this difference of shares, of 128 chains each, one way is said to be ahead of another."""
 
 
 def arm_lines(found: Arms, names: Mapping[str, str], seeds: Sequence[int]) -> list[str]:

@@ -109,7 +109,7 @@ sent_back = "questions and answers"
         right="Perhaps the base can add and was only asked badly. The next cell looks.",
         hints=(
             "The claim is: the reward made the difference. What else might have?",
-            "The chart asked the base in one way only. Could it have added all along, asked "
+            "The chart asked the base in one way only. Could it have added all along, if asked "
             "differently?",
         ),
         solution="""
@@ -183,7 +183,7 @@ QUESTIONS = [
             Option(
                 "The second one is better.",
                 "With 100 questions each, the intervals reach about ten points to either side. "
-                "Luck alone easily makes a gap of six.",
+                "Luck alone can easily make a gap of six.",
             ),
             Option(
                 "They are equally good.",

@@ -387,8 +387,8 @@ QUESTIONS = [
             ),
             Option(
                 "Unlikely ones can no longer be drawn.",
-                "They get rarer, and none gets probability 0. Cutting off is for top-k, top-p "
-                "and min-p.",
+                "They get rarer, but none gets probability 0. Cutting off is the job of top-k, "
+                "top-p and min-p.",
             ),
             Option(
                 "The likeliest one gains, and the order stays the same.",
@@ -426,7 +426,7 @@ QUESTIONS = [
                 "The others go down as well: their slopes are their probabilities.",
             ),
             Option(
-                "All: that of the token that came goes up, the others go down.",
+                "All of them: the logit of the token that came goes up, the others go down.",
                 "Each in proportion to how wrong its probability was.",
             ),
             Option(

@@ -335,7 +335,7 @@ def attention_parameters(hidden, heads, kv_heads, head_dimension):
 QUESTIONS = [
     Question(
         id="02.embedding",
-        asks="The same token occurs at two places in a text. What is the same at both?",
+        asks="The same token occurs in two places in a text. What is the same in both?",
         options=(
             Option(
                 "Their vectors, right after the embedding.",
@@ -343,7 +343,7 @@ QUESTIONS = [
             ),
             Option(
                 "Their vectors, all the way through.",
-                "After the first attention each has mixed in its own surroundings.",
+                "After the first attention step, each has mixed in its own surroundings.",
             ),
             Option(
                 "Nothing: the embedding knows the position.",
@@ -381,7 +381,7 @@ QUESTIONS = [
             ),
             Option(
                 "In training it could read off the token that it is supposed to predict.",
-                "And when it writes, later tokens do not exist yet.",
+                "And when the model writes, later tokens do not exist yet.",
             ),
             Option(
                 "RoPE cannot turn backwards.",

@@ -234,7 +234,7 @@ EXERCISES = [
         check=_check_fooling,
         right="A model under training tries thousands of replies; it finds such holes too.",
         hints=(
-            "The verifier asks only whether 85 stands somewhere after `</think>`.",
+            "The verifier checks only whether 85 appears somewhere after `</think>`.",
             "What if you wrote many numbers?",
         ),
         solution='fooling_reply = "</think>\\n\\n83 84 85 86 87<|im_end|>"',

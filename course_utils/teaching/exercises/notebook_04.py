@@ -198,7 +198,7 @@ EXERCISES = [
         hints=(
             'Chinese characters lie between "\\u4e00" and "\\u9fff": '
             '`"\\u4e00" <= character <= "\\u9fff"`.',
-            "A letter of English is one for which `character.isascii()` and "
+            "An English letter is a character for which `character.isascii()` and "
             "`character.isalpha()` both hold.",
         ),
         solution="""
@@ -239,7 +239,7 @@ def repeated_share(tokens, n):
         check=_check_short,
         right="Multiplying keeps a wrong answer at 0, however short it is.",
         hints=(
-            "Up to `free` tokens the price is nothing, from `limit` on all is lost. In between it "
+            "Up to `free` tokens nothing is lost; from `limit` on, everything is. In between it "
             "falls in a straight line.",
             "`(limit - tokens) / (limit - free)`, held between 0 and 1 by `min` and `max`.",
             "Shortness must not pay for a wrong answer: multiply.",
@@ -284,7 +284,7 @@ def still_going(chance, temperature, checks):
         right="Each of the four is one run, or less. That is what makes a claim worth repeating.",
         hints=(
             "A control could show the claim to be wrong. What else could have done it?",
-            "Two of the four stand in the tables above, as lines called `base` and `cold`.",
+            "Two of the four appear in the tables above, as lines called `base` and `cold`.",
         ),
         solution="""
 missing = {

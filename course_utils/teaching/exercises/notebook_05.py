@@ -306,10 +306,10 @@ def effective_experts(load):
         check=_check_mutual_information,
         right="It is 0 exactly when every row of the table has the same shares.",
         hints=(
-            "Divide the table by its sum. The sums of its rows are p(kind), of its columns "
-            "p(expert).",
-            "`rows * columns`, with `keepdims=True` in both sums, is the table that there would be "
-            "if kind and expert had nothing to do with each other.",
+            "Divide the table by its sum. The sums of its rows are p(kind), and those of its "
+            "columns are p(expert).",
+            "`rows * columns`, with `keepdims=True` in both sums, is the table you would get if "
+            "kind and expert had nothing to do with each other.",
         ),
         setup="import numpy as np",
         solution="""
@@ -331,7 +331,8 @@ def mutual_information(counts):
         right="Take it away and look: only that separates busy from needed.",
         hints=(
             "Three of the four describe what happens while the expert is there.",
-            "In notebook 02 you asked the same of attention heads. What did you do to them?",
+            "In notebook 02 you asked the same question about attention heads. What did you do to "
+            "them?",
         ),
         solution='shows_need = "the loss on digits without it"',
         difficulty=1,
@@ -368,7 +369,8 @@ QUESTIONS = [
         options=(
             Option(
                 "The memory that it takes.",
-                "All experts have to be there, since nobody knows which the next token needs.",
+                "All experts have to be there, since nobody knows which ones the next token will "
+                "need.",
             ),
             Option(
                 "The bytes that are read for one token.",
@@ -376,7 +378,7 @@ QUESTIONS = [
             ),
             Option(
                 "The KV cache.",
-                "The cache belongs to the attention, and experts replace the feed-forward part.",
+                "The cache belongs to attention, and experts replace the feed-forward part.",
             ),
         ),
         right=2,
@@ -407,7 +409,8 @@ QUESTIONS = [
         options=(
             Option(
                 "One of the two measurements is wrong.",
-                "Both can be right: a model may be quicker to a level that all reach.",
+                "Both can be right: a model may be quicker to reach a level that all get to in "
+                "the end.",
             ),
             Option(
                 "The mixture gets there sooner. Whether it gets further is open.",
@@ -423,7 +426,7 @@ QUESTIONS = [
     Question(
         id="05.crowd",
         asks="More and more people ask one accelerator at once, each after 2,000 tokens of text. "
-        "By reading, arithmetic and cache, what happens to the mixture's lead in speed?",
+        "Judging by reading, arithmetic and cache, what happens to the mixture's lead in speed?",
         options=(
             Option(
                 "It shrinks to nothing, and the dense model pulls ahead.",
@@ -435,7 +438,7 @@ QUESTIONS = [
             ),
             Option(
                 "It shrinks to below two, then recovers a little.",
-                "First more and more experts are read. Then the KV caches weigh most. They are "
+                "First more and more experts are read. Then the KV caches count most. They are "
                 "not shared, and QwQ-32B's is 2.7 times as large.",
             ),
         ),

@@ -220,8 +220,9 @@ def longest_context(free_bytes, weight_bytes, cache_bytes_per_token):
         right="Writing for one person fetches every weight for a single token. Where many tokens "
         "share what was fetched, the arithmetic remains.",
         hints=(
-            "For each run, ask: how many tokens are computed with the weights once they are there?",
-            "Then ask: does the memory have to deliver the weights anew for each token?",
+            "For each run, ask: how many tokens are computed with the weights once they have been "
+            "fetched?",
+            "Then ask: does the memory have to deliver the weights again for each token?",
             "With 64 people, 64 tokens share one step, as the tokens of a prompt do.",
         ),
         solution="""
@@ -266,8 +267,8 @@ QUESTIONS = [
         options=(
             Option(
                 "About 3.8 tokens per second.",
-                "The cores wait for the weights already. Twice as many of them would only mean "
-                "twice as many waiting.",
+                "The cores are already waiting for the weights. Twice as many of them would only "
+                "mean twice as many waiting.",
             ),
             Option(
                 "About 2 tokens per second.",
@@ -296,14 +297,14 @@ QUESTIONS = [
             Option(
                 "Weights that are fetched once serve many tokens.",
                 "All tokens of a prompt are known, so they go through the layers together, and "
-                "many are computed faster at once. A reply's next token depends on the one before.",
+                "computing many at once is faster. A reply's next token depends on the one before.",
             ),
         ),
         right=3,
     ),
     Question(
         id="06.draft",
-        asks="QwQ-32B gets a draft model that is wrong about every second token. What changes in "
+        asks="QwQ-32B gets a draft model that gets about every other token wrong. What changes in "
         "its replies?",
         options=(
             Option(
@@ -333,7 +334,7 @@ QUESTIONS = [
             Option(
                 "The time depends on how many weights there are and how they are stored.",
                 "Their values change the text and, as far as we know, not the time that it takes. "
-                "The run beside the real file is still missing.",
+                "A run beside the real file, for comparison, is still missing.",
             ),
             Option(
                 "The zeros are replaced by QwQ's weights as they are needed.",

@@ -139,7 +139,8 @@ EXERCISES = [
         right="For 30 problems at 80% that is 7.3 points: more than two problems, by luck alone.",
         hints=(
             "One problem is right with probability p. Its variance is p (1 - p).",
-            "A mean of n independent problems has a variance n times smaller; take the root.",
+            "A mean of n independent problems has a variance n times smaller; take the square "
+            "root.",
         ),
         solution="""
 def standard_error(score, problems):
@@ -171,9 +172,10 @@ def standard_error(score, problems):
         check=_check_split,
         right="This is McNemar's test in its exact form. It needs only the two counts.",
         hints=(
-            "Of `n` tosses, `math.comb(n, i)` sequences show heads exactly `i` times, of `2**n`.",
+            "Of the `2**n` sequences of `n` tosses, `math.comb(n, i)` show heads exactly `i` "
+            "times.",
             "Add up the splits in which the smaller count is as small as here, or smaller. Then "
-            "both sides count; and what comes out may not be above 1.",
+            "count both sides; the result must not be above 1.",
         ),
         solution="""
 from math import comb
@@ -220,7 +222,7 @@ QUESTIONS = [
             ),
             Option(
                 "That the higher score belongs to the better model.",
-                "It may, with a probability that you can compute. It is rarely near 1.",
+                "It may, with a probability that you can compute and that is rarely near 1.",
             ),
         ),
         right=2,
@@ -251,7 +253,7 @@ QUESTIONS = [
         options=(
             Option(
                 "Yes, two parties agree to the digit.",
-                "The exact agreement is the hint: the figure was copied, and one measurement "
+                "The exact agreement is the clue: the figure was copied, and one measurement "
                 "appears twice.",
             ),
             Option(
@@ -260,7 +262,7 @@ QUESTIONS = [
             ),
             Option(
                 "No, rivals never count.",
-                "A rival that measures counts: it has no reason to be kind.",
+                "A rival that ran the test itself does count: it has no reason to be kind.",
             ),
         ),
         right=2,
@@ -273,7 +275,7 @@ QUESTIONS = [
             Option(
                 "The base, prompted as well as we can.",
                 "If a better prompt did the same, nothing would show that reward added an ability. "
-                "Here none of twelve prompts does.",
+                "Here none of the twelve prompts does.",
             ),
             Option(
                 "A larger base.",

@@ -270,8 +270,8 @@ def read_call(text):
             "Keep two numbers: the lowest and the highest that are still possible. Each answer "
             "moves one of them.",
             'After "higher than 50" the lowest is at least 51; after "lower than 50" the highest '
-            "is at most 49. Use `max` and `min`, so that an answer that tells nothing new does "
-            "no harm.",
+            "is at most 49. Use `max` and `min`, so that an answer that tells you nothing new "
+            "does no harm.",
             "`(low + high) // 2` is the middle.",
         ),
         solution="""
@@ -388,7 +388,7 @@ QUESTIONS = [
     ),
     Question(
         id="08.luck",
-        asks="The base finds the number in 32 tries nearly always. Can it halve the interval?",
+        asks="Given 32 tries, the base nearly always finds the number. Can it halve the interval?",
         options=(
             Option(
                 "Yes: pass@32 shows what it can do.",

@@ -254,8 +254,8 @@ def problems_apart(score_a, score_b, problems):
         hints=(
             "`probability_better(share_a, problems, share_b)` takes shares, not percentages. "
             "The p value is twice the smaller of that probability and 1 minus it.",
-            "Collect all p values in a list and give them to `holm` together. What comes out "
-            "below 0.05 is settled; the probability says for whom.",
+            "Collect all p values in a list and give them to `holm` together. A lead that comes "
+            "out below 0.05 is settled; the probability says whose it is.",
         ),
         setup="from course_utils.evaluation.statistics import holm, probability_better",
         solution="""
@@ -279,7 +279,7 @@ def leaders(pairs):
         right="A mixture of experts keeps everything at hand, and reads little of it per token.",
         hints=(
             "Every parameter is stored, whether a token uses it or not.",
-            "Parameters times bits, divided by 8, are bytes. A gigabyte is 1e9 bytes.",
+            "Parameters times bits, divided by 8, gives bytes. A gigabyte is 1e9 bytes.",
         ),
         solution="""
 def stored_and_read(parameters, active_parameters, bits):
@@ -316,7 +316,7 @@ def stored_and_read(parameters, active_parameters, bits):
             "to someone who disagrees."
         ),
         hints=(
-            "Say first what *impact* is to mean: higher scores, cheaper use, or other models "
+            "Say first what you mean by *impact*: higher scores, cheaper use, or other models "
             "that follow.",
             "One sentence for a number and who published it, one for what you cannot know, one "
             "that begins: I would change my mind if.",

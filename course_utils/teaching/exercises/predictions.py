@@ -93,7 +93,7 @@ def reveal(prediction_id: str, outcome: int | str, because: str = "") -> None:
         prediction.came_true = came_true
         remark = "As you predicted." if came_true else "Not as predicted: worth a second look."
         rows.append(("Your prediction", guess))
-    rows.append(("What came out", str(result)))
+    rows.append(("The result", str(result)))
     sentences = " ".join(part for part in (remark, because) if part)
     table = "".join(
         f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>'

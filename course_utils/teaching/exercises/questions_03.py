@@ -17,7 +17,7 @@ QUESTIONS = [
             ),
             Option(
                 "To write shorter completions.",
-                "Only if length were paid. Here all rewards are equal, whatever the lengths.",
+                "Only if length were rewarded. Here all rewards are equal, whatever the lengths.",
             ),
         ),
         right=2,
@@ -50,7 +50,7 @@ QUESTIONS = [
         (
             Option(
                 "B is better.",
-                "The interval holds 0, so no difference at all fits the three seeds as well.",
+                "The interval contains 0, so the three seeds would also fit no difference at all.",
             ),
             Option(
                 "There is no difference.",
@@ -78,7 +78,7 @@ QUESTIONS = [
             ),
             Option(
                 "More steps of reward.",
-                "They would show how far it goes, and not whether it was reward that did it.",
+                "They would show how far it goes, but not whether it was reward that did it.",
             ),
         ),
         right=1,
@@ -96,7 +96,8 @@ QUESTIONS = [
             Option(
                 "Nothing useful.",
                 "There is nothing to raise. Easier problems, a cold start or imitation have to "
-                "bring the first right answers. At 1.5M shorter chains did so in one seed.",
+                "bring the first right answers. At 1.5M, with one seed, reward on shorter chains "
+                "did so for chains of four turns.",
             ),
             Option(
                 "Remove its thinking.",

@@ -15,7 +15,7 @@ QUESTIONS = [
             ),
             Option(
                 "In what it had read, the mixed workings were the careful ones.",
-                "What made answers right became likelier, and the habit that came with it too.",
+                "What made answers right became likelier, and so did the habit that came with it.",
             ),
             Option(
                 "Reinforcement learning always mixes languages.",
@@ -33,7 +33,7 @@ QUESTIONS = [
             Option(
                 "It ends after two or three checks.",
                 "Drawing would, since each check is one more chance to end. Greedy decoding never "
-                "takes the less likely.",
+                "takes the less likely continuation.",
             ),
             Option(
                 "It checks for ever.",
@@ -53,16 +53,17 @@ QUESTIONS = [
         (
             Option(
                 "A cold start.",
-                "It makes readable workings common before reward begins. In one seed of three the "
-                "careful ones did not come with them.",
+                "It makes readable workings common before reward begins. In one seed of three, "
+                "they were not careful ones.",
             ),
             Option(
-                "A longer training with the same reward.",
+                "Longer training with the same reward.",
                 "That makes the notes likelier still: they are what is right.",
             ),
             Option(
                 "Larger groups.",
-                "They help where good thoughts are rare but drawn. The notes would still win.",
+                "They help where good thoughts are rare but still drawn now and then. The notes "
+                "would still win.",
             ),
         ),
         right=1,
@@ -77,7 +78,7 @@ QUESTIONS = [
             ),
             Option(
                 "Short wrong replies are worth something.",
-                "Shortness is paid whatever the answer is. Multiply, and a wrong one earns "
+                "Shortness is rewarded whatever the answer is. Multiply, and a wrong one earns "
                 "nothing.",
             ),
             Option(
@@ -93,15 +94,15 @@ QUESTIONS = [
         (
             Option(
                 "Why it mixed languages.",
-                "Nobody outside knows which habits its texts held.",
+                "Nobody outside knows which habits its texts contained.",
             ),
             Option(
-                "How such a failure can come about, and what moves it.",
+                "How such a failure can come about, and what affects it.",
                 "A mechanism, in a corpus whose bias we put there ourselves.",
             ),
             Option(
                 "Nothing at all.",
-                "A mechanism that is seen at work can be looked for in a large model.",
+                "Once we have seen a mechanism at work, we can look for it in a large model.",
             ),
         ),
         right=2,

@@ -16,7 +16,7 @@ QUESTIONS = [
             ),
             Option(
                 "The maker's and the outsider's, each with its name and settings.",
-                "Both measured. How far they disagree is part of the answer.",
+                "Both measured it. How far they disagree is part of the answer.",
             ),
             Option(
                 "The newest.",
@@ -32,7 +32,7 @@ QUESTIONS = [
         options=(
             Option(
                 "That there was little.",
-                "Silence is no evidence of either. Nobody outside knows.",
+                "Silence is no evidence either way. Nobody outside knows.",
             ),
             Option(
                 "That nobody has published it.",
@@ -72,7 +72,7 @@ QUESTIONS = [
         options=(
             Option(
                 "One that a better benchmark would decide.",
-                "No benchmark of today measures what a later model will do.",
+                "No benchmark today measures what a later model will do.",
             ),
             Option(
                 "One about the future, which no measurement decides yet.",
@@ -80,7 +80,7 @@ QUESTIONS = [
             ),
             Option(
                 "One that holds, since later models were better.",
-                "That they came does not show that this training ensured them.",
+                "The fact that better models came does not show that this training ensured them.",
             ),
         ),
         right=2,

@@ -89,4 +89,4 @@ def describe_ways(rows: Rows, names: Mapping[str, str], steps: Sequence[int]) ->
                 for n in lengths
             )
             parts.append(f"after {step} steps {label}: {', '.join(means)}")
-    return "Share of sums that came out right, mean of the seeds. " + "; ".join(parts) + "."
+    return "Share of sums answered correctly, mean of the seeds. " + "; ".join(parts) + "."
