@@ -49,7 +49,7 @@ KINDS = (
     Kind("A run in lanes", "trace_viewer"),
     Kind("Score card", "score_card"),
     # Shown finished below, as it was when the notebook ran.
-    Kind("Does reward alone make it right?", page="playground/grpo"),
+    Kind("Does reward alone lead to right answers?", page="playground/grpo"),
 )
 
 

@@ -109,12 +109,12 @@ sent_back = "questions and answers"
         right="Perhaps the base can add and was only asked badly. The next cell looks.",
         hints=(
             "The claim is: the reward made the difference. What else might have?",
-            "The chart asked the base in one way only. Could it have added all along, if asked "
-            "differently?",
+            "For the chart, the base was asked in one way only. Could it have added all along, if "
+            "asked differently?",
         ),
         solution="""
-# The intervals make luck with the questions a poor explanation. They cannot show whether
-# the base could add all along.
+# Given the intervals, luck with the questions is a poor explanation. But they cannot show
+# whether the base could add all along.
 control = "the base, asked better"
 """,
         difficulty=2,

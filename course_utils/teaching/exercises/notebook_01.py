@@ -412,7 +412,7 @@ QUESTIONS = [
             ),
             Option(
                 "The temperature is too high.",
-                "Greedy decoding is the limit of a temperature near 0.",
+                "Greedy decoding is what you get as the temperature approaches 0.",
             ),
         ),
         right=1,
@@ -451,7 +451,8 @@ QUESTIONS = [
             ),
             Option(
                 "A is the larger model.",
-                "Often, but a small model trained on such texts can beat a large one on them.",
+                "Often it is, but a small model trained on such texts can beat a large one on "
+                "them.",
             ),
         ),
         right=2,

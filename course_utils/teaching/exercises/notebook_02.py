@@ -385,7 +385,7 @@ QUESTIONS = [
             ),
             Option(
                 "RoPE cannot turn backwards.",
-                "It can: a distance may be negative. The mask has another reason.",
+                "It can: a distance may be negative. There is a different reason for the mask.",
             ),
         ),
         right=2,
@@ -423,7 +423,7 @@ QUESTIONS = [
             ),
             Option(
                 "The attention map was wrong.",
-                "The map shows where it looks. Whether that is needed is another question.",
+                "The map shows where the head looks. Whether that is needed is another question.",
             ),
         ),
         right=2,

@@ -221,7 +221,7 @@ def mixes(thought):
             "An n-gram is n tokens in a row. Make them tuples, so that they fit into a set.",
             "`[tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]` are all of them, and "
             "`set(...)` holds each once.",
-            "A text shorter than n has no n-gram: give 0 then.",
+            "A text shorter than n has no n-grams, so return 0.",
         ),
         solution="""
 def repeated_share(tokens, n):

@@ -354,7 +354,8 @@ QUESTIONS = [
         options=(
             Option(
                 "The model checks each result against what it knows.",
-                "You saw it advise a hat in the snow: the result is one more text to go on from.",
+                "You saw it recommend a hat in the snow: the result is one more piece of text to "
+                "go on from.",
             ),
             Option(
                 "A filter that removes the marks of the chat format.",

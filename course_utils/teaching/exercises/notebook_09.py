@@ -254,8 +254,8 @@ def problems_apart(score_a, score_b, problems):
         hints=(
             "`probability_better(share_a, problems, share_b)` takes shares, not percentages. "
             "The p value is twice the smaller of that probability and 1 minus it.",
-            "Collect all p values in a list and give them to `holm` together. A lead that comes "
-            "out below 0.05 is settled; the probability says whose it is.",
+            "Collect all p values in a list and give them to `holm` together. A lead whose "
+            "adjusted p value is below 0.05 is settled; the probability says who leads.",
         ),
         setup="from course_utils.evaluation.statistics import holm, probability_better",
         solution="""

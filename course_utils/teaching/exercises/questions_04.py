@@ -32,8 +32,8 @@ QUESTIONS = [
         (
             Option(
                 "It ends after two or three checks.",
-                "Drawing would, since each check is one more chance to end. Greedy decoding never "
-                "takes the less likely continuation.",
+                "Drawing at random would, since each check is one more chance to end. Greedy "
+                "decoding never takes the less likely continuation.",
             ),
             Option(
                 "It checks for ever.",
@@ -77,12 +77,12 @@ QUESTIONS = [
                 "They earn most, but a short wrong one is much easier to come by.",
             ),
             Option(
-                "Short wrong replies are worth something.",
+                "That short wrong replies are worth something.",
                 "Shortness is rewarded whatever the answer is. Multiply, and a wrong one earns "
                 "nothing.",
             ),
             Option(
-                "Long replies are worth more.",
+                "That long replies are worth more.",
                 "Length only ever costs here.",
             ),
         ),

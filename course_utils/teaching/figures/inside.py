@@ -85,9 +85,9 @@ def describe_model(lit: str | None = None) -> str:
     return (
         "A token enters at the left and runs along a thick arrow, the residual stream. Drawn so "
         f"far: {', '.join(reached)}. Attention and feed-forward each take a copy from the stream, "
-        "through RMSNorm, and add their result to it; both stand in a frame that repeats. "
-        "Attention reads keys and values from this stream and those of earlier tokens. A last "
-        "RMSNorm stands before the output matrix." + (f" The part {lit} is lit." if lit else "")
+        "through RMSNorm, and add their result to it; both are inside a frame that repeats. "
+        "Attention reads keys and values from this stream and those of earlier tokens. A final "
+        "RMSNorm comes before the output matrix." + (f" The part {lit} is lit." if lit else "")
     )
 
 
