@@ -23,7 +23,12 @@ from course_utils.nano import (
     tokenizer,
 )
 from course_utils.nano.experiments import moe
-from course_utils.nano.experiments.moe_verdict import cost_to_reach, difference, last_rows
+from course_utils.nano.experiments.moe_verdict import (
+    cost_to_reach,
+    difference,
+    last_rows,
+    loss_at,
+)
 from course_utils.nano.model import Cache, Shape, Transformer, qwen3
 from course_utils.nano.moe import choose, combine, without_expert
 from course_utils.paths import nano_folder
@@ -299,6 +304,8 @@ def test_a_difference_is_clear_only_when_the_seeds_agree():
 def test_the_cost_of_a_loss_lies_between_the_logged_points():
     rows = fake_runs({"balanced": [1.0, 1.8]})
     assert cost_to_reach(rows, "balanced", 1.5) == [50, None]
+    assert loss_at(rows, "balanced", 50, "tokens") == pytest.approx([1.5, 1.9])
+    assert loss_at(rows, "balanced", 999, "tokens") == pytest.approx([1.0, 1.8])
 
 
 def test_tokens_are_sorted_into_kinds():

@@ -178,7 +178,9 @@ def maths_and_coding() -> dict[str, str]:
     needed = problems_needed(
         _announced("QwQ-32B", "AIME 2024") / 100, _announced("DeepSeek-R1", "AIME 2024") / 100
     )
-    rows["problems needed to tell the two AIME scores apart"] = f"{needed:,}, of which AIME has 30"
+    rows["problems needed to tell the two AIME scores apart, one answer each"] = (
+        f"{needed:,}, of which AIME has 30"
+    )
     return rows
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from course_utils.errors import OptionError
 from course_utils.intervals import mean_interval
 from course_utils.nano.experiments.moe import MODELS
@@ -68,6 +70,21 @@ def cost_to_reach(
                 break
         spent.append(at)
     return spent
+
+
+def loss_at(rows: Sequence[dict], model: str, spent: float, column: str = "flops") -> list[float]:
+    """Each seed's held-out loss when it had spent so much (``column``: tokens, flops, seconds).
+
+    Straight lines between the logged points; a run that ended before gives its last loss.
+    """
+    logs = (
+        [row for row in rows if row["model"] == model and row["seed"] == seed]
+        for seed in sorted(last_rows(rows, model))
+    )
+    return [
+        float(np.interp(spent, *([row[name] for row in log] for name in (column, "held_out_loss"))))
+        for log in logs
+    ]
 
 
 def final_values(rows: Sequence[dict], model: str, column: str = "held_out_loss") -> list[float]:

@@ -124,7 +124,7 @@ def equal_computing_chart(rows: Rows, lengths: Sequence[int] = (4,)) -> Figure:
             )
     style.frame(
         axes,
-        title="Chains of four turns: what does the same computing buy?",
+        title="Chains of four turns: what does the same compute buy?",
         grid="both",
         percent="y",
         xscale="log",

@@ -14,7 +14,7 @@ from course_utils.teaching.figures.training import training_curves
 _BUDGETS = {
     # budget: (unit, first value drawn, words on the axis)
     "tokens": (1e6, 0.2, "tokens read (millions)"),
-    "flops": (1e12, 0.8, "computing spent on training (TFLOP)"),
+    "flops": (1e12, 0.8, "compute spent on training (TFLOP)"),
 }
 
 
