@@ -3,8 +3,9 @@
 import pytest
 
 from course_utils.evaluation.statistics import pass_at_k_per_problem
-from course_utils.nano.experiments import chains_tables
-from course_utils.teaching.figures import chains
+from course_utils.nano.experiments import chains_rates, chains_tables
+from course_utils.nano.experiments.chains_rates import Tried
+from course_utils.teaching.figures import chains, rates
 
 
 def row(arm="pretrained", size="0.2M", seed=1, tokens=2, prompt="bare", **more) -> dict:
@@ -79,3 +80,41 @@ def test_where_hardly_anything_is_sound_reward_is_drowned_by_luck_and_the_habit_
 def test_the_weights_of_the_exam_are_those_of_the_chosen_step():
     rows = [row(arm="rl", step=30, chosen=0), row(arm="rl", step=20), row(step=0)]
     assert chains_tables.chosen_step(rows, "0.2M", 1, 2) == 20
+
+
+def tried(rate: str, validation: float, **more) -> Tried:
+    run = {"size": "1.5M", "seed": 1, "arm": "rl", "sound": 0.5} | more
+    return Tried(rate=rate, validation=validation, **run)
+
+
+def test_a_rate_is_chosen_where_all_were_tried_and_the_usual_one_where_they_tie():
+    first = [tried("third", 0.5), tried("same", 0.6), tried("triple", 0.6)]
+    second = [tried("third", 0.9, seed=3), tried("triple", 0.2, seed=3)]
+    assert chains_rates.chosen_rate(first, "1.5M", "rl") == "same"
+    assert chains_rates.chosen_rate([*first, *second], "1.5M", "rl") == "same"
+    whole = [*first, *second, tried("same", 0.4, seed=3)]
+    assert chains_rates.chosen_rate(whole, "1.5M", "rl") == "third"
+
+
+def test_a_ring_is_drawn_around_the_rate_that_validation_chooses():
+    runs = [tried("third", 0.5, sound=0.1), tried("same", 0.6), tried("triple", 0.7, sound=0.9)]
+    runs += [tried("same", 0.6, seed=3, sound=0.2)]
+    names, labels = {"rl": "reward"}, {"third": "a third", "same": "as is", "triple": "3 times"}
+    about = (runs, labels, names, {("1.5M", "rl"): "triple"})
+    panels = rates.rates_chart(*about).axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["1.5M, seed 1", "1.5M, seed 3"]
+    ((line, ring, *_), (_, no_ring, *_)) = ([*axes.get_lines()] for axes in panels)
+    assert list(line.get_ydata()) == [0.1, 0.5, 0.9] and list(ring.get_ydata()) == [0.9]
+    assert ring.get_xdata()[0] == line.get_xdata()[2] and not len(no_ring.get_xdata())
+    words = rates.describe_rates(*about)
+    assert "seed 1, reward: a third 10%, as is 50%, 3 times 90% (chosen)" in words
+    assert "seed 3, reward: as is 20%." in words
+
+
+def test_the_committed_rates_are_drawn():
+    runs, names = chains_rates.tried((4,)), {"sft": "imitation", "rl": "reward"}
+    sizes = {(run.size, arm) for run in runs for arm in names}
+    chosen = {key: chains_rates.chosen_rate(runs, *key) for key in sizes}
+    labels = dict.fromkeys(chains_rates.FACTORS, "rate")
+    assert len(rates.rates_chart(runs, labels, names, chosen).axes) == len(rates.bases_of(runs))
+    assert rates.describe_rates(runs, labels, names, chosen).count("(chosen)") >= len(chosen)

@@ -160,14 +160,12 @@ def test_a_prompt_and_reward_are_compared_on_the_same_base_and_only_above_the_ba
         ]
 
     rows = [*base(1, 1, 8, 9), *base(2, 0, 9, 0), *base(3, 2, 7, 6)]
-    _, one, three, count = run_tables.same_base_lines({"CPU": rows}, 0.05)
+    _, one, three, count, ahead = run_tables.same_base_lines({"CPU": rows}, 0.05)
     assert one.split()[-2:] == ["80%", "90%"] and "seed 1" in one
     assert three.split()[-2:] == ["70%", "60%"] and "seed 3" in three
-    assert count == (
-        "of 2 bases, above 70%: 1 with a prompt, 1 with reward; "
-        "reward more than 5 points ahead in 1"
-    )
-    *_, nothing = run_tables.same_base_lines({"": rows}, 0.5)
+    assert count == "of 2 bases, above 70%: 1 with a prompt, 1 with reward"
+    assert ahead == "reward is more than 5 points ahead with 1"
+    *_, nothing, _ = run_tables.same_base_lines({"": rows}, 0.5)
     assert nothing.startswith("of 0 bases")
 
 

@@ -172,6 +172,7 @@ _HOMES = {
         "describe_pass_at_k",
         "sound_at_k",
     ],
+    "figures.rates": ["rates_chart", "describe_rates"],
     "figures.resampling": ["spread_chart", "describe_spread", "pair_chart", "describe_pairs"],
     "run_tables": [
         "objective_lines",

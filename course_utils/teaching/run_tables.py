@@ -159,7 +159,8 @@ def same_base_lines(
     return [
         *lines,
         f"of {len(pairs)} bases, above {REACHED:.0%}: {by_prompt} with a prompt, {by_reward} with "
-        f"reward; reward more than {100 * CLEARLY:.0f} points ahead in {ahead}",
+        f"reward",
+        f"reward is more than {100 * CLEARLY:.0f} points ahead with {ahead}",
     ]
 
 
@@ -182,7 +183,7 @@ def rule_lines(
         came = "lifted" if p.after >= LIFTED else "in between" if p.after > ALONE else "left alone"
         right += expected == came
         lines.append(
-            f"seed {p.seed}: sound {p.before:5.1%} before, so expected {expected}; "
+            f"{p.size} seed {p.seed}: sound {p.before:5.1%} before, so expected {expected}; "
             f"{p.after:4.0%} after: {came}"
         )
     low = max(p.before for p in first if p.before < bar)

@@ -84,7 +84,7 @@ class Size:
     """A shape, and the learning rates of reading, of reward and of imitation.
 
     They come from pilots with other tasks, and reward's from the sums (a tenth of the rate that
-    they were read with).  ``chains_rates`` says what other rates would have given, at two sizes.
+    they were read with).  ``chains_rates`` says what others give, and which it would choose.
     """
 
     shape: Shape

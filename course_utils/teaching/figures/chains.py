@@ -189,7 +189,7 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
     """
     figure, all_axes = style.new_figure(
         9.2,
-        1.5 + 0.36 * len(names),
+        1.8 + 0.36 * len(names),
         1,
         len(panels),
         sharey=True,
@@ -205,9 +205,9 @@ def arms_chart(panels: Mapping[str, Arms], names: Mapping[str, str]) -> Figure:
             if not mine:
                 axes.text(0.5, row, "not run", ha="center", va="center", color=style.GREY)
         style.frame(
-            axes, panel=title, grid="both", percent="x", xlim=(-0.04, 1.04), xticks=[0, 0.5, 1]
+            axes, panel=title, grid="both", percent="x", xlim=(-0.08, 1.08), xticks=[0, 0.5, 1]
         )
-        axes.tick_params(axis="x", labelsize=9)  # "50%" and "100%" beside one another
+        axes.tick_params(axis="x", labelsize=8)  # "50%" and "100%" beside one another
     style.frame(all_axes[0][0], rows=names.values(), ylim=(len(names) - 0.5, -0.5))
     all_axes[0][len(panels) // 2].set_xlabel("sound answers, 2 to 4 turns")
     return figure
