@@ -44,7 +44,9 @@ def objective_lines(runs: Rows) -> list[str]:
             change = in_points(objective_lead(runs, variant, parent), 1).replace(" points", "")
             line += f"  {parent:11}  {change}"
         lines.append(line)
-    told = f"still told apart if all {len(objectives.PARENTS)} intervals must hold together at 95%"
+    told = (
+        f"different from its parent even when all {len(objectives.PARENTS)} intervals hold at once"
+    )
     return [*lines, f"{told}: {settled(runs)}"]
 
 
