@@ -29,6 +29,9 @@ from course_utils.secret import Secret
 LOAD_SECONDS = 1800.0
 """How long a model may take to load: 20 GB from a slow disk take minutes."""
 
+PORT_TAKEN = "HTTP server error"
+"""What llama.cpp's last words hold where somebody took its port after it was drawn."""
+
 PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds before each attempt to start a server again that has ended."""
 
@@ -128,8 +131,7 @@ class ModelServer:
     ):
         self.settings = settings
         self.key = Secret(secrets.token_urlsafe(24))
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._draw_port()
         self.ready = False
         self.starts = 0
         self._on_change = on_change
@@ -138,13 +140,23 @@ class ModelServer:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed in stop()
         self._keeping: asyncio.Task | None = None
 
+    def _draw_port(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
     async def start(self) -> None:
         """Load the model, and from then on start the server again whenever it ends.
 
         Raises ModelLoadError, with llama.cpp's last words, where it does not start.
         """
         try:
-            await self._launch()
+            try:
+                await self._launch()
+            except ModelLoadError as error:
+                if PORT_TAKEN not in str(error):
+                    raise
+                self._draw_port()
+                await self._launch()
         except BaseException:
             await self._end()
             raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import stat
 import sys
 
@@ -111,6 +112,26 @@ def test_a_model_that_does_not_load_is_one_message_in_llama_cpps_words(tmp_path)
     with pytest.raises(ModelLoadError, match=r"does not start with broken\.gguf") as error:
         asyncio.run(asyncio.wait_for(start(), 60))
     assert "says nothing" not in str(error.value) and server.key.reveal() not in str(error.value)
+
+
+@needs_xllamacpp
+def test_a_port_that_was_taken_in_the_meantime_is_given_up(markov, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        ports = [taken, model_server.free_port()]
+        monkeypatch.setattr(model_server, "free_port", lambda: ports.pop(0))
+
+        async def start():
+            server = ModelServer(settings(markov))
+            assert server.port == taken
+            try:
+                await server.start()
+                return server.ready, server.port
+            finally:
+                await server.stop()
+
+        ready, port = asyncio.run(asyncio.wait_for(start(), 60))
+    assert ready and port != taken and not ports
 
 
 @needs_xllamacpp

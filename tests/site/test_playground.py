@@ -116,6 +116,7 @@ def test_top_k_cuts_what_the_slider_says(site, page):
 
 def test_a_conversation_needs_no_mouse(site, page):
     play = opened(page, site, "playground/loops")
+    expect(play.get_by_role("radio")).to_have_count(2, timeout=PATIENCE)
     greedy, sampled = play.get_by_role("radio").all()
     greedy.focus()
     page.keyboard.press("ArrowRight")
