@@ -116,7 +116,7 @@ def test_an_interrupt_ends_the_wait_for_a_silent_server(fake, stalled_before_the
     threading.Timer(0.2, stream.stop).start()
     started = time.perf_counter()
     assert stream.finish().stop_reason == "interrupted"
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 4  # The server would be given up after 5 seconds.
 
 
 def test_a_keyboard_interrupt_ends_a_served_reply(fake):
@@ -127,7 +127,7 @@ def test_a_keyboard_interrupt_ends_a_served_reply(fake):
     started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         engine.chat("6 * 7?").finish()
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 4  # The server would be given up after 5 seconds.
     assert engine.info.name == "qwq-32b"
 
 

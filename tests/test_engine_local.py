@@ -181,7 +181,7 @@ def test_a_stop_button_in_another_thread_ends_the_reply(endless):
     threading.Timer(0.2, stream.stop).start()
     started = time.perf_counter()
     reply = stream.finish()
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 10
     assert reply.stop_reason == "interrupted"
     assert reply.thinking
 
@@ -255,7 +255,7 @@ threading.Thread(target=interrupt).start()
 try:
     model.chat("6*7?", PLAIN.but(seed=0)).finish()
 except KeyboardInterrupt:
-    print("stopped", time.perf_counter() - sent < 1)
+    print("stopped", time.perf_counter() - sent < 5)
 print(model.chat("6*7?", thinking_budget=2).finish().answer)
 """
     if os.name == "nt":

@@ -140,7 +140,7 @@ def test_a_tag_in_the_answer_of_an_engine_is_text_and_splits_nothing():
 
 @pytest.mark.parametrize("mark", ["\\boxed{", "{", "}", 'answer:"', "*", "<think>", "```\n", "\n"])
 def test_no_repetition_of_a_model_holds_a_grader_up(mark):
-    start = time.monotonic()
+    start = time.process_time()
     text = mark * 10_000
     graders.grade_integer(text, 1)
     graders.grade_choice(text, "A")
@@ -148,7 +148,7 @@ def test_no_repetition_of_a_model_holds_a_grader_up(mark):
     function_calls.parse_function_calls(text)
     for kind, parameters in (("sentences", {"n": 1}), ("bullet points", {"n": 1})):
         instructions.Instruction(kind, parameters).followed(text)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_loose_accuracy_forgives_what_wraps_the_answer():
