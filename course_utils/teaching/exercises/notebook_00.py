@@ -208,7 +208,7 @@ QUESTIONS = [
             ),
             Option(
                 "How many cores they have.",
-                "A few cores are enough to keep the memory busy; further ones wait for it.",
+                "They help until they keep the memory busy. From then on they wait for it.",
             ),
             Option(
                 "How large their disks are.",

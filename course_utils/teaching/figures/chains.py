@@ -71,7 +71,7 @@ def threshold_chart(thresholds: Sequence[Threshold], bar: float) -> Figure:
     below = sum(p.before < bar for p in thresholds)
     panels[0].axvline(bar, color=style.INK, linestyle=":", linewidth=1.6, zorder=0)
     panels[0].text(bar + 0.003, 0.25, f"the bar: {bar:.0%}", va="center", fontsize=9.5)
-    panels[0].text(bar + 0.003, 0.02, f"{below} bases below it", va="center", fontsize=9.5)
+    panels[0].text(bar + 0.003, 0.02, f"left of it: {below} bases", va="center", fontsize=9.5)
     style.frame(
         panels[0],
         xlim=(-0.01, None),

@@ -49,13 +49,16 @@ def next_token_chart(
     for row in rows:
         share = "cut off" if cut[row] else percent(shown[row])
         end = max(shown[row], model[row] if sampled is not None else 0)
+        # Behind a far tick the number would read as the tick's, so it goes inside a long bar.
+        inside = not cut[row] and shown[row] > 0.2 * widest and end > shown[row] + 0.02 * widest
         axes.text(
-            end + widest * 0.015,
+            shown[row] - widest * 0.015 if inside else end + widest * 0.015,
             row,
             share,
             va="center",
+            ha="right" if inside else "left",
             fontsize=9.5,
-            color=style.GREY if cut[row] else style.INK,
+            color="white" if inside else style.GREY if cut[row] else style.INK,
         )
     ticks = [f"→ {label}" if row == chosen else label for row, label in enumerate(labels)]
     unit = (
