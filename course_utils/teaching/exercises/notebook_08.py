@@ -320,6 +320,7 @@ def policy_loss(surrogate, own):
             "them away?",
         ),
         solution="""
+# A survives its control here. A harder one, what the base had read, comes at the end.
 controls = {"A": "prompted base", "B": "noise", "C": "binary search"}
 """,
         difficulty=3,
