@@ -106,6 +106,9 @@ def test_a_ring_is_drawn_around_the_rate_that_validation_chooses():
     ((line, ring, *_), (_, no_ring, *_)) = ([*axes.get_lines()] for axes in panels)
     assert list(line.get_ydata()) == [0.1, 0.5, 0.9] and list(ring.get_ydata()) == [0.9]
     assert ring.get_xdata()[0] == line.get_xdata()[2] and not len(no_ring.get_xdata())
+    marked = {"1.5M": " again"}
+    assert rates.rates_chart(*about, marked).axes[0].get_title(loc="left") == "1.5M again, seed 1"
+    assert "1.5M again seed 1, reward" in rates.describe_rates(*about, marked)
     words = rates.describe_rates(*about)
     assert "seed 1, reward: a third 10%, as is 50%, 3 times 90% (chosen)" in words
     assert "seed 3, reward: as is 20%." in words

@@ -151,22 +151,45 @@ def test_a_learners_step_is_compared_and_a_spoilt_one_is_found(batch):
 
 
 def test_a_prompt_and_reward_are_compared_on_the_same_base_and_only_above_the_bar():
-    def base(seed: int, bare: int, prompted: int, after: int) -> list[dict]:
+    def base(seed: int, bare: int, prompted: int, greedily: int, after: int) -> list[dict]:
         read = exam("pretrained", 2, seed, 0)
         return [
             read | {"prompt": "bare", "sound": bare},
             read | {"prompt": "request", "sound": prompted},
+            read | {"prompt": "request", "sound": greedily, "temperature": 0},
             exam("rl", 2, seed, after),
+            exam("rl", 2, seed, after) | {"temperature": 0},
         ]
 
-    rows = [*base(1, 1, 8, 9), *base(2, 0, 9, 0), *base(3, 2, 7, 6)]
-    _, one, three, count, ahead = run_tables.same_base_lines({"CPU": rows}, 0.05)
-    assert one.split()[-2:] == ["80%", "90%"] and "seed 1" in one
-    assert three.split()[-2:] == ["70%", "60%"] and "seed 3" in three
+    rows = [*base(1, 1, 8, 9, 9), *base(2, 0, 9, 9, 0), *base(3, 2, 7, 5, 6)]
+    twelve = [
+        {key: row[key] for key in ("size", "seed", "reading_tokens", "length", "asked")}
+        | {"prompt": prompt, "sound": sound}
+        for row in rows[:1]
+        for prompt, sound in (("bare", 1), ("request", 4), ("step by step", 7))
+    ]
+    lines = run_tables.same_base_lines({"CPU": rows}, 0.05, prompts={"CPU": twelve})
+    _, _, one, three, count, ahead = lines
+    assert one.split()[-5:] == ["80%", "90%", "70%", "90%", "90%"] and "seed 1" in one
+    assert three.split()[-5:] == ["70%", "50%", "-", "60%", "60%"] and "seed 3" in three
     assert count == "of 2 bases, above 70%: 1 with a prompt, 1 with reward"
-    assert ahead == "reward is more than 5 points ahead with 1"
+    assert ahead == "reward is more than 5 points ahead with 1, greedily with 1"
     *_, nothing, _ = run_tables.same_base_lines({"": rows}, 0.5)
     assert nothing.startswith("of 0 bases")
+
+
+def test_a_base_is_asked_for_its_working_before_any_reward():
+    read = exam("pretrained", 2, 1, 0)
+    rows = [
+        read | {"prompt": "bare", "sound": 0, "worked": 1},
+        read | {"prompt": "request", "sound": 1, "worked": 9},
+        read | {"prompt": "request", "sound": 2, "worked": 10, "temperature": 0},
+        exam("rl", 2, 1, 0),
+    ]
+    (point,) = chains_tables.thresholds(rows)
+    head, line = run_tables.told_lines([point], rows)
+    assert line.split()[-3:] == ["90%", "10%", "20%"] and "seed 1" in line
+    assert len(line) == len(head)
 
 
 def test_the_columns_of_what_was_drawn_stand_under_their_names():

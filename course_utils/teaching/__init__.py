@@ -177,6 +177,7 @@ _HOMES = {
     "run_tables": [
         "objective_lines",
         "practice_lines",
+        "told_lines",
         "sound_lines",
         "lead_lines",
         "same_base_lines",

@@ -80,6 +80,24 @@ def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[
     return lines
 
 
+def told_lines(bases: Sequence[chains_tables.Threshold], rows: Rows) -> list[str]:
+    """What each of these bases does with the best of twelve prompts before any reward: the share of
+    replies with a thought, and of sound ones, drawn and greedily, over the bar's chains."""
+    lines = [f"{'':20}{'with a thought':>16}{'sound':>8}{'sound, greedily':>18}"]
+    drawn, greedy = (chains_tables.best(rows, temperature=t, prompt=None) for t in (1, 0))
+    for p in bases:
+        run = "pretrained", p.size, p.seed, p.reading_tokens
+        shares = (
+            chains_tables.share(drawn[run], chains_tables.SHORT, "worked"),
+            chains_tables.share(drawn[run], chains_tables.SHORT),
+            chains_tables.share(greedy[run], chains_tables.SHORT),
+        )
+        name = f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units"
+        told = (f"{share:>{n}.0%}" for share, n in zip(shares, (16, 8, 18), strict=True))
+        lines.append(f"{name:20}" + "".join(told))
+    return lines
+
+
 def _wide(name: str) -> int:
     return max(9, len(name) + 2)
 
@@ -136,34 +154,63 @@ def lead_lines(rows: Rows, pairs: Sequence[tuple[Run, Run]], lengths: Sequence[i
 
 
 def same_base_lines(
-    tables: Mapping[str, Rows], bar: float, lengths: Sequence[int] = (4,)
+    tables: Mapping[str, Rows],
+    bar: float,
+    lengths: Sequence[int] = (4,),
+    prompts: Mapping[str, Rows] | None = None,
 ) -> list[str]:
     """What the best of twelve prompts and what reward made of each base above the bar.
 
     ``tables``: rows of ``chains`` by where they were run.  ``bar``: a base's share of sound answers
     to chains of one to four turns, from which on it is above.  Shares in the columns are of chains
-    of ``lengths``.  The last line counts those above ``REACHED``, and those where reward is ahead
-    by more than ``CLEARLY``.
+    of ``lengths``, drawn at temperature 1 and greedily.  ``prompts``: all twelve on validation
+    chains, greedily, by the same names where they were kept; *any of 12* is the one that does
+    best on chains of ``lengths``, whereas the best prompt was chosen on all lengths.  The last
+    lines count those above ``REACHED``, and those where reward is ahead by more than ``CLEARLY``.
     """
-    lines, pairs = [f"{'':29}{'best prompt':>11}{'reward':>8}"], []
+    lines = [
+        f"{'':29}{'best prompt':>16}{'any of 12':>11}{'reward':>17}",
+        f"{'':29}{'drawn':>8}{'greedy':>8}{'greedy':>11}{'drawn':>9}{'greedy':>8}",
+    ]
+    drawn, greedy = [], []
     for place, rows in tables.items():
-        after, prompted = chains_tables.best(rows), chains_tables.best(rows, prompt=None)
         for p in chains_tables.thresholds(rows):
-            if p.before >= bar:
-                run = p.size, p.seed, p.reading_tokens
-                exams = prompted["pretrained", *run], after["rl", *run]
-                pairs.append([chains_tables.share(exam, lengths) for exam in exams])
-                name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units".strip()
-                lines.append(f"{name:29}{pairs[-1][0]:>11.0%}{pairs[-1][1]:>8.0%}")
-    by_prompt = sum(prompt > REACHED for prompt, _ in pairs)
-    by_reward = sum(reward > REACHED for _, reward in pairs)
-    ahead = sum(reward > prompt + CLEARLY for prompt, reward in pairs)
+            if p.before < bar:
+                continue
+            run = p.size, p.seed, p.reading_tokens
+            for found, temperature in ((drawn, 1), (greedy, 0)):
+                after = chains_tables.best(rows, temperature=temperature)
+                asked = chains_tables.best(rows, temperature=temperature, prompt=None)
+                exams = asked["pretrained", *run], after["rl", *run]
+                found.append([chains_tables.share(exam, lengths) for exam in exams])
+            name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units".strip()
+            best = _best_of_twelve((prompts or {}).get(place, ()), run, lengths)
+            lines.append(
+                f"{name:29}{drawn[-1][0]:>8.0%}{greedy[-1][0]:>8.0%}"
+                f"{'-' if best is None else f'{best:.0%}':>11}"
+                f"{drawn[-1][1]:>9.0%}{greedy[-1][1]:>8.0%}"
+            )
+    by_prompt = sum(prompt > REACHED for prompt, _ in drawn)
+    by_reward = sum(reward > REACHED for _, reward in drawn)
+    ahead, sure = (
+        sum(reward > prompt + CLEARLY for prompt, reward in found) for found in (drawn, greedy)
+    )
     return [
         *lines,
-        f"of {len(pairs)} bases, above {REACHED:.0%}: {by_prompt} with a prompt, {by_reward} with "
+        f"of {len(drawn)} bases, above {REACHED:.0%}: {by_prompt} with a prompt, {by_reward} with "
         f"reward",
-        f"reward is more than {100 * CLEARLY:.0f} points ahead with {ahead}",
+        f"reward is more than {100 * CLEARLY:.0f} points ahead with {ahead}, greedily with {sure}",
     ]
+
+
+def _best_of_twelve(rows: Rows, run: tuple[str, int, int], lengths: Sequence[int]) -> float | None:
+    """The largest share of sound answers that any prompt got of chains of these lengths."""
+    counts: dict[str, list[int]] = {}
+    for row in rows:
+        if (row["size"], row["seed"], row["reading_tokens"]) == run and row["length"] in lengths:
+            sound, asked = counts.get(row["prompt"], (0, 0))
+            counts[row["prompt"]] = [sound + row["sound"], asked + row["asked"]]
+    return max((sound / asked for sound, asked in counts.values()), default=None)
 
 
 LIFTED, ALONE = 0.85, 0.05

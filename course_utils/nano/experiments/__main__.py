@@ -25,6 +25,7 @@ EXPERIMENTS = (
     "failures",
     "loop_sampling",
     "failure_prompts",
+    "failure_controls",
     "failure_cards",
 )
 """Later ones need models that earlier ones leave behind."""

@@ -58,10 +58,10 @@ def collect(folder: Path, tables: Mapping[str, Sequence[str]] = TABLES) -> None:
             write_log(log_path(table), rows)
 
 
-def share(rows: Sequence[dict], lengths: Collection[int] = SHORT) -> float:
-    """Share of sound replies among all to chains of these lengths."""
+def share(rows: Sequence[dict], lengths: Collection[int] = SHORT, what: str = "sound") -> float:
+    """Share of sound replies (or ``worked`` ones) among all to chains of these lengths."""
     mine = [row for row in rows if row["length"] in lengths]
-    return sum(row["sound"] for row in mine) / max(1, sum(row["asked"] for row in mine))
+    return sum(row[what] for row in mine) / max(1, sum(row["asked"] for row in mine))
 
 
 def best(rows: Sequence[dict], *, temperature: int = 1, prompt: str | None = "bare") -> dict:

@@ -17,7 +17,7 @@ from random import Random
 from course_utils import command_line
 from course_utils.logs import read_log, write_log
 from course_utils.nano import export, grpo
-from course_utils.nano.experiments import runs, sums
+from course_utils.nano.experiments import elicitation, runs, sums
 from course_utils.nano.experiments.runs import SEEDS
 from course_utils.nano.tokenizer import load
 from course_utils.paths import nano_folder
@@ -40,8 +40,11 @@ REWARDS: dict[str, Callable[[int], grpo.Reward]] = {
 
 
 def run(reward: str, seed: int, *, steps: int = STEPS, exam: int = EXAM) -> dict:
-    """Train the shipped small base; what it then solves of held-out sums, at temperature 1 and
-    greedily, and how many it works in writing at temperature 1."""
+    """Train the shipped small base; what it then solves of held-out sums.
+
+    At temperature 1: ``right``, ``worked`` (in writing) and ``right_worked``.  Greedily: asked
+    plainly, and ``told``, with the words that ask for the working.
+    """
     model, tokenizer = export.from_gguf(nano_folder() / "small-base.gguf"), load()
     changes = grpo.OBJECTIVES["GRPO"] | {"updates": 1, "learning_rate": 2e-4}
     settings = sums.reinforcement(steps=steps, seed=seed, **changes)
@@ -49,8 +52,18 @@ def run(reward: str, seed: int, *, steps: int = STEPS, exam: int = EXAM) -> dict
         pass
     drawn = sums.ask(model, tokenizer, sums.exam(exam))
     greedy = sums.ask(model, tokenizer, sums.exam(exam), temperature=0)
-    facts = {"reward": reward, "seed": seed, "steps": steps, "asked": exam}
-    return facts | {"right": drawn.right, "worked": drawn.thought, "greedy": greedy.right}
+    told = elicitation.replies(model, sums.exam(exam), elicitation.PROMPTS["show your working"])
+    return {
+        "reward": reward,
+        "seed": seed,
+        "steps": steps,
+        "asked": exam,
+        "right": drawn.right,
+        "worked": drawn.thought,
+        "right_worked": drawn.right_after_thought,
+        "greedy": greedy.right,
+        "told": elicitation.count(sums.exam(exam), told)["right"],
+    }
 
 
 def read_runs() -> list[dict]:

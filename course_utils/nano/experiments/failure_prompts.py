@@ -3,11 +3,13 @@
 The cures of notebook 04 train.  The control that a sceptic asks for costs nothing: words that ask
 for what is missing, examples that show it, or a thought begun as it should go on.  The best of
 twelve prompts is chosen on validation problems, by replies that are right and free of the failure,
-and then asked the held-out ones, beside the bare question and the cured model.
+and then asked the held-out ones, beside the bare question and the cured model.  The bases are asked
+too: where reward brought a failure, the cure began before it.
 
 ``python -m course_utils.nano.experiments.failure_prompts`` writes
-``models/nano/runs/failure-prompts.csv`` from the shipped models, in a few minutes on one core.
-Each is one model of the first seed, so the questions are the unit.
+``models/nano/runs/failure-prompts.csv`` in about five minutes on one core.  Bases that are not
+shipped are made again, a minute each, if the cache does not have them.  Each is one model of the
+first seed, so the questions are the unit.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from course_utils.nano import export, verifiers
 from course_utils.nano.experiments import failure_tasks, failures, runs
 from course_utils.nano.experiments.failures import FAILURES
 from course_utils.nano.tasks import Problem, completion
+from course_utils.nano.tokenizer import load as load_tokenizer
 from course_utils.nano.tokenizer import render
 from course_utils.paths import nano_folder
 
@@ -153,9 +156,12 @@ def problems(name: str, n: int, *, testing: bool) -> list[Problem]:
 def compare(
     name: str, stage: str, validation: int = VALIDATION, held_out: int = HELD_OUT
 ) -> list[dict]:
-    """Rows of one shipped model: all prompts on validation problems, the bare question and the
-    best prompt on held-out ones.  The best is marked ``chosen``."""
-    model = export.from_gguf(nano_folder() / f"{failures.SHIPPED[name, stage]}.gguf")
+    """Rows of one model: all prompts on validation problems, the bare question and the best prompt
+    on held-out ones.  The best is marked ``chosen``."""
+    if (name, stage) in failures.SHIPPED:
+        model = export.from_gguf(nano_folder() / f"{failures.SHIPPED[name, stage]}.gguf")
+    else:
+        model = failures.base(name, runs.SEEDS[0], load_tokenizer(), runs.cache_folder())
     facts, rows = {"failure": name, "stage": stage}, []
 
     def ask(prompt: str, exam: str, some: Sequence[Problem]) -> None:
@@ -173,8 +179,13 @@ def compare(
 
 
 def models() -> list[tuple[str, str]]:
-    """The shipped models that fail, by failure and stage, and the bases among them."""
-    return [pair for pair in failures.SHIPPED if pair[1] != "cured"]
+    """All bases, and the shipped models that fail after reward, by failure and stage."""
+    return [
+        (name, stage)
+        for name in FAILURES
+        for stage in ("base", "zero")
+        if stage == "base" or (name, stage) in failures.SHIPPED
+    ]
 
 
 def read_prompts() -> list[dict]:

@@ -275,6 +275,13 @@ def read_corpus(
     runs.read_corpus(model, tokenizer, settings, failure.document, **files)
 
 
+def base(name: str, seed: int, tokenizer: Tokenizer, cache: Path) -> Transformer:
+    """The base model of one failure and seed; made if ``cache`` does not have it."""
+    model, state = schooled(seed, tokenizer, cache), cache / f"failure-{name}-base-{seed}.pt"
+    read_corpus(name, model, tokenizer, seed, state_file=state)
+    return model
+
+
 def cold_start(name: str, model: Transformer, tokenizer: Tokenizer, seed: int) -> None:
     """Show ``model`` the same few good replies again and again."""
     failure = FAILURES[name]
@@ -294,12 +301,14 @@ def reinforce(
     seed: int,
     settings: grpo.Settings | None = None,
     reward: Verifier | None = None,
+    room: int | None = None,
     **files: Path,
 ):
     """Train ``model`` in place as ``stage`` asks, yielding GRPO's records.
 
     They say, beside the reward, which share of the replies drawn is ``right`` and has ``failed``.
-    ``reward`` is taken in place of the stage's own.
+    ``reward`` is taken in place of the stage's own, and ``room`` (tokens of the longest reply) in
+    place of the failure's.
     """
     failure = FAILURES[name]
     if reward is None:
@@ -316,7 +325,7 @@ def reinforce(
         model,
         tokenizer,
         failure.draw,
-        replace(settings or REINFORCEMENT, seed=seed, max_tokens=failure.room),
+        replace(settings or REINFORCEMENT, seed=seed, max_tokens=room or failure.room),
         reward=reward,
         watch=watch,
         **files,
@@ -334,11 +343,10 @@ def run(
     command = f"python -m course_utils.nano.experiments.failures --only {name} --seed {seed}"
     for stage in failure.stages:
         started = time.perf_counter()
-        state = {"state_file": cache / f"failure-{name}-{stage}-{seed}.pt"}
         if stage == "base":
-            models[stage] = schooled(seed, tokenizer, cache)
-            read_corpus(name, models[stage], tokenizer, seed, **state)
+            models[stage] = base(name, seed, tokenizer, cache)
         else:
+            state = {"state_file": cache / f"failure-{name}-{stage}-{seed}.pt"}
             before = "cold" if stage == "cured" and failure.cold_start else "base"
             models[stage] = copy.deepcopy(models[before])
             if stage == "cold":

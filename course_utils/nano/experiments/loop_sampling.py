@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from course_utils import command_line
-from course_utils.engines import GREEDY, QWQ, Sampling, open_model
+from course_utils.engines import GREEDY, PLAIN, QWQ, Sampling, open_model
 from course_utils.logs import write_log
 from course_utils.nano import export, sample
 from course_utils.nano.experiments import failures, runs
@@ -45,6 +45,7 @@ LOOK_BACK = 64
 
 SETTINGS: dict[str, tuple[Sampling, int | None]] = {
     "greedy": (GREEDY, None),
+    "temperature 1": (PLAIN, None),
     "QwQ's card": (QWQ, None),
     "QwQ's card, budget": (QWQ, BUDGET),
     "greedy, budget": (GREEDY, BUDGET),
@@ -143,6 +144,13 @@ def compare_orders(path: Path, problems: Sequence[Problem]) -> dict[Order, list[
     }
 
 
+def carries(problems: Sequence[Problem], texts: Sequence[str]) -> dict[str, int]:
+    """How many sums have a carry in the ones, and how many of their replies note it."""
+    both = zip(problems, texts, strict=True)
+    replies = [text for p, text in both if p.first % 10 + p.second % 10 > 9]
+    return {"with_carry": len(replies), "carried": sum(", carry 1" in text for text in replies)}
+
+
 def rows(path: Path, n: int = failures.ASKED) -> list[dict]:
     """A row of counts for each of ``SETTINGS``, then for each order of the samplers."""
     tokenizer, problems = load_tokenizer(), failures.exam("loops", n)
@@ -154,6 +162,7 @@ def rows(path: Path, n: int = failures.ASKED) -> list[dict]:
     return [
         {"model": path.name, "engine": engine, "settings": name}
         | failures.count("loops", tokenizer, problems, texts)
+        | carries(problems, texts)
         | {"command": COMMAND}
         for (engine, name), texts in found.items()
     ]

@@ -404,11 +404,11 @@ QUESTIONS = [
             Option(
                 "Once a stretch is repeated, the likeliest next token is the one that followed "
                 "it the first time.",
-                "The loop feeds itself, and nothing random can break it.",
+                "The same text leads to the same choice, and nothing random can break the circle.",
             ),
             Option(
                 "The model runs out of memory.",
-                "Nothing runs out. It is the text so far that makes a repetition likely.",
+                "Nothing runs out. The likeliest next token leads back to where the text has been.",
             ),
             Option(
                 "The temperature is too high.",

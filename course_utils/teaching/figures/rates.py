@@ -22,13 +22,18 @@ def bases_of(runs: Sequence[Tried]) -> list[tuple[str, int]]:
 
 
 def rates_chart(
-    runs: Sequence[Tried], rates: Mapping[str, str], names: Mapping[str, str], chosen: Chosen
+    runs: Sequence[Tried],
+    rates: Mapping[str, str],
+    names: Mapping[str, str],
+    chosen: Chosen,
+    marks: Mapping[str, str] | None = None,
 ) -> Figure:
     """Sound answers of each arm against its learning rate; a ring around the chosen rate.
 
-    rates: names of rates and their labels, from the left; names: arms and their labels.
+    rates: names of rates and their labels, from the left; names: arms and their labels; marks: what
+    follows a size, where another base has the same size and seed.
     """
-    bases = bases_of(runs)
+    bases, marks = bases_of(runs), marks or {}
     figure, grid = style.new_figure(
         9.0,
         4.8,
@@ -66,7 +71,7 @@ def rates_chart(
             )
         style.frame(
             axes,
-            panel=f"{size}, seed {seed}",
+            panel=f"{size}{marks.get(size, '')}, seed {seed}",
             grid="y",
             percent="y",
             xticks=list(places.values()),
@@ -93,18 +98,23 @@ def rates_chart(
 
 
 def describe_rates(
-    runs: Sequence[Tried], rates: Mapping[str, str], names: Mapping[str, str], chosen: Chosen
+    runs: Sequence[Tried],
+    rates: Mapping[str, str],
+    names: Mapping[str, str],
+    chosen: Chosen,
+    marks: Mapping[str, str] | None = None,
 ) -> str:
     """Alt text for ``rates_chart``: every mark, and which of them is chosen."""
-    parts = []
+    parts, marks = [], marks or {}
     for size, seed in bases_of(runs):
         for arm, label in names.items():
-            marks = [
+            shares = [
                 f"{rates[run.rate]} {run.sound:.0%}"
                 + (" (chosen)" if chosen.get((size, arm)) == run.rate else "")
                 for rate in rates
                 for run in runs
                 if (run.size, run.seed, run.arm, run.rate) == (size, seed, arm, rate)
             ]
-            parts.append(f"{size} seed {seed}, {label}: {', '.join(marks)}")
+            base = f"{size}{marks.get(size, '')} seed {seed}"
+            parts.append(f"{base}, {label}: {', '.join(shares)}")
     return "Sound answers to chains of four turns, by learning rate. " + "; ".join(parts) + "."
