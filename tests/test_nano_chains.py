@@ -309,14 +309,22 @@ def test_what_is_begun_counts_as_part_of_the_thought(model, monkeypatch):
         rest = [c.completion().removeprefix(begin(c)) for c in problems]
         monkeypatch.setattr(chains_begun, "texts", lambda samples, rest=rest: rest)
         for row in chains_begun.examine(drawing, begin, 0):
-            assert row["asked"] == row["went_on"] == row["sound"] == 2
+            assert row["asked"] == row["went_on"] == row["right_row"] == row["sound"] == 2
     monkeypatch.setattr(chains_begun, "texts", lambda samples: ["</think>\n\n1<|im_end|>"] * 8)
     for row in chains_begun.examine(drawing, chains_begun.all_but_the_last, 0):
-        assert row["went_on"] == row["sound"] == 0
+        assert row["went_on"] == row["right_row"] == row["sound"] == 0
+
+
+def test_the_right_row_may_be_added_up_wrongly():
+    right, last = CHAIN.completion(), CHAIN.thought.split("\n")[-1]
+    assert chains_begun.reads_the_row(CHAIN, right)
+    assert chains_begun.reads_the_row(CHAIN, right.replace(last, last[:-1] + "0"))
+    assert not chains_begun.reads_the_row(CHAIN, right.replace(last, "8+1=9"))
+    assert not chains_begun.reads_the_row(CHAIN, right.replace(last + "\n", ""))
 
 
 def test_bases_take_a_third_step_for_sure_and_a_fourth_seldom_even_where_it_is_begun():
-    rows = chains_tables.read(chains_begun.TABLE)
+    rows = [r for r in chains_tables.read(chains_begun.TABLE) if r["arm"] == "pretrained"]
     assert {row["seed"] for row in rows} == set(chains.SEEDS)
     begun = "and the last begun"
     for row in rows:
@@ -329,6 +337,18 @@ def test_bases_take_a_third_step_for_sure_and_a_fourth_seldom_even_where_it_is_b
             assert 0.15 < share < 0.5 and row["went_on"] > 0.9 * row["asked"]
         elif row["length"] == 4:
             assert share == 0 and row["went_on"] < 0.05 * row["asked"], "it stops after three"
+
+
+def test_reward_taught_the_sum_of_a_fourth_line_to_every_seed():
+    """Even to the one that never begins such a line; finding its row was no difficulty before."""
+    sound, found = {}, {}
+    for row in chains_tables.read(chains_begun.TABLE):
+        if (row["length"], row["begun"], row["temperature"]) == (4, "and the last begun", 0):
+            sound[row["arm"], row["seed"]] = row["sound"] / row["asked"]
+            found[row["arm"], row["seed"]] = row["right_row"] / row["asked"]
+    for seed in chains.SEEDS:
+        assert sound["rl", seed] > sound["pretrained", seed] + 0.25
+        assert found["pretrained", seed] > 0.85
 
 
 def test_new_runs_are_added_to_a_table_once(tmp_path, monkeypatch):
