@@ -1,8 +1,8 @@
 """What else could have caused, or cured, the failures of notebook 04? Three controls.
 
-``coin, mixing`` and ``coin, loops``: a fair coin that looks at nothing gives the reward.  If reward
-for right answers raises mixing because the careful workings are the mixed ones, a coin must not
-raise it; if it ends the loops by what it pays for, a coin must not end them.
+``coin, mixing``, ``coin, shorthand`` and ``coin, loops``: a fair coin that looks at nothing gives
+the reward.  If reward for right answers raises a habit because it comes along with right answers, a
+coin must raise it less; if it ends the loops by what it pays for, a coin must not end them.
 ``longer room, loops``: right answers are rewarded, and replies have twice the room in training, so
 that hardly any loop is cut off, which earns nothing.
 
@@ -43,6 +43,7 @@ class Control:
 
 CONTROLS = {
     "coin, mixing": Control("mixing", tossed),
+    "coin, shorthand": Control("shorthand", tossed),
     "coin, loops": Control("loops", tossed),
     "longer room, loops": Control("loops", lambda seed: verifiers.accuracy, rooms=2),
 }
