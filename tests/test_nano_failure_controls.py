@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", failure_controls.CONTROLS)
 def test_a_control_is_trained_and_examined_as_its_failure_is(name, monkeypatch, tmp_path):
     control, seen = failure_controls.CONTROLS[name], {}
-    shipped = nano_folder() / f"{failures.SHIPPED[control.failure, 'base']}.gguf"
+    shipped = nano_folder() / "looper.gguf"  # any base of this size will do
     monkeypatch.setattr(failures, "base", lambda *_: export.from_gguf(shipped))
     small = replace(failures.REINFORCEMENT, problems=1, group=2)
     monkeypatch.setattr(failures, "REINFORCEMENT", small)
@@ -37,10 +37,11 @@ def test_a_control_is_trained_and_examined_as_its_failure_is(name, monkeypatch, 
         assert seen["reward"] is verifiers.accuracy
 
 
-def test_a_coin_raises_mixing_by_less_than_right_answers_do_with_every_seed():
+@pytest.mark.parametrize("name", ["mixing", "shorthand"])
+def test_a_coin_raises_a_habit_by_less_than_right_answers_do_with_every_seed(name):
     rows = [row for row in failure_controls.read_controls() if row["sampling"] == "drawn"]
     assert {row["control"] for row in rows} == set(failure_controls.CONTROLS)
-    coin = failures.shares([row for row in rows if row["control"] == "coin, mixing"])
-    paid = failures.shares(failures.headline("mixing", "zero"))
+    coin = failures.shares([row for row in rows if row["control"] == f"coin, {name}"])
+    paid = failures.shares(failures.headline(name, "zero"))
     assert set(coin) == set(SEEDS)
     assert all(coin[seed] < paid[seed] for seed in SEEDS)
