@@ -17,6 +17,7 @@ from course_utils.nano.experiments import (
     loop_sampling,
     sums,
 )
+from course_utils.nano.tasks import Problem
 from course_utils.paths import nano_folder
 from tests.shares import agree
 
@@ -205,6 +206,12 @@ def test_a_penalty_before_the_cut_moves_what_is_cut():
     first = loop_sampling.keep(lowered, QWQ.but(top_k=1, top_p=1.0))
     assert kept[0].isfinite().tolist() == [True, True, False, False]
     assert first[0].isfinite().tolist() == [False, True, False, False]
+
+
+def test_only_sums_with_a_carry_are_asked_whether_they_note_it():
+    sums_ = [Problem("addition", "en", "", first, "+", 27) for first in (38, 31, 49)]
+    texts = ["ones: 8+7=15, carry 1", "ones: 1+7=8, carry 1", "ones: 9+7=16"]
+    assert loop_sampling.carries(sums_, texts) == {"with_carry": 2, "carried": 1}
 
 
 def test_greedy_settings_are_those_of_the_engine():

@@ -151,6 +151,15 @@ def test_tokens_cut_off_by_sampling_are_greyed_hatched_and_said():
     assert "cut off" in _texts(figure)
 
 
+def test_a_number_behind_a_far_tick_stands_inside_its_bar():
+    candidates = [("a", 0.9), ("b", 0.06), ("c", 0.04)]
+    (axes,) = teaching.next_token_chart(candidates, [0.5, 0.3, 0.2]).axes
+    first, *others = axes.texts
+    assert first.get_text() == "50.0%" and first.get_ha() == "right"
+    assert first.get_position()[0] < 0.5
+    assert all(label.get_ha() == "left" for label in others)
+
+
 def test_next_token_chart_refuses_what_it_cannot_draw():
     with pytest.raises(OptionError):
         teaching.next_token_chart([])

@@ -1,4 +1,4 @@
-"""What else could have caused, or cured, the failures of notebook 04? Three controls.
+"""What else could have caused, or cured, the failures of notebook 04? Two controls.
 
 ``coin, mixing``, ``coin, shorthand`` and ``coin, loops``: a fair coin that looks at nothing gives
 the reward.  If reward for right answers raises a habit because it comes along with right answers, a
@@ -9,8 +9,8 @@ that hardly any loop is cut off, which earns nothing.
 All is trained and examined as in ``failures``, with each seed's own base.
 
 ``python -m course_utils.nano.experiments.failure_controls`` writes
-``models/nano/runs/failure-controls.csv``, in about ten minutes on one core.  A run that is in the
-file already is left alone.
+``models/nano/runs/failure-controls.csv``, in about half an hour on one core.  A run that is in
+the file already is left alone.
 """
 
 from __future__ import annotations
