@@ -430,7 +430,7 @@ QUESTIONS = [
         options=(
             Option(
                 "It shrinks to nothing, and the dense model pulls ahead.",
-                "It comes close with a few dozen people, but the mixture computes and caches less.",
+                "The lead falls with a few dozen people, but the mixture computes and caches less.",
             ),
             Option(
                 "It stays as it is.",
