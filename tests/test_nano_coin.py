@@ -3,7 +3,7 @@
 import pytest
 
 from course_utils.intervals import over_seeds
-from course_utils.nano.experiments import coin, sums
+from course_utils.nano.experiments import coin, runs, sums
 from course_utils.nano.experiments.runs import SEEDS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -24,6 +24,20 @@ def test_a_run_says_what_its_model_solves(monkeypatch):
     monkeypatch.setattr(sums, "reinforcement", lambda **changes: settings(**(changes | small)))
     row = coin.run("coin", 1, steps=1, exam=4)
     assert (row["asked"], row["steps"]) == (4, 1) and 0 <= row["right"] <= 4
+
+
+def test_a_run_that_is_in_the_file_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "log_path", lambda name: tmp_path / f"{name}.csv")
+    made = []
+
+    def make(reward, seed):
+        made.append((reward, seed))
+        return [{"reward": reward, "seed": seed, "right": n} for n in (1, 2)]
+
+    runs.write_missing("log", ("reward", "seed"), [("coin", 1)], make)
+    runs.write_missing("log", ("reward", "seed"), [("coin", 1), ("coin", 2)], make)
+    assert made == [("coin", 1), ("coin", 2)]
+    assert [row["seed"] for row in runs.read_log(runs.log_path("log"))] == [1, 1, 2, 2]
 
 
 def test_the_committed_coins_do_not_do_what_the_verifier_does():

@@ -73,7 +73,7 @@ def practice_lines(bases: Sequence[chains_tables.Threshold], log: Rows) -> list[
         run = drew[p.size, p.seed, p.reading_tokens]
         counts = (run.drawn, run.right, run.worked, run.sound)
         lines.append(
-            f"{f'{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units':20}"
+            f"{_named(p):20}"
             + "".join(f"{n:>{_wide(name)},}" for n, name in zip(counts, names, strict=True))
             + f"{run.first:>8.0%}{run.last:>6.0%}"
         )
@@ -92,10 +92,13 @@ def told_lines(bases: Sequence[chains_tables.Threshold], rows: Rows) -> list[str
             chains_tables.share(drawn[run], chains_tables.SHORT),
             chains_tables.share(greedy[run], chains_tables.SHORT),
         )
-        name = f"{p.size} seed {p.seed}, {p.reading_tokens // UNIT} units"
         told = (f"{share:>{n}.0%}" for share, n in zip(shares, (16, 8, 18), strict=True))
-        lines.append(f"{name:20}" + "".join(told))
+        lines.append(f"{_named(p):20}" + "".join(told))
     return lines
+
+
+def _named(base: chains_tables.Threshold) -> str:
+    return f"{base.size} seed {base.seed}, {base.reading_tokens // UNIT} units"
 
 
 def _wide(name: str) -> int:
@@ -174,16 +177,17 @@ def same_base_lines(
     ]
     drawn, greedy = [], []
     for place, rows in tables.items():
-        for p in chains_tables.thresholds(rows):
-            if p.before < bar:
-                continue
+        above = [p for p in chains_tables.thresholds(rows) if p.before >= bar]
+        exams = {
+            t: [chains_tables.best(rows, temperature=t, prompt=how) for how in (None, "bare")]
+            for t in (1, 0)
+        }
+        for p in above:
             run = p.size, p.seed, p.reading_tokens
-            for found, temperature in ((drawn, 1), (greedy, 0)):
-                after = chains_tables.best(rows, temperature=temperature)
-                asked = chains_tables.best(rows, temperature=temperature, prompt=None)
-                exams = asked["pretrained", *run], after["rl", *run]
-                found.append([chains_tables.share(exam, lengths) for exam in exams])
-            name = f"{place} {p.size} seed {p.seed}, {p.reading_tokens // UNIT} units".strip()
+            for found, (asked, after) in zip((drawn, greedy), exams.values(), strict=True):
+                both = asked["pretrained", *run], after["rl", *run]
+                found.append([chains_tables.share(exam, lengths) for exam in both])
+            name = f"{place} {_named(p)}".strip()
             best = _best_of_twelve((prompts or {}).get(place, ()), run, lengths)
             lines.append(
                 f"{name:29}{drawn[-1][0]:>8.0%}{greedy[-1][0]:>8.0%}"
@@ -205,12 +209,11 @@ def same_base_lines(
 
 def _best_of_twelve(rows: Rows, run: tuple[str, int, int], lengths: Sequence[int]) -> float | None:
     """The largest share of sound answers that any prompt got of chains of these lengths."""
-    counts: dict[str, list[int]] = {}
+    prompts: dict[str, list[Mapping]] = {}
     for row in rows:
-        if (row["size"], row["seed"], row["reading_tokens"]) == run and row["length"] in lengths:
-            sound, asked = counts.get(row["prompt"], (0, 0))
-            counts[row["prompt"]] = [sound + row["sound"], asked + row["asked"]]
-    return max((sound / asked for sound, asked in counts.values()), default=None)
+        if (row["size"], row["seed"], row["reading_tokens"]) == run:
+            prompts.setdefault(row["prompt"], []).append(row)
+    return max((chains_tables.share(some, lengths) for some in prompts.values()), default=None)
 
 
 LIFTED, ALONE = 0.85, 0.05

@@ -12,10 +12,11 @@ minutes on one core.  A run that is in the file already is left alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from random import Random
 
 from course_utils import command_line
-from course_utils.logs import read_log, write_log
+from course_utils.logs import read_log
 from course_utils.nano import export, grpo
 from course_utils.nano.experiments import elicitation, runs, sums
 from course_utils.nano.experiments.runs import SEEDS
@@ -73,13 +74,8 @@ def read_runs() -> list[dict]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = runs.choose(__doc__, arguments, reward=REWARDS, seed=SEEDS)
-    for reward in chosen.reward:
-        for seed in chosen.seed:
-            rows = read_runs()
-            if (reward, seed) not in {(row["reward"], row["seed"]) for row in rows}:
-                rows.append(run(reward, seed))
-                write_log(runs.log_path(LOG), rows)
-                print(rows[-1], flush=True)
+    wanted = product(chosen.reward, chosen.seed)
+    runs.write_missing(LOG, ("reward", "seed"), wanted, lambda *one: [run(*one)])
 
 
 if __name__ == "__main__":

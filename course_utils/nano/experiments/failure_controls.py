@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from course_utils import command_line
-from course_utils.logs import write_log
 from course_utils.nano import verifiers
 from course_utils.nano.experiments import failures, runs
 from course_utils.nano.experiments.coin import tossed
@@ -85,13 +86,9 @@ def read_controls() -> list[dict]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = runs.choose(__doc__, arguments, only=CONTROLS, seed=SEEDS)
-    for name in chosen.only:
-        for seed in chosen.seed:
-            rows = read_controls()
-            if (name, seed) not in {(row["control"], row["seed"]) for row in rows}:
-                rows += run(name, seed, runs.cache_folder())
-                write_log(runs.log_path(LOG), rows)
-                print(rows[-1], flush=True)
+    wanted = product(chosen.only, chosen.seed)
+    make = partial(run, cache=runs.cache_folder())
+    runs.write_missing(LOG, ("control", "seed"), wanted, make)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,21 @@ def there(path: Path) -> bool:
     return path.exists()
 
 
+def write_missing(
+    name: str, columns: Sequence[str], wanted: Iterable[tuple], make: Callable[..., list[dict]]
+) -> None:
+    """Add the rows of each run that a log lacks, and tell the last one; others are left alone.
+
+    A run of ``wanted`` is what its rows have in ``columns``, and ``make(*run)`` makes them.
+    """
+    for run in wanted:
+        rows = read_log(log_path(name))
+        if run not in {tuple(row[column] for column in columns) for row in rows}:
+            rows += make(*run)
+            write_log(log_path(name), rows)
+            print(rows[-1], flush=True)
+
+
 def write_prompts(name: str, make: Callable[[], list[dict]]) -> None:
     """Write an experiment's rows unless they are there; tells those of the held-out exam."""
     if not there(log_path(name)):
